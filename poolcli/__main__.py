@@ -1,0 +1,5 @@
+"""`python -m poolcli` is the command."""
+
+from poolcli.cli import main
+
+main(prog_name="poolcli")

@@ -1,0 +1,63 @@
+"""The command that pools pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poolcli.batch import BatchError, plan, run
+from poolcli.cli import options
+from poolcli.downsample import MODES
+from poolcli.parameters import PARAMETERS, resolve
+
+_TAKES = {mode.name: mode.parameters for mode in MODES.values()}
+
+
+@click.command(short_help="Pool pictures: reduce every window to one pixel.")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.option(
+    "-m", "--mode", required=True, type=click.Choice(list(MODES)), metavar="MODE", help=f"One of {', '.join(MODES)}."
+)
+@options.window
+@options.mode_parameters(_TAKES)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File or folder.  [default: NAME_MODE.EXT beside the input]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, overwrite: bool, **values: Any) -> None:
+    r"""Pool pictures: reduce every window of F x F pixels, S apart, to one.
+
+    INPUT is a file or a folder of pictures. `poolcli modes` explains the modes.
+
+    \b
+        poolcli downsample --mode max photo.png
+        poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
+        poolcli downsample --mode lp --p 4 --norm mean photo.jpg -o small.png
+    """
+    given = {name: values.pop(name) for name in PARAMETERS if name in values}
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
+        _check_window(parameters, **values)
+        jobs = plan(list(inputs), mode, {**values, **given}, output, overwrite)
+    except (ValueError, BatchError) as error:
+        raise click.UsageError(str(error)) from None
+    terminal = sys.stderr.isatty()
+    report = run(
+        jobs,
+        overwrite,
+        error=lambda line: click.echo(f"error: {line}", err=True),
+        notice=lambda line: click.echo(line, err=True) if terminal else None,
+    )
+    raise SystemExit(report.exit_code)
+
+
+def _check_window(parameters: dict[str, Any], **values: Any) -> None:
+    from poolcli.geometry import shape
+
+    taps = shape(**values).taps
+    if values["size"] is None and parameters.get("k", 0) > taps:
+        raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")

@@ -1,0 +1,173 @@
+"""Local pools: the table of modes, and the function that applies one of them to an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from poolcli.parameters import Parameters, resolve
+
+if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer to import than Python to start
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from poolcli.geometry import Windows
+    from poolcli.kernels.operation import Task
+
+Size = int | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One local pool: its formula over the n values r of a window, the parameters it takes, its kernel."""
+
+    name: str
+    formula: str
+    kernel: str  # module:function of poolcli.kernels that makes the operation of a task
+    parameters: tuple[str, ...] = ()
+    selects: bool = False  # only ever returns values of the input
+    low_pass: bool = False  # its windows are those of the low-passed picture
+
+
+MODES: Mapping[str, Mode] = {
+    mode.name: mode
+    for mode in (
+        Mode("max", "max(r)", "extremes:maximum", selects=True),
+        Mode("min", "min(r)", "extremes:minimum", selects=True),
+        Mode("median", "sorted(r)[floor((n - 1) / 2)]", "order:quantile", selects=True),
+        Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "order:quantile", ("q",), selects=True),
+        Mode("kmax", "the k largest r, falling; or their mean", "order:kmax", ("k", "combine"), selects=True),
+        Mode("majority", "the commonest r, the smallest of equals", "order:commonest", selects=True),
+        Mode("average", "sum(r) / n", "sums:mean", ("count_include_pad",)),
+        Mode("l2", "(1/n) sqrt(sum(r^2))", "powers:lp", ("norm", "count_include_pad")),
+        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "powers:lp", ("p", "norm", "count_include_pad")),
+        Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "powers:gem", ("p",)),
+        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "sums:blend", ("lam",)),
+        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "weights:softmax", ("beta",)),
+        Mode(
+            "random",
+            "one r, drawn with probability e^(beta r) / sum(e^(beta r))",
+            "weights:random",
+            ("beta", "seed"),
+            True,
+        ),
+        Mode(
+            "stochastic",
+            "one r, drawn with probability max(r, 0) / sum(max(r, 0))",
+            "weights:stochastic",
+            ("seed",),
+            True,
+        ),
+        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "sums:low_pass", low_pass=True),
+    )
+}
+
+
+def downsample(
+    image: ArrayLike,
+    mode: str,
+    *,
+    kernel_size: Size | None = None,
+    stride: Size | None = None,
+    padding: Size | Literal["same", "same-lower"] = 0,
+    dilation: Size = 1,
+    ceil: bool = False,
+    size: Size | None = None,
+    dtype: DTypeLike | None = None,
+    return_indices: bool = False,
+    **parameters: Unpack[Parameters],
+) -> Any:
+    """Pool a picture: reduce every window of F x F values, S apart, to one.
+
+    The output has floor((n + 2 padding - dilation (F - 1) - 1) / S) + 1 values along an axis of n. Padding lies
+    outside every window: it never adds a value.
+
+    Args:
+        image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
+            any strides; it is not changed. NaN propagates in every mode.
+        mode: name of the pool, a key of `poolcli.MODES`, which holds the formulas.
+        kernel_size: F, in pixels, one number or (height, width); 2 unless given.
+        stride: S, the distance between windows in pixels; F unless given.
+        padding: pixels around the picture, at most half a window; or "same" for ceil(n / S) windows, with
+            the odd pixel of padding after the picture, "same-lower" with the odd one before it.
+        dilation: distance between the values of a window, in pixels.
+        ceil: round the output size up, where that adds a window that begins inside the picture or its left padding.
+        size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).
+        dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once,
+            and saturated.
+        return_indices: with "max", return also where each value was found: row * W + column, the first in row order.
+        **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
+            `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
+            and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic.
+
+    Returns:
+        An array of the image's rank; with "kmax" and combine="planes" one with a leading axis of k; with
+        `return_indices` the pair of the array and an int64 array of the same shape.
+
+    Raises:
+        ValueError: a value is not allowed, or a window does not fit into the picture.
+        TypeError: the dtype is none of the above, or there is no such parameter.
+
+    The definitions are those of the papers: soft pooling from Stergiou, Poppe and Kalliatakis 2021, GeM from
+    Radenovic, Tolias and Chum 2018, stochastic from Zeiler and Fergus 2013, mixed from Yu et al. 2014, blur from Zhang
+    2019. Sizes and ceil follow PyTorch and ONNX.
+
+    >>> import numpy as np
+    >>> image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.uint8)
+    >>> downsample(image, "max")
+    array([[5, 8]], dtype=uint8)
+    >>> downsample(image, "average", dtype="float32")
+    array([[3.25, 4.  ]], dtype=float32)
+    >>> downsample(image, "percentile", kernel_size=(2, 4), q=100)
+    array([[8]], dtype=uint8)
+    """
+    import numpy as np
+
+    from poolcli import dtypes, geometry
+    from poolcli.kernels.operation import Task
+
+    row = find(mode)
+    values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
+    if return_indices and mode != "max":
+        raise ValueError(f"mode {mode!r} takes no return_indices: the mode that does is max")
+    array = np.asarray(image)
+    source = dtypes.check(array.dtype)
+    target = source if dtype is None else dtypes.check(dtype)
+    if array.ndim not in (2, 3, 4):
+        raise ValueError(f"an array of rank {array.ndim} is no picture: it must be (H, W), (H, W, C) or (N, H, W, C)")
+    height, width = array.shape[-3:-1] if array.ndim > 2 else array.shape
+    shape = geometry.shape(kernel_size, stride, padding, dilation, ceil, size)
+    rows, columns = geometry.windows(height, width, shape)
+    if not values.get("count_include_pad"):
+        rows, columns = rows.without_padding(), columns.without_padding()
+    if row.low_pass:
+        rows, columns = geometry.low_passed(rows, height), geometry.low_passed(columns, width)
+    picture = dtypes.to_working(array)
+    selects = row.selects and values.get("combine") != "mean"
+    output = picture.dtype if selects else dtypes.working(target)
+    task = Task(picture.dtype, output, rows.most * columns.most, values, dtypes.maximum(source))
+    planes = dtypes.convert(_pool(picture, row.kernel, task, rows, columns), target)
+    result = planes if values.get("combine") == "planes" else planes[0]
+    if not return_indices:
+        return result
+    task = replace(task, target=np.dtype(np.int64))
+    return result, _pool(picture, "extremes:indices", task, rows, columns)[0]
+
+
+def find(mode: str) -> Mode:
+    """Return the row of a mode, or raise a ValueError that lists the modes."""
+    if mode not in MODES:
+        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(MODES)}")
+    return MODES[mode]
+
+
+def _pool(picture: NDArray[Any], kernel: str, task: Task, rows: Windows, columns: Windows) -> NDArray[Any]:
+    """Pool a picture of rank 2 to 4 and return planes of that rank, with a leading axis."""
+    from poolcli.kernels.windows import pool
+
+    module, function = kernel.split(":")
+    operation = getattr(import_module(f"poolcli.kernels.{module}"), function)(task)
+    batch = picture.reshape(*(1,) * (picture.ndim < 4), *picture.shape, *(1,) * (picture.ndim == 2))
+    planes = pool(batch, operation, rows, columns)
+    return planes.reshape(len(planes), *picture.shape[: picture.ndim == 4], *planes.shape[2:4], *picture.shape[2:][-1:])

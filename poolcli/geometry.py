@@ -1,0 +1,222 @@
+"""Where windows lie: sizes, strides, padding, dilation and adaptive bins, one axis at a time."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pair = tuple[int, int]
+Size = int | Pair
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows along one axis: window i takes input first[i] + k * step for k = 0 ... count[i] - 1.
+
+    Padding is outside: `first` and `count` hold positions inside the input only. `divisor` is what a mean divides by,
+    the count with padding. `weights[i, k]` is the weight of tap k, a single row where all windows share it.
+    """
+
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    divisor: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    step: int = 1
+
+    @property
+    def size(self) -> int:
+        """Return how many windows there are."""
+        return len(self.first)
+
+    @property
+    def most(self) -> int:
+        """Return how many taps the fullest window has."""
+        return int(self.count.max(initial=0))
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def without_padding(self) -> Windows:
+        """Return the same windows with a mean over the input only."""
+        return replace(self, divisor=self.count)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Window, stride, padding and dilation of both axes, or the number of adaptive bins; all checked."""
+
+    kernel_size: Pair
+    stride: Pair
+    padding: tuple[int | str, int | str]
+    dilation: Pair
+    ceil: bool
+    size: Pair | None
+
+    @property
+    def taps(self) -> int:
+        """Return the most values that a window holds; 1 for bins, which depend on the picture."""
+        return 1 if self.size else self.kernel_size[0] * self.kernel_size[1]
+
+
+def shape(
+    kernel_size: Size | None = None,
+    stride: Size | None = None,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    ceil: bool = False,
+    size: Size | None = None,
+) -> Shape:
+    """Return the shape of the windows, or raise a ValueError that names the value and what is allowed."""
+    kernel = pair("kernel_size", 2 if kernel_size is None else kernel_size)
+    paddings = _paddings(padding)
+    steps = pair("dilation", dilation)
+    if size is not None:
+        given = {"kernel_size": kernel_size, "stride": stride, "padding": padding or None, "ceil": ceil or None}
+        given["dilation"] = None if steps == (1, 1) else dilation
+        for name, value in given.items():
+            if value is not None:
+                raise ValueError(f"size sets the windows: {name} cannot be given with it")
+        size = pair("size", size)
+    for name, amount, taps, step in zip(("height", "width"), paddings, kernel, steps, strict=True):
+        span = step * (taps - 1) + 1
+        if not isinstance(amount, str) and 2 * amount > span:
+            raise ValueError(f"padding {amount} is more than half of the window, whose {name} is {span}")
+    return Shape(kernel, kernel if stride is None else pair("stride", stride), paddings, steps, ceil, size)
+
+
+def windows(height: int, width: int, shape: Shape) -> tuple[Windows, Windows]:
+    """Return the windows along the rows and the columns of a picture, or raise a ValueError if they do not fit.
+
+    >>> rows, columns = windows(4, 6, shape((2, 3)))
+    >>> rows.first.tolist(), columns.first.tolist(), columns.count.tolist()
+    ([0, 2], [0, 3], [3, 3])
+    """
+    for name, n in (("height", height), ("width", width)):
+        if n < 1:
+            raise ValueError(f"the picture is empty: its {name} is {n}")
+    if shape.size:
+        return adaptive(height, shape.size[0]), adaptive(width, shape.size[1])
+    return _axis("height", height, shape, 0), _axis("width", width, shape, 1)
+
+
+def pair(name: str, value: Size, least: int = 1) -> Pair:
+    """Return a (height, width) pair of whole numbers of at least `least`, or raise a ValueError.
+
+    >>> pair("stride", 2), pair("stride", (2, 3))
+    ((2, 2), (2, 3))
+    """
+    try:
+        numbers = tuple(operator.index(number) for number in (value if isinstance(value, (tuple, list)) else (value,)))
+    except TypeError:
+        numbers = ()
+    if len(numbers) not in (1, 2) or min(numbers) < least or isinstance(value, bool):
+        raise ValueError(
+            f"{name}={value!r} is not allowed: it must be a whole number of at least {least}, or two of them"
+        )
+    return numbers[0], numbers[-1]
+
+
+def _paddings(padding: Size | str) -> tuple[int | str, int | str]:
+    if padding in ("same", "same-lower"):
+        return padding, padding
+    if isinstance(padding, str):
+        raise ValueError(
+            f"padding={padding!r} is not allowed: it must be a whole number, two of them, same or same-lower"
+        )
+    return pair("padding", padding, 0)
+
+
+def _axis(name: str, n: int, shape: Shape, axis: int) -> Windows:
+    kernel, stride, dilation = shape.kernel_size[axis], shape.stride[axis], shape.dilation[axis]
+    padding = shape.padding[axis]
+    span = dilation * (kernel - 1) + 1
+    if isinstance(padding, str):
+        around = same_padding(n, kernel, stride, dilation, padding == "same-lower")
+    else:
+        around = padding, padding
+    if n + sum(around) < span:
+        padded = f" with padding {around[0]}" if sum(around) else ""
+        raise ValueError(f"the picture is smaller than the window: its {name} is {n}{padded}, the window's {span}")
+    windows = sliding(n, kernel, stride, around, dilation, shape.ceil)
+    if windows.count.min() < 1:
+        raise ValueError(
+            f"a window would lie in the padding alone: {name} is {n}, dilation {dilation}, padding {padding}"
+        )
+    return windows
+
+
+def output_size(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: int = 1, ceil: bool = False) -> int:
+    """Return floor((n + padding - dilation (kernel - 1) - 1) / stride) + 1, or with the ceiling.
+
+    With the ceiling a last window that would begin beyond the input and its left padding is dropped, as PyTorch and
+    ONNX do.
+
+    >>> output_size(7, 3, 2)
+    3
+    >>> output_size(9, 4, 4, (2, 2), ceil=True)
+    3
+    """
+    free = n + sum(padding) - dilation * (kernel - 1) - 1
+    if not ceil:
+        return free // stride + 1
+    size = -(-free // stride) + 1
+    return size - 1 if (size - 1) * stride >= n + padding[0] else size
+
+
+def same_padding(n: int, kernel: int, stride: int, dilation: int = 1, lower: bool = False) -> Pair:
+    """Return the padding before and after that makes ceil(n / stride) windows; the odd one goes after, or before.
+
+    >>> same_padding(5, 2, 2), same_padding(5, 2, 2, lower=True)
+    ((0, 1), (1, 0))
+    """
+    total = max((-(-n // stride) - 1) * stride + dilation * (kernel - 1) + 1 - n, 0)
+    small, large = total // 2, total - total // 2
+    return (large, small) if lower else (small, large)
+
+
+@lru_cache(maxsize=64)  # pictures in a folder are often of one size
+def sliding(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: int = 1, ceil: bool = False) -> Windows:
+    """Return the windows of `kernel` taps, `stride` apart, along an axis of n."""
+    start = np.arange(output_size(n, kernel, stride, padding, dilation, ceil), dtype=np.int64) * stride - padding[0]
+    before = np.maximum(-(start // dilation), 0)  # taps that the left edge cuts off: ceil(-start / dilation)
+    inside = np.minimum(kernel, -((start - n) // dilation))
+    padded = np.minimum(kernel, -((start - n - padding[1]) // dilation))
+    return Windows(start + before * dilation, inside - before, padded, _ones(inside - before), dilation)
+
+
+@lru_cache(maxsize=64)
+def adaptive(n: int, bins: int) -> Windows:
+    """Return the windows [floor(i n / bins), ceil((i + 1) n / bins)): any number of bins, no pixel left out."""
+    i = np.arange(bins, dtype=np.int64)
+    first = i * n // bins
+    count = -(-(i + 1) * n // bins) - first
+    return Windows(first, count, count, _ones(count))
+
+
+@lru_cache(maxsize=64)
+def low_passed(windows: Windows, n: int) -> Windows:
+    """Return the windows of a mean of the axis after the binomial low-pass (1 2 1) / 4, as weights of its own taps.
+
+    Taps outside the axis are left out, so the weights at the border sum to less; `divisor` is their sum.
+    """
+    span = (windows.count - 1) * windows.step + 3
+    first = windows.first - 1
+    position = np.arange(span.max())
+    offset = position[None, :] - 1
+    weights = np.zeros((windows.size, len(position)), np.int64)
+    for shift, weight in ((-1, 1), (0, 2), (1, 1)):
+        tap, rest = np.divmod(offset + shift, windows.step)
+        weights += weight * ((rest == 0) & (tap >= 0) & (tap < windows.count[:, None]))
+    left = np.maximum(-first, 0)
+    count = np.minimum(first + span, n) - first - left
+    inside = left[:, None] + position[None, :]
+    weights = np.where(
+        position < count[:, None], np.take_along_axis(weights, np.minimum(inside, len(position) - 1), 1), 0
+    )
+    return replace(windows, first=first + left, count=count, divisor=weights.sum(1), weights=weights, step=1)
+
+
+def _ones(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.ones((1, int(count.max(initial=1))), np.int64)

@@ -1,0 +1,97 @@
+"""Parameters of the modes: one table for the checks of the API and for the options of the command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+
+class Parameters(TypedDict, total=False):
+    """What `downsample` takes beside window and stride, where the mode has it."""
+
+    q: float
+    k: int
+    combine: str
+    count_include_pad: bool
+    p: float
+    norm: str
+    lam: float
+    beta: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its type, its default, the values that it may take."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False  # `low` itself is not allowed
+    choices: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """Return the allowed values in words."""
+        if self.choices:
+            return " or ".join(repr(choice) for choice in self.choices)
+        if self.type is bool:
+            return "True or False"
+        kind = "a whole number" if self.type is int else "a finite number"
+        if self.high < math.inf:
+            return f"{kind} from {self.low:g} to {self.high:g}"
+        if self.low > -math.inf:
+            return f"{kind} {'above' if self.above else 'of at least'} {self.low:g}"
+        return kind
+
+    def check(self, value: Any) -> Any:
+        """Return the value as this parameter's type, or raise a ValueError that tells what is allowed."""
+        try:
+            number = self.type(value)
+            right = number == value and not (isinstance(value, bool) and self.type is not bool)
+        except (TypeError, ValueError, OverflowError):
+            right = False
+        if right and self.choices:
+            right = number in self.choices
+        elif right and self.type is not bool:
+            right = self.low <= number <= self.high and not (self.above and number == self.low)
+            right = right and math.isfinite(number)
+        if not right:
+            raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
+        return number
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    parameter.name: parameter
+    for parameter in (
+        Parameter("q", float, 50.0, "rank of the value, in percent of the sorted window", 0, 100),
+        Parameter("k", int, 2, "how many of the largest values", 1),
+        Parameter("combine", str, "planes", "what becomes of the k values", choices=("planes", "mean")),
+        Parameter("count_include_pad", bool, False, "count the padding in n"),
+        Parameter("p", float, 3.0, "exponent", 0, above=True),
+        Parameter("norm", str, "size", "divide the root by n (size), the sum by n (mean), nothing (sum)",
+                  choices=("size", "mean", "sum")),
+        Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
+        Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
+        Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
+    )
+}  # fmt: skip
+
+
+def resolve(mode: str, takes: tuple[str, ...], given: Mapping[str, Any], modes: Mapping[str, tuple[str, ...]]) -> Any:
+    """Return all parameters of a mode: those given, checked, and the defaults of the others.
+
+    `modes` tells what each mode takes; a parameter that this one does not take is an error that names those that do.
+    """
+    for name in given:
+        if name not in PARAMETERS:
+            raise TypeError(f"there is no parameter {name!r}: the parameters are {', '.join(PARAMETERS)}")
+        if name not in takes:
+            fitting = ", ".join(other for other, names in modes.items() if name in names)
+            raise ValueError(f"mode {mode!r} takes no {name}: the modes that do are {fitting}")
+    return {name: PARAMETERS[name].check(given[name]) if name in given else PARAMETERS[name].default for name in takes}

@@ -1,0 +1,198 @@
+"""The plain twin of every operator: loops over windows, lists of values, the formula; slow and obvious.
+
+Nothing here rounds, saturates or knows a dtype: values go in as Python numbers and come out as Python numbers, so that
+a test can say how far from the true value a result may be.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Place(NamedTuple):
+    """Where a value of the output stands."""
+
+    row: int
+    column: int
+    channel: int
+
+
+def taps(n, kernel_size, stride, padding=0, dilation=1, ceil=False, size=None):
+    """Return, for each window along an axis of n, the positions of its taps in the padded axis, and the padding."""
+    if size is not None:
+        return [list(range(math.floor(i * n / size), math.ceil((i + 1) * n / size))) for i in range(size)], 0
+    span = dilation * (kernel_size - 1) + 1
+    if padding in ("same", "same-lower"):
+        windows = math.ceil(n / stride)
+        total = max((windows - 1) * stride + span - n, 0)
+        before, after = total // 2, total - total // 2
+        if padding == "same-lower":
+            before, after = after, before
+    else:
+        before = after = padding
+        steps = (n + 2 * padding - span) / stride
+        windows = (math.ceil(steps) if ceil else math.floor(steps)) + 1
+        if ceil and (windows - 1) * stride >= n + padding:
+            windows -= 1
+    return [[i * stride - before + k * dilation for k in range(kernel_size)] for i in range(windows)], after
+
+
+def downsample(image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False, size=None, **parameters):
+    """Return the pooled (H, W, C) picture as an array of Python numbers, before any rounding."""
+    height, width, channels = image.shape
+    kernel, strides, paddings, dilations, sizes = (
+        value if isinstance(value, tuple) else (value, value)
+        for value in (kernel_size, kernel_size if stride is None else stride, padding, dilation, size)
+    )
+    arguments = [(kernel[a], strides[a], paddings[a], dilations[a], ceil, sizes[a]) for a in (0, 1)]
+    (down, below), (across, right) = taps(height, *arguments[0]), taps(width, *arguments[1])
+    out = np.empty((len(down), len(across), channels), object)
+    for i, ys in enumerate(down):
+        for j, xs in enumerate(across):
+            inside = [(y, x) for y in ys for x in xs if 0 <= y < height and 0 <= x < width]
+            padded = sum(y < height + below for y in ys) * sum(x < width + right for x in xs)
+            for c in range(channels):
+                r = [image[y, x, c].item() for y, x in inside]
+                if any(value != value for value in r):
+                    out[i, j, c] = math.nan
+                elif mode == "blur":
+                    out[i, j, c] = blur(image[:, :, c], inside)
+                elif mode in ("random", "stochastic"):
+                    out[i, j, c] = MODES[mode](r, place=Place(i, j, c), **parameters)
+                elif parameters.get("count_include_pad"):
+                    out[i, j, c] = MODES[mode](r, n=padded, **_without(parameters, "count_include_pad"))
+                else:
+                    out[i, j, c] = MODES[mode](r, **parameters)
+    return out
+
+
+def _without(parameters, name):
+    return {key: value for key, value in parameters.items() if key != name}
+
+
+def indices(image, kernel_size=2, stride=None, padding=0):
+    """Return row * width + column of the first largest value of each window."""
+    height, width, channels = image.shape
+    stride = stride or kernel_size
+    down, across = taps(height, kernel_size, stride, padding)[0], taps(width, kernel_size, stride, padding)[0]
+    out = np.empty((len(down), len(across), channels), np.int64)
+    for i, ys in enumerate(down):
+        for j, xs in enumerate(across):
+            inside = [(y, x) for y in ys for x in xs if 0 <= y < height and 0 <= x < width]
+            for c in range(channels):
+                y, x = max(inside, key=lambda at: image[at[0], at[1], c])
+                out[i, j, c] = y * width + x
+    return out
+
+
+def median(r):
+    return sorted(r)[(len(r) - 1) // 2]
+
+
+def percentile(r, q=50):
+    return sorted(r)[math.floor(q * (len(r) - 1) / 100)]
+
+
+def kmax(r, k=2, combine="planes"):
+    largest = sorted(r, reverse=True)[:k]
+    return sum(largest) / len(largest) if combine == "mean" else largest + largest[-1:] * (k - len(largest))
+
+
+def majority(r):
+    return min(r, key=lambda value: (-r.count(value), value))
+
+
+def average(r, n=None):
+    return sum(r) / (n or len(r))
+
+
+def lp(r, p=3.0, norm="size", n=None):
+    n = n or len(r)
+    largest = max(abs(value) for value in r)
+    if largest in (0, math.inf):
+        return largest
+    total = sum((abs(value) / largest) ** p for value in r)
+    if norm == "mean":
+        return largest * (total / n) ** (1 / p)
+    return largest * total ** (1 / p) / (n if norm == "size" else 1)
+
+
+def l2(r, norm="size", n=None):
+    return lp(r, 2.0, norm, n)
+
+
+def gem(r, p=3.0):
+    return lp([max(value, 0) for value in r], p, "mean")
+
+
+def mixed(r, lam=0.5):
+    return lam * max(r) + (1 - lam) * average(r)
+
+
+def weights(r, beta):
+    heaviest = max(beta * value for value in r)
+    return [math.exp(beta * value - heaviest) for value in r]
+
+
+def soft(r, beta=1.0):
+    w = weights(r, beta)
+    return sum(value * weight for value, weight in zip(r, w, strict=True)) / sum(w)
+
+
+def splitmix(x):
+    mask = 2**64 - 1
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & mask
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & mask
+    return x ^ (x >> 31)
+
+
+def draw(r, w, seed, place):
+    key = splitmix((splitmix(seed) + place.row) % 2**64)
+    bits = splitmix(key ^ splitmix((place.column * 0x9E3779B97F4A7C15 + place.channel) % 2**64))
+    share = (bits >> 40) / 2**24 * sum(w)
+    for value, weight in zip(r, w, strict=True):
+        if share < weight:
+            return value
+        share -= weight
+    return max(r)
+
+
+def random(r, beta=1.0, seed=0, place=None):
+    return draw(r, weights(r, beta), seed, place)
+
+
+def stochastic(r, seed=0, place=None):
+    w = [max(value, 0) for value in r]
+    return draw(r, w if any(w) else [1] * len(r), seed, place)
+
+
+def blur(plane, inside):
+    """Average the pixels in `inside` after (1 2 1) along both axes; what lies outside the picture weighs nothing."""
+    total = weight = 0
+    for y, x in inside:
+        for dy, down in ((-1, 1), (0, 2), (1, 1)):
+            for dx, across in ((-1, 1), (0, 2), (1, 1)):
+                if 0 <= y + dy < plane.shape[0] and 0 <= x + dx < plane.shape[1]:
+                    total += down * across * plane[y + dy, x + dx].item()
+                    weight += down * across
+    return total / weight
+
+
+MODES = {
+    "max": max,
+    "min": min,
+    "median": median,
+    "percentile": percentile,
+    "kmax": kmax,
+    "majority": majority,
+    "average": average,
+    "l2": l2,
+    "lp": lp,
+    "gem": gem,
+    "mixed": mixed,
+    "soft": soft,
+    "random": random,
+    "stochastic": stochastic,
+    "blur": blur,
+}

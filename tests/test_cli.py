@@ -1,0 +1,232 @@
+"""The command, run as people run it: processes, exit codes, what they say, and the files they leave."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import naive
+import numpy as np
+import pytest
+from PIL import Image
+
+import poolcli
+
+SAMPLES = Path(__file__).parent.parent / "sample_images"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """Return a small RGB picture in an empty folder."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def run(*arguments, folder=None):
+    return subprocess.run(
+        [sys.executable, "-m", "poolcli", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_writes_beside_the_input(photo):
+    result = run("downsample", "--mode", "max", photo)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    expected = naive.downsample(pixels(photo), "max").astype(np.uint8)
+    np.testing.assert_array_equal(pixels(photo.with_name("photo_max.png")), expected)
+
+
+def test_window_and_parameters_reach_the_kernel(photo, tmp_path):
+    out = tmp_path / "out.png"
+    result = run(
+        "downsample", "-m", "percentile", "--q", 25, "-F", "3x2", "-S", 2, "-P", "1x0", "--ceil", photo, "-o", out
+    )
+    assert result.returncode == 0, result.stderr
+    expected = naive.downsample(
+        pixels(photo), "percentile", kernel_size=(3, 2), stride=2, padding=(1, 0), ceil=True, q=25
+    )
+    np.testing.assert_array_equal(pixels(out), expected.astype(np.uint8))
+
+
+def test_a_real_photograph(tmp_path):
+    out = tmp_path / "coffee.png"
+    assert run("downsample", "--mode", "average", SAMPLES / "coffee.png", "-o", out).returncode == 0
+    image = pixels(SAMPLES / "coffee.png").astype(int)
+    total = image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]
+    np.testing.assert_array_equal(pixels(out), np.rint(total / 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "shape", "dtype"),
+    [
+        ("camera.png", "median", (256, 256), np.uint8),
+        ("labels.png", "majority", (200, 300, 3), np.uint8),
+        ("horse.png", "max", (164, 200, 4), np.uint8),
+        ("retina_16bit.png", "average", (176, 176), np.uint16),
+        ("hubble_log.tif", "soft", (109, 125), np.float32),
+        ("retina.jpg", "min", (705, 705, 3), np.uint8),
+    ],
+)
+def test_kinds_of_pictures(name, mode, shape, dtype, tmp_path):
+    out = tmp_path / name
+    result = run("downsample", "--mode", mode, SAMPLES / name, "-o", out)
+    assert result.returncode == 0, result.stderr
+    written, _ = poolcli.read_image(out)
+    assert written.shape == shape
+    assert written.dtype == dtype
+
+
+def test_blending_weighs_colour_by_alpha(tmp_path):
+    image = np.array([[[0, 0, 0, 255], [255, 255, 255, 0]]], np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert run("downsample", "--mode", "average", "-F", "1x2", tmp_path / "a.png").returncode == 0
+    assert pixels(tmp_path / "a_average.png").tolist() == [[[0, 0, 0, 128]]]
+
+
+def test_folder_into_folder_and_again(photo, tmp_path):
+    Image.open(photo).save(tmp_path / "second.png")
+    out = tmp_path / "small"
+    assert run("downsample", "--mode", "min", tmp_path, "-o", out).returncode == 0
+    assert sorted(path.name for path in out.iterdir()) == ["photo.png", "second.png"]
+    again = run("downsample", "--mode", "min", tmp_path, "-o", out)
+    assert again.returncode == 1
+    assert again.stderr.splitlines()[0] == f"error: {out / 'photo.png'}: exists; --overwrite replaces it"
+    assert run("downsample", "--mode", "min", tmp_path, "-o", out, "--overwrite").returncode == 0
+
+
+def test_results_beside_inputs_are_not_inputs_again(photo, tmp_path):
+    for _ in range(2):
+        assert run("downsample", "--mode", "max", tmp_path, "--overwrite").returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "photo_max.png"]
+
+
+def test_a_bad_file_does_not_stop_the_others(photo, tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "half.png").write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
+    result = run("downsample", "--mode", "max", tmp_path, "-o", tmp_path / "out")
+    assert result.returncode == 1
+    assert [line.split(": ")[0:3:2] for line in result.stderr.splitlines()] == [
+        ["error", "empty file"],
+        ["error", "damaged or unsupported"],
+        ["error", "not a supported image"],
+    ]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
+
+
+def test_what_a_format_cannot_hold_is_refused(tmp_path):
+    Image.new("RGBA", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "a.jpg").write_bytes(b"old")
+    result = run("downsample", "--mode", "max", tmp_path / "a.png", "-o", tmp_path / "a.jpg", "--overwrite")
+    assert result.returncode == 1
+    assert "JPEG cannot hold pictures of mode RGBA: .png, .tif, .tiff, .webp can" in result.stderr
+    assert (tmp_path / "a.jpg").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_permissions_are_those_of_a_new_or_the_replaced_file(photo, tmp_path):
+    out = tmp_path / "out.png"
+    before = os.umask(0o022)
+    try:
+        run("downsample", "--mode", "max", photo, "-o", out)
+        assert out.stat().st_mode & 0o777 == 0o644
+        out.chmod(0o600)
+        run("downsample", "--mode", "max", photo, "-o", out, "--overwrite")
+        assert out.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
+USAGE = [
+    (["--mode", "maxx", "photo.png"], "'maxx' is not one of 'max', 'min'"),
+    (["photo.png"], "Missing option '-m' / '--mode'"),
+    (["--mode", "max"], "Missing argument 'INPUT...'"),
+    (["--mode", "max", "-F", "0", "photo.png"], "'0' is not N or HxW, whole numbers of at least 1"),
+    (["--mode", "max", "-S", "2x0", "photo.png"], "'2x0' is not N or HxW"),
+    (["--mode", "max", "-F", "2x", "photo.png"], "'2x' is not N or HxW"),
+    (["--mode", "max", "-P", "all", "photo.png"], "or same, or same-lower"),
+    (["--mode", "max", "-P", "2", "photo.png"], "padding 2 is more than half of the window, whose height is 2"),
+    (
+        ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
+        "size sets the windows: kernel_size cannot be given with it",
+    ),
+    (["--mode", "max", "--p", "3", "photo.png"], "mode 'max' takes no p: the modes that do are lp, gem"),
+    (
+        ["--mode", "percentile", "--q", "101", "photo.png"],
+        "q=101.0 is not allowed: q must be a finite number from 0 to 100",
+    ),
+    (["--mode", "kmax", "--k", "5", "photo.png"], "k=5 is more than the 4 values of a window"),
+    (
+        ["--mode", "lp", "--norm", "half", "photo.png"],
+        "norm='half' is not allowed: norm must be 'size' or 'mean' or 'sum'",
+    ),
+    (["--mode", "max", "absent.png"], "absent.png: no such file or folder"),
+    (["--mode", "max", "photo.png", "-o", "photo.png"], "photo.png: is also the input; --overwrite replaces it"),
+    (["--mode", "max", "photo.png", "-o", "out.foo"], "out.foo: no format is written for the ending '.foo': use .png"),
+    (["--mode", "max", "photo.png", "twin/photo.png", "-o", "out"], "would both write"),
+    (["--mode", "max", "photo.png", "twin/photo.png", "-o", "twin/photo.png"], "is a file, and the output of several"),
+    (["--mode", "max", "empty"], "empty: the folder holds no pictures"),
+    (["--mode", "max", "--colour", "photo.png"], "No such option '--colour'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=[message[:40] for _, message in USAGE])
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, photo, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "twin").mkdir()
+    (tmp_path / "twin" / "photo.png").write_bytes(photo.read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    result = run("downsample", *arguments, folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_window_larger_than_the_picture_gives_both_sizes(photo):
+    result = run("downsample", "--mode", "max", "-F", 10, photo)
+    assert result.returncode == 1
+    assert (
+        result.stderr == f"error: {photo}: the picture is smaller than the window: its height is 9, the window's 10\n"
+    )
+
+
+def test_planes_do_not_fit_into_one_picture(photo):
+    result = run("downsample", "--mode", "kmax", photo)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "kmax makes 2 pictures of one: combine=mean makes one" in result.stderr
+    assert run("downsample", "--mode", "kmax", "--combine", "mean", photo).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "--version",
+        "modes",
+        "downsample --help",
+        "downsample --mode nonsense a.png",
+        "downsample --mode max absent.png",
+    ],
+)
+def test_numba_is_not_imported_before_the_first_picture(line):
+    code = (
+        "import sys\nfrom poolcli.cli import main\ntry: main(args=sys.argv[1:])\nfinally: print('numba' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "False"
+
+
+def test_help_and_modes_name_every_mode_and_parameter():
+    text = run("downsample", "--help").stdout + run("modes").stdout
+    for mode in poolcli.MODES.values():
+        assert mode.formula in text
+        for name in mode.parameters:
+            assert f"--{name.replace('_', '-')}" in text

@@ -1,0 +1,472 @@
+"""Every mode against its twin, its defining properties, and small grids whose results can be read."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import poolcli
+from poolcli.dtypes import DTYPES
+from poolcli.parameters import PARAMETERS
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
+EXAMPLES = settings(max_examples=40 if JIT else 4, deadline=None, derandomize=True)
+
+VARIANTS = [
+    ("max", {}),
+    ("min", {}),
+    ("median", {}),
+    ("percentile", {"q": 80}),
+    ("kmax", {"k": 3}),
+    ("kmax", {"k": 3, "combine": "mean"}),
+    ("majority", {}),
+    ("average", {}),
+    ("average", {"count_include_pad": True}),
+    ("l2", {}),
+    ("lp", {"p": 3, "norm": "mean"}),
+    ("lp", {"p": 2.5, "norm": "size", "count_include_pad": True}),
+    ("gem", {"p": 4}),
+    ("mixed", {"lam": 0.25}),
+    ("soft", {"beta": 4.45}),
+    ("soft", {"beta": -2.0}),
+    ("random", {"beta": 3.0, "seed": 5}),
+    ("stochastic", {"seed": 7}),
+    ("blur", {}),
+]
+GEOMETRIES = [
+    {},
+    {"kernel_size": 3, "stride": 2},
+    {"kernel_size": 2, "stride": 3},
+    {"kernel_size": 3, "stride": 1, "padding": 1},
+    {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0), "dilation": (2, 1)},
+    {"kernel_size": 3, "stride": 2, "padding": 1, "ceil": True, "dilation": 2},
+    {"kernel_size": (2, 4), "stride": 3, "padding": "same"},
+    {"kernel_size": 4, "stride": (3, 4), "padding": "same-lower"},
+    {"size": (3, 5)},
+]
+
+
+def describe(values):
+    return " ".join(f"{name}={value}" for name, value in values.items()).replace(" ", ",") or "default"
+
+
+def picture(dtype, shape=(7, 11, 3), seed=0):
+    """Return values of the whole range, extremes among them, some of them equal."""
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return rng.random(shape) < 0.5
+    if dtype.kind == "f":
+        return np.round(rng.normal(size=shape), 2).astype(dtype)
+    limits = np.iinfo(dtype)
+    values = rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    few = rng.choice(values.ravel(), 6)
+    values[rng.random(shape) < 0.4] = rng.choice(few)
+    values.flat[:2] = limits.min, limits.max
+    return values
+
+
+def twin(image, mode, **arguments):
+    """Return the naive result, in the numbers that the mode sees."""
+    if mode in ("soft", "random") and image.dtype.kind in "iu":
+        arguments["beta"] = arguments.get("beta", 1.0) / np.iinfo(image.dtype).max
+    result = naive.downsample(image, mode, **arguments)
+    if mode == "kmax" and arguments.get("combine") != "mean":
+        return np.array([[[list(value) for value in row] for row in rows] for rows in result], object).transpose(
+            3, 0, 1, 2
+        )
+    return result
+
+
+def assert_rounded(result, exact, scale):
+    """Check that integers are the nearest to the exact values, floats within 1e-5; `scale` is the largest value."""
+    exact = exact.astype(np.float64)
+    if result.dtype.kind == "f":
+        eps = np.finfo(result.dtype).eps if result.dtype != np.float32 else 0
+        np.testing.assert_allclose(result.astype(np.float64), exact, rtol=max(1e-5, eps), atol=1e-6 * scale)
+        return
+    low, high = (0, 1) if result.dtype == bool else (np.iinfo(result.dtype).min, np.iinfo(result.dtype).max)
+    error = np.abs(result.astype(np.float64) - np.clip(exact, low, high))
+    assert (error <= 0.5 + scale * (1e-6 if result.dtype.itemsize <= 2 else 1e-12)).all(), error.max()
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("mode", "parameters"), VARIANTS, ids=[f"{m}-{describe(p)}" for m, p in VARIANTS])
+def test_twin(mode, parameters, dtype, geometry):
+    if not JIT and dtype not in ("uint8", "int16", "float32"):
+        pytest.skip("without the JIT the suite runs on three dtypes: the kernels' Python is the same for all")
+    image = picture(dtype)
+    if parameters.get("k", 1) > np.prod(geometry.get("kernel_size", 2)) and "size" not in geometry:
+        parameters = {**parameters, "k": 2}
+    result = poolcli.downsample(image, mode, **geometry, **parameters)
+    exact = twin(image, mode, **geometry, **parameters)
+    assert result.dtype == image.dtype
+    assert result.shape == exact.shape
+    if poolcli.MODES[mode].selects and parameters.get("combine") != "mean":
+        np.testing.assert_array_equal(result.astype(object), exact)
+    else:
+        assert_rounded(result, exact, float(np.abs(image.astype(np.float64)).max()))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32"])
+@pytest.mark.parametrize("kernel_size", [(1, 2), 2, 3, 4, (2, 3)], ids=str)
+def test_average_of_integers_is_exact_with_ties_to_even(dtype, kernel_size):
+    image = picture(dtype, (12, 24, 1))
+    exact = naive.downsample(image, "average", kernel_size=kernel_size)
+    result = poolcli.downsample(image, "average", kernel_size=kernel_size)
+    np.testing.assert_array_equal(result, np.vectorize(round)(exact))
+
+
+GRID = np.array(
+    [
+        [1, 2, 9, 9],
+        [3, 4, 9, 7],
+        [0, 0, 5, 6],
+        [0, 1, 7, 8],
+    ],
+    np.uint8,
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "parameters", "expected"),
+    [
+        ("max", {}, [[4, 9], [1, 8]]),
+        ("min", {}, [[1, 7], [0, 5]]),
+        ("median", {}, [[2, 9], [0, 6]]),
+        ("percentile", {"q": 100}, [[4, 9], [1, 8]]),
+        ("kmax", {"k": 2}, [[[4, 9], [1, 8]], [[3, 9], [0, 7]]]),
+        ("kmax", {"k": 2, "combine": "mean"}, [[4, 9], [0, 8]]),  # 3.5, 9, 0.5, 7.5: ties go to even
+        ("majority", {}, [[1, 9], [0, 5]]),
+        ("average", {}, [[2, 8], [0, 6]]),  # 2.5, 8.5, 0.25, 6.5
+        ("l2", {}, [[1, 4], [0, 3]]),  # sqrt(30)/4, sqrt(292)/4, 1/4, sqrt(174)/4
+        ("lp", {"p": 1, "norm": "sum"}, [[10, 34], [1, 26]]),
+        ("gem", {"p": 1}, [[2, 8], [0, 6]]),
+        ("mixed", {"lam": 1}, [[4, 9], [1, 8]]),
+        ("mixed", {"lam": 0}, [[2, 8], [0, 6]]),
+        ("soft", {"beta": 0}, [[2, 8], [0, 6]]),
+        ("soft", {"beta": 1e9}, [[4, 9], [1, 8]]),
+        ("blur", {}, [[3, 7], [2, 6]]),
+    ],
+    ids=str,
+)
+def test_expected_pixels(mode, parameters, expected):
+    assert poolcli.downsample(GRID, mode, **parameters).tolist() == expected
+
+
+def test_blur_weighs_by_the_binomial():
+    image = np.zeros((4, 4))
+    image[1, 1] = 64
+    # Weights (1 3 3 1) along each axis; at a corner of the picture 7 of 8 remain on either.
+    assert poolcli.downsample(image, "blur", kernel_size=2, stride=1)[1, 1] == 64 * 9 / 64
+    assert poolcli.downsample(image, "blur")[0, 0] == 64 * 9 / 49
+
+
+def test_padding_adds_no_value():
+    image = np.full((2, 2), -5, np.int8)
+    for mode in ("max", "min", "median", "average", "soft", "majority"):
+        assert (poolcli.downsample(image, mode, kernel_size=3, stride=1, padding=1) == -5).all(), mode
+    assert poolcli.downsample(
+        image, "average", kernel_size=3, stride=1, padding=1, count_include_pad=True
+    ).tolist() == [
+        [-2, -2],
+        [-2, -2],
+    ]  # -20 / 9
+
+
+def test_indices_are_those_of_the_first_winner():
+    values, indices = poolcli.downsample(GRID, "max", return_indices=True)
+    assert values.tolist() == [[4, 9], [1, 8]]
+    assert indices.tolist() == [[5, 2], [13, 15]]
+    image = picture("uint8")
+    for geometry in ({}, {"kernel_size": 3, "stride": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}):
+        values, indices = poolcli.downsample(image, "max", return_indices=True, **geometry)
+        np.testing.assert_array_equal(indices, naive.indices(image, **geometry))
+        np.testing.assert_array_equal(
+            np.take_along_axis(image.reshape(-1, 3), indices.reshape(-1, 3), 0), values.reshape(-1, 3)
+        )
+
+
+def test_uint64_labels_beyond_float64_are_kept():
+    image = np.full((4, 4), 2**53 + 1, np.uint64)
+    for name, mode in poolcli.MODES.items():
+        if mode.selects:
+            assert (poolcli.downsample(image, name) == 2**53 + 1).all(), name
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(("mode", "parameters"), VARIANTS, ids=[f"{m}-{describe(p)}" for m, p in VARIANTS])
+@pytest.mark.parametrize("kernel_size", [2, 3, pytest.param(40, id="too wide for a network")])
+def test_nan_propagates(mode, parameters, dtype, kernel_size):
+    if kernel_size == 40 and mode not in ("median", "kmax", "majority"):
+        pytest.skip("only modes that sort have a second way for wide windows")
+    image = np.ones((2 * kernel_size, 2 * kernel_size), dtype)
+    image[0, 0] = np.nan
+    result = poolcli.downsample(image, mode, kernel_size=kernel_size, **parameters)
+    result = result if result.ndim == 2 else result[0]
+    assert np.isnan(result[0, 0])
+    assert np.isfinite([result[0, 1], result[1, 0], result[1, 1]]).all()
+
+
+@pytest.mark.parametrize("mode", ["max", "average", "l2", "lp", "gem"])
+def test_infinity_is_a_value(mode):
+    image = np.array([[1, np.inf], [2, 3]], np.float32)
+    assert poolcli.downsample(image, mode)[0, 0] == np.inf
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ordinary_numbers_do_not_overflow(dtype):
+    huge = np.full((2, 2), np.finfo(dtype).max / 1000, dtype)
+    for mode in ("average", "soft", "gem", "mixed", "blur"):
+        np.testing.assert_allclose(poolcli.downsample(huge, mode), huge[:1, :1], rtol=1e-6, err_msg=mode)
+    np.testing.assert_allclose(poolcli.downsample(huge, "lp", p=16, norm="mean"), huge[:1, :1], rtol=1e-6)
+    tiny = np.full((2, 2), np.finfo(dtype).tiny, dtype)
+    np.testing.assert_allclose(poolcli.downsample(tiny, "lp", p=16, norm="mean"), tiny[:1, :1], rtol=1e-6)
+
+
+def test_integers_saturate():
+    image = np.full((2, 2), 200, np.uint8)
+    assert poolcli.downsample(image, "lp", p=1, norm="sum").tolist() == [[255]]
+    assert poolcli.downsample(image, "lp", p=1, norm="sum", dtype="uint16").tolist() == [[800]]
+    assert poolcli.downsample(np.full((2, 2), 300.0), "max", dtype="uint8").tolist() == [[255]]
+    assert poolcli.downsample(np.full((2, 2), -(2**63)), "min", dtype="uint64").tolist() == [[0]]
+
+
+def test_dtype_keeps_what_rounding_would_lose():
+    assert poolcli.downsample(GRID, "average", dtype="float32").tolist() == [[2.5, 8.5], [0.25, 6.5]]
+    assert poolcli.downsample(GRID, "average", dtype="float16").dtype == np.float16
+    assert poolcli.downsample(GRID > 4, "average", dtype="float64").tolist() == [[0, 1], [0, 1]]
+    assert poolcli.downsample(GRID > 4, "average").dtype == bool
+
+
+PICTURES = arrays.arrays(
+    st.sampled_from([np.uint8, np.int16, np.float32]).map(np.dtype),
+    st.tuples(st.integers(4, 9), st.integers(4, 9), st.integers(1, 4)),
+    elements=st.integers(0, 100),
+)
+
+
+@EXAMPLES
+@given(PICTURES)
+def test_order_of_modes(image):
+    pooled = {mode: poolcli.downsample(image, mode) for mode in ("max", "median", "min", "average", "soft")}
+    assert (pooled["max"] >= pooled["median"]).all()
+    assert (pooled["median"] >= pooled["min"]).all()
+    assert (pooled["soft"] >= pooled["average"] - 1e-5 * pooled["average"]).all()
+    assert (pooled["soft"] <= pooled["max"]).all()
+
+
+@EXAMPLES
+@given(PICTURES)
+def test_special_cases_equal_other_modes(image):
+    def pool(mode, **parameters):
+        return poolcli.downsample(image, mode, kernel_size=3, stride=2, padding=1, **parameters)
+
+    close = {"rtol": 2e-6, "atol": 1e-5} if image.dtype.kind == "f" else {"rtol": 0, "atol": 0}
+    np.testing.assert_allclose(pool("soft", beta=0), pool("average"), **close)
+    np.testing.assert_allclose(pool("gem", p=1), pool("average"), **close)
+    np.testing.assert_allclose(pool("mixed", lam=0), pool("average"), **close)
+    np.testing.assert_array_equal(pool("mixed", lam=1), pool("max"))
+    np.testing.assert_array_equal(pool("percentile", q=0), pool("min"))
+    np.testing.assert_array_equal(pool("percentile", q=100), pool("max"))
+    np.testing.assert_array_equal(pool("percentile", q=50), pool("median"))
+    np.testing.assert_array_equal(pool("kmax", k=1)[0], pool("max"))
+    np.testing.assert_array_equal(pool("l2", norm="mean"), pool("lp", p=2, norm="mean"))
+    np.testing.assert_allclose(
+        pool("lp", p=900, norm="mean", dtype="float64"), pool("max").astype(float), rtol=3e-3, atol=1e-3
+    )
+
+
+@EXAMPLES
+@given(PICTURES, st.sampled_from(sorted(poolcli.MODES)))
+def test_draws_and_batches_and_strides(image, mode):
+    geometry = {"kernel_size": 3, "stride": 1}
+    result = poolcli.downsample(image, mode, **geometry)
+    batch = poolcli.downsample(np.stack([image, image[::-1]]), mode, **geometry)
+    pictures = np.moveaxis(batch, 1, 0) if mode == "kmax" else batch
+    np.testing.assert_array_equal(pictures[0], result)
+    np.testing.assert_array_equal(pictures[1], poolcli.downsample(image[::-1], mode, **geometry))
+    swapped = np.ascontiguousarray(image.swapaxes(0, 1)).swapaxes(0, 1)
+    np.testing.assert_array_equal(poolcli.downsample(swapped, mode, **geometry), result)
+    big_endian = image.astype(image.dtype.newbyteorder(">"))
+    np.testing.assert_array_equal(poolcli.downsample(big_endian, mode, **geometry), result)
+    image.flags.writeable = False
+    np.testing.assert_array_equal(poolcli.downsample(image, mode, **geometry), result)
+    if mode in ("random", "stochastic"):
+        windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), (0, 1))
+        assert (windows == result[..., None, None]).any(axis=(-1, -2)).all()
+
+
+@EXAMPLES
+@given(st.sampled_from(sorted(poolcli.MODES)), st.integers(1, 200), st.sampled_from(["uint8", "uint16", "float32"]))
+def test_constant_picture(mode, value, dtype):
+    image = np.full((6, 5, 2), value, dtype)
+    parameters = {"norm": "mean"} if mode in ("l2", "lp") else {}
+    result = poolcli.downsample(image, mode, kernel_size=3, stride=2, padding=1, **parameters)
+    np.testing.assert_array_equal(result, np.full_like(result, value))
+
+
+def test_same_bytes_on_one_thread_and_many():
+    import numba
+
+    image = picture("uint8", (40, 301, 3) if JIT else (6, 9, 3))
+    before = numba.get_num_threads()
+    for mode in poolcli.MODES:
+        many = poolcli.downsample(image, mode, kernel_size=3, stride=2)
+        try:
+            numba.set_num_threads(1)
+            one = poolcli.downsample(image, mode, kernel_size=3, stride=2)
+        finally:
+            numba.set_num_threads(before)
+        assert many.tobytes() == one.tobytes(), mode
+
+
+def test_tiles_do_not_show(monkeypatch):
+    from poolcli.kernels import windows
+
+    image = picture("uint8", (9, 200, 3) if JIT else (4, 60, 3))
+    whole = {mode: poolcli.downsample(image, mode, stride=1) for mode in poolcli.MODES}
+    monkeypatch.setattr(windows, "_RING_BYTES", 64)
+    monkeypatch.setattr(windows, "_SLIDE_BYTES", 64)
+    for mode, expected in whole.items():
+        np.testing.assert_array_equal(poolcli.downsample(image, mode, stride=1), expected, err_msg=mode)
+
+
+def test_draws_follow_their_probabilities():
+    image = np.tile(np.array([[1, 3], [0, 0]], np.float32), (100, 100) if JIT else (10, 10))
+    drawn = poolcli.downsample(image, "stochastic", seed=1)
+    assert set(np.unique(drawn)) == {1, 3}
+    assert abs((drawn == 3).mean() - 0.75) < (0.02 if JIT else 0.2)
+    assert (poolcli.downsample(image, "stochastic", seed=2) != drawn).any()
+    assert (poolcli.downsample(image, "stochastic", seed=1) == drawn).all()
+
+
+def test_the_input_is_not_changed():
+    for mode in poolcli.MODES:
+        image = picture("uint8")
+        before = image.copy()
+        poolcli.downsample(image, mode)
+        np.testing.assert_array_equal(image, before, err_msg=mode)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 1), (6, 8, 5), (2, 6, 8, 3), (0, 6, 8, 3), (6, 8, 0)], ids=str)
+def test_ranks(shape):
+    result = poolcli.downsample(np.zeros(shape, np.uint8), "max")
+    rows, columns = (1, 2) if len(shape) == 4 else (0, 1)
+    expected = list(shape)
+    expected[rows], expected[columns] = 3, 4
+    assert result.shape == tuple(expected)
+    assert poolcli.downsample(np.zeros(shape, np.uint8), "kmax", k=3).shape == (3, *expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 7, 64])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 6, 8, 9])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.skipif(not JIT, reason="a matter of compiled loops; too slow without them")
+def test_every_way_through_the_layout(channels, stride, dtype):
+    image = picture(dtype, (19, 37, channels))
+    for mode, kernel_size in (("max", 2), ("max", 3), ("median", 3), ("median", stride)):
+        if min(kernel_size, 19) == kernel_size:
+            result = poolcli.downsample(image, mode, kernel_size=kernel_size, stride=stride)
+            windows = np.lib.stride_tricks.sliding_window_view(image, (kernel_size, kernel_size), (0, 1))
+            taps = np.sort(windows[::stride, ::stride].reshape(*result.shape, -1), axis=-1)
+            expected = taps[..., -1] if mode == "max" else taps[..., (kernel_size**2 - 1) // 2]
+            np.testing.assert_array_equal(result, expected)
+
+
+ERRORS = [
+    (GRID, "maxx", {}, ValueError, "there is no mode 'maxx': the modes are max, min, median"),
+    (GRID, "max", {"kernel_size": 0}, ValueError, "kernel_size=0 is not allowed: it must be a whole number of"),
+    (GRID, "max", {"kernel_size": 2.5}, ValueError, "kernel_size=2.5 is not allowed"),
+    (GRID, "max", {"kernel_size": (1, 2, 3)}, ValueError, "kernel_size=(1, 2, 3) is not allowed"),
+    (GRID, "max", {"stride": 0}, ValueError, "stride=0 is not allowed"),
+    (GRID, "max", {"stride": (2, -1)}, ValueError, "stride=(2, -1) is not allowed"),
+    (GRID, "max", {"dilation": 0}, ValueError, "dilation=0 is not allowed"),
+    (GRID, "max", {"padding": -1}, ValueError, "padding=-1 is not allowed"),
+    (GRID, "max", {"padding": "full"}, ValueError, "padding='full' is not allowed"),
+    (GRID, "max", {"kernel_size": 3, "padding": 2}, ValueError, "padding 2 is more than half of the window"),
+    (GRID, "max", {"kernel_size": 5}, ValueError, "smaller than the window: its height is 4, the window's 5"),
+    (GRID, "max", {"kernel_size": (1, 3), "dilation": 3}, ValueError, "its width is 4, the window's 7"),
+    (GRID, "max", {"size": 2, "stride": 2}, ValueError, "size sets the windows: stride cannot be given with it"),
+    (GRID, "max", {"size": 0}, ValueError, "size=0 is not allowed"),
+    (GRID[:1, :1], "max", {"dilation": 4, "padding": 2}, ValueError, "a window would lie in the padding alone"),
+    (GRID, "max", {"p": 2}, ValueError, "mode 'max' takes no p: the modes that do are lp, gem"),
+    (GRID, "max", {"pp": 2}, TypeError, "there is no parameter 'pp': the parameters are q, k"),
+    (GRID, "min", {"return_indices": True}, ValueError, "takes no return_indices: the mode that does is max"),
+    (GRID, "percentile", {"q": 101}, ValueError, "q=101 is not allowed: q must be a finite number from 0 to 100"),
+    (GRID, "percentile", {"q": float("nan")}, ValueError, "q=nan is not allowed"),
+    (GRID, "percentile", {"q": "half"}, ValueError, "q='half' is not allowed"),
+    (GRID, "kmax", {"k": 5}, ValueError, "k=5 is more than the 4 values of a window"),
+    (GRID, "kmax", {"k": 1.5}, ValueError, "k=1.5 is not allowed: k must be a whole number of at least 1"),
+    (GRID, "kmax", {"combine": "sum"}, ValueError, "combine='sum' is not allowed: combine must be 'planes' or 'mean'"),
+    (GRID, "gem", {"p": 0}, ValueError, "p=0 is not allowed: p must be a finite number above 0"),
+    (GRID, "gem", {"p": float("inf")}, ValueError, "p=inf is not allowed"),
+    (GRID, "mixed", {"lam": 1.5}, ValueError, "lam=1.5 is not allowed: lam must be a finite number from 0 to 1"),
+    (GRID, "random", {"seed": -1}, ValueError, "seed=-1 is not allowed"),
+    (GRID.astype(complex), "max", {}, TypeError, "dtype complex128 is not supported: use one of bool, uint8"),
+    (GRID, "max", {"dtype": "U3"}, TypeError, "is not supported: use one of bool"),
+    (GRID[0], "max", {}, ValueError, "an array of rank 1 is no picture"),
+    (GRID[None, None, None], "max", {}, ValueError, "an array of rank 5 is no picture"),
+    (GRID[:0], "max", {}, ValueError, "the picture is empty: its height is 0"),
+    (GRID[:, :0], "max", {"size": 2}, ValueError, "the picture is empty: its width is 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("image", "mode", "arguments", "error", "message"), ERRORS, ids=[row[4][:50] for row in ERRORS]
+)
+def test_bad_arguments_name_the_value_and_what_is_allowed(image, mode, arguments, error, message):
+    with pytest.raises(error, match=re.escape(message)) as caught:
+        poolcli.downsample(image, mode, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_table_twins_and_parameters_agree():
+    assert list(poolcli.MODES) == list(naive.MODES)
+    assert {name for mode in poolcli.MODES.values() for name in mode.parameters} == set(PARAMETERS)
+    assert {mode for mode, _ in VARIANTS} == set(poolcli.MODES)
+
+
+def test_optional_arguments_are_keyword_only():
+    kinds = [parameter.kind.name for parameter in inspect.signature(poolcli.downsample).parameters.values()]
+    assert kinds[:2] == ["POSITIONAL_OR_KEYWORD"] * 2
+    assert set(kinds[2:]) == {"KEYWORD_ONLY", "VAR_KEYWORD"}
+
+
+CACHED = """
+import numba.core.event as event, numpy, poolcli
+with event.install_recorder("numba:compile") as compiled:
+    poolcli.downsample(numpy.zeros((4, 4), numpy.uint8), "max")
+print(len(compiled.buffer))
+"""
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_the_second_process_compiles_nothing(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", CACHED], env=environment, check=True, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    first, second = (int(run.stdout) for run in runs)
+    assert first > 0
+    assert second == 0
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_kernels_work_where_no_cache_can_be_written(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(blocked), "HOME": str(blocked)}
+    environment["NUMBA_CACHE_LOCATOR_CLASSES"] = "UserProvidedCacheLocator"
+    run = subprocess.run([sys.executable, "-W", "error", "-c", CACHED], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,52 @@
+"""The README tells what the code does: its table, its commands, its Python."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import poolcli
+from poolcli.cli import commands
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_table_of_modes_is_that_of_the_code():
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ?(.*?) ?\|$", README.split("## Modes")[1].split("## ")[0], re.MULTILINE)
+    expected = [
+        (mode.name, mode.formula.replace("|", r"\|"), ", ".join(f"`{name}`" for name in mode.parameters))
+        for mode in poolcli.MODES.values()
+    ]
+    assert rows == expected
+
+
+def test_python_runs():
+    code = README.split("```python\n")[1].split("```")[0]
+    before = Path.cwd()
+    try:
+        os.chdir(ROOT)
+        exec(code, {})
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^poolcli downsample .*", README, re.MULTILINE))
+def test_shell_lines_run(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("scans").mkdir()
+    coffee, _ = poolcli.read_image(ROOT / "sample_images/coffee.png")
+    for name in ("photo.png", "photo.jpg", "mask.png", "scans/a.png", "scans/b.png"):
+        poolcli.write_image(coffee[:80, :90], name)
+    result = CliRunner().invoke(commands, shlex.split(line.split("#")[0])[1:])
+    assert result.exit_code == 0, result.output
+    assert len(list(tmp_path.rglob("*.*"))) > 5
+
+
+def test_options_are_those_of_the_command():
+    help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
+    for option in re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0]):
+        assert option in help_text
