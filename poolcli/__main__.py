@@ -2,4 +2,4 @@
 
 from poolcli.cli import main
 
-main(prog_name="poolcli")
+main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,7 @@ def run(jobs: Iterable[Job], overwrite: bool, error: Callable[[str], None], noti
             report.failed += 1
         else:
             report.written += 1
+        gc.enable()
     return report
 
 

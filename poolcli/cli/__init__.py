@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -36,24 +37,33 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(poolcli.__version__, "-V", "--version", prog_name="poolcli")
 def commands() -> None:
-    r"""Every pooling operator of convolutional networks, over picture files.
+    """Every pooling operator of convolutional networks, over picture files.
 
     \b
         poolcli downsample --mode max photo.png
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
         poolcli modes
-    """
+    """  # noqa: D301
 
 
-def main(**settings: Any) -> None:
-    """Run the command line: errors are one line, and the exit code says what happened."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line, and end the process."""
+    gc.disable()  # until the first picture is done: the many imports before it make no garbage, and 0.1 s of searches
+    code = run(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # taking LLVM down in order takes 0.2 s
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; an error is one line."""
     try:
-        sys.exit(commands.main(standalone_mode=False, **settings))
+        return int(commands.main(arguments, prog_name="poolcli", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.ClickException as error:
         click.echo(f"error: {' '.join(error.format_message().split())}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.Abort:
-        sys.exit(130)
+        return 130

@@ -28,7 +28,7 @@ _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, overwrite: bool, **values: Any) -> None:
-    r"""Pool pictures: reduce every window of F x F pixels, S apart, to one.
+    """Pool pictures: reduce every window of F x F pixels, S apart, to one.
 
     INPUT is a file or a folder of pictures. `poolcli modes` explains the modes.
 
@@ -36,7 +36,7 @@ def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, overwri
         poolcli downsample --mode max photo.png
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
         poolcli downsample --mode lp --p 4 --norm mean photo.jpg -o small.png
-    """
+    """  # noqa: D301
     given = {name: values.pop(name) for name in PARAMETERS if name in values}
     given = {name: value for name, value in given.items() if value is not None}
     try:
@@ -52,7 +52,7 @@ def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, overwri
         error=lambda line: click.echo(f"error: {line}", err=True),
         notice=lambda line: click.echo(line, err=True) if terminal else None,
     )
-    raise SystemExit(report.exit_code)
+    click.get_current_context().exit(report.exit_code)
 
 
 def _check_window(parameters: dict[str, Any], **values: Any) -> None:

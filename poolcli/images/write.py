@@ -24,7 +24,11 @@ _MODES = {
     ("uint16", 1): "I;16",
     ("float32", 1): "F",
 }
-_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 3},  # 2.5 times faster than the default, and 5 % larger on photographs
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True},
+}
 
 
 def write(array: NDArray[Any], path: str | os.PathLike[str], overwrite: bool = False) -> None:
