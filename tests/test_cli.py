@@ -217,9 +217,7 @@ def test_planes_do_not_fit_into_one_picture(photo):
     ],
 )
 def test_numba_is_not_imported_before_the_first_picture(line):
-    code = (
-        "import sys\nfrom poolcli.cli import main\ntry: main(args=sys.argv[1:])\nfinally: print('numba' in sys.modules)"
-    )
+    code = "import sys; from poolcli.cli import run; run(sys.argv[1:]); print('numba' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "False"
 
