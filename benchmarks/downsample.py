@@ -106,7 +106,7 @@ def main() -> None:
         if not find_spec(package):
             continue
         for work, peer, aim, ours, theirs in cases(image):
-            mine, other = best_of([ours, theirs], 5 if quick else 15)
+            mine, other = best_of([ours, theirs], 5 if quick else 30)
             print(f"{work:26}{mine:11.2f}{other:9.2f}{mine / other:7.2f}{aim:6.1f}  {peer}")
 
 

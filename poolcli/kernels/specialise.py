@@ -45,7 +45,7 @@ def specialise(
     copy = FunctionType(function.__code__, {**function.__globals__, **bound}, label)
     copy.__qualname__ = label
     if signature is None:
-        return njit(error_model="numpy")(copy)
+        return njit(error_model="numpy", inline="always")(copy)
     try:
         return njit(signature, parallel=parallel, cache=True, error_model="numpy")(copy)
     except (RuntimeError, OSError):  # no folder for the cache can be written

@@ -57,7 +57,7 @@ BAND = types.void(*_functions, _source, *_tables, _bytes4, _integer, _integer)
 LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes4, _integer)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
-_SLIDE_BYTES = 1 << 14  # and computed rows, before they are thinned out, in the first
+_SLIDE_BYTES = 1 << 13  # and computed rows, before they are thinned out, in the first
 _BANDS = 32  # for each thread: a band that is slow, because the machine is busy, holds nobody up
 
 
@@ -199,16 +199,17 @@ def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, se
     place[CHANNELS] = channels
     loaded = np.empty(slots, np.int64)
     needed = np.empty(tiles[:, 3].max(), np.bool_)
-    inner = len(tiles) if slide else stop - start
+    outer, inner = (stop - start, len(tiles)) if slide else (len(tiles), stop - start)
     # No array is made, sliced or assigned in this loop: its count of references is atomic, and would stop the processor
     # from reading ahead.
-    for turn in range(len(tiles) * (stop - start)):
+    for turn in range(outer * inner):
         # Tile after tile along each row, but where rows are dealt out: then row after row, to deal each once.
-        t, i = (turn % inner, start + turn // inner) if slide else (turn // inner, start + turn % inner)
+        later, sooner = turn // inner, turn % inner
+        t, i = (sooner, start + later) if slide else (later, start + sooner)
         size, first, stride, across = tiles[t, 1], tiles[t, 2], tiles[t, 3], tiles[t, 4]
         reach = (across - 1) * column_step
         plane = size + reach // stride
-        if not slide and turn % inner == 0:
+        if not slide and sooner == 0:
             for slot in range(slots):
                 loaded[slot] = -1
             for x in range(stride):
