@@ -195,6 +195,12 @@ def adaptive(n: int, bins: int) -> Windows:
     return Windows(first, count, count, _ones(count))
 
 
+def singles(divisor: NDArray[np.int64]) -> Windows:
+    """Return windows of one tap each, all along the axis, with these divisors."""
+    count = np.ones_like(divisor)
+    return Windows(np.arange(len(divisor)), count, divisor, _ones(count))
+
+
 @lru_cache(maxsize=64)
 def low_passed(windows: Windows, n: int) -> Windows:
     """Return the windows of a mean of the axis after the binomial low-pass (1 2 1) / 4, as weights of its own taps.

@@ -39,15 +39,20 @@ class Parameter:
     def allowed(self) -> str:
         """Return the allowed values in words."""
         if self.choices:
-            return " or ".join(repr(choice) for choice in self.choices)
+            return " or ".join(self.choices)
         if self.type is bool:
             return "True or False"
         kind = "a whole number" if self.type is int else "a finite number"
         if self.high < math.inf:
-            return f"{kind} from {self.low:g} to {self.high:g}"
+            return f"{kind} from {_short(self.low)} to {_short(self.high)}"
         if self.low > -math.inf:
             return f"{kind} {'above' if self.above else 'of at least'} {self.low:g}"
         return kind
+
+    @property
+    def shown(self) -> str:
+        """Return the default as help shows it."""
+        return f"{self.default:g}" if self.type is float else str(self.default)
 
     def check(self, value: Any) -> Any:
         """Return the value as this parameter's type, or raise a ValueError that tells what is allowed."""
@@ -64,6 +69,10 @@ class Parameter:
         if not right:
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return number
+
+
+def _short(number: float) -> str:
+    return "2^63 - 1" if number == 2**63 - 1 else f"{number:g}"
 
 
 PARAMETERS: Mapping[str, Parameter] = {

@@ -1,6 +1,7 @@
 """The command, run as people run it: processes, exit codes, what they say, and the files they leave."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -163,7 +164,7 @@ USAGE = [
     (["--mode", "kmax", "--k", "5", "photo.png"], "k=5 is more than the 4 values of a window"),
     (
         ["--mode", "lp", "--norm", "half", "photo.png"],
-        "norm='half' is not allowed: norm must be 'size' or 'mean' or 'sum'",
+        "norm='half' is not allowed: norm must be size or mean or sum",
     ),
     (["--mode", "max", "absent.png"], "absent.png: no such file or folder"),
     (["--mode", "max", "photo.png", "-o", "photo.png"], "photo.png: is also the input; --overwrite replaces it"),
@@ -228,3 +229,15 @@ def test_help_and_modes_name_every_mode_and_parameter():
         assert mode.formula in text
         for name in mode.parameters:
             assert f"--{name.replace('_', '-')}" in text
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+def test_a_terminal_is_told_of_compilation_once_and_a_pipe_is_not(photo, tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "poolcli", "downsample", "--mode", "max", "--overwrite", str(photo)]
+    ours, theirs = pty.openpty()
+    subprocess.run(command, env=environment, stderr=theirs, check=True)
+    subprocess.run(command, env=environment, stderr=theirs, check=True)
+    assert os.read(ours, 10_000).decode().splitlines() == ["compiling max for uint8, once"]
+    environment["NUMBA_CACHE_DIR"] += "2"
+    assert subprocess.run(command, env=environment, capture_output=True, check=True).stderr == b""

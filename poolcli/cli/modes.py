@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from poolcli.downsample import MODES
-from poolcli.parameters import PARAMETERS
+from poolcli.parameters import PARAMETERS, Parameter
 
 
 @click.command(short_help="List every mode with its formula and its parameters.")
@@ -18,14 +18,10 @@ def modes() -> None:
     with formatter.section("downsample"):
         formatter.write_dl([(mode.name, mode.formula) for mode in MODES.values()])
     with formatter.section("parameters"):
-        for parameter in PARAMETERS.values():
-            takers = ", ".join(mode.name for mode in MODES.values() if parameter.name in mode.parameters)
-            formatter.write_dl(
-                [
-                    (
-                        parameter.name,
-                        f"{parameter.help}: {parameter.allowed}; {parameter.default} unless given ({takers})",
-                    )
-                ]
-            )
+        formatter.write_dl([(parameter.name, _describe(parameter)) for parameter in PARAMETERS.values()])
     click.echo(formatter.getvalue().rstrip())
+
+
+def _describe(parameter: Parameter) -> str:
+    takers = ", ".join(mode.name for mode in MODES.values() if parameter.name in mode.parameters)
+    return f"{parameter.help}: {parameter.allowed}, {parameter.shown} unless given ({takers})"

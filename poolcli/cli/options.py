@@ -90,7 +90,7 @@ def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Co
             if parameter.type is bool:
                 command = click.option(name, is_flag=True, default=None, help=text)(command)
             else:
-                text += f"  [default: {parameter.default}]"
+                text += f"  [default: {parameter.shown}]"
                 command = click.option(name, type=_Checked(parameter), help=text)(command)
         return command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,17 @@ def winner(ring, taps, place, parameters, table, result):
 
 def maximum(task: Task) -> Operation:
     """Return the operation of max."""
-    return task.operation(extreme, bound={"best": largest}, slide=4)
+    return _extreme(task, largest)
 
 
 def minimum(task: Task) -> Operation:
     """Return the operation of min."""
-    return task.operation(extreme, bound={"best": smallest}, slide=4)
+    return _extreme(task, smallest)
+
+
+def _extreme(task: Task, best: Any) -> Operation:
+    step = task.operation(extreme, bound={"best": best}, slide=4)
+    return replace(step, axes=(step, step))
 
 
 def indices(task: Task) -> Operation:

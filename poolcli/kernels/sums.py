@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,18 +54,23 @@ def average(ring, taps, place, parameters, table, result):
     """Write sum(r) / n."""
     size = place[LANES]
     out = result[0][:size]
-    total = np.empty(size, number)
-    add(ring, taps, number, total)
+    sums = np.empty(size, number)
+    add(ring, taps, number, sums)
     n = lane(place[DIVISOR])
     for j in range(size):
-        out[j] = settle(lane(total[j]) / n, out)
+        out[j] = settle(lane(sums[j]) / n, out)
+
+
+def undivided(ring, taps, place, parameters, table, result):
+    """Write sum(r)."""
+    add(ring, taps, number, result[0][: place[LANES]])
 
 
 @njit(inline="always")
-def _halve(total, out, number, shift):
+def _halve(sums, out, number, shift):
     half, one, bits = number((1 << shift) // 2 - 1), number(1), number(shift)
     for j in range(out.size):
-        t = total[j]
+        t = sums[j]
         out[j] = number(number(t + half) + number(number(t >> bits) & one)) >> bits
 
 
@@ -109,18 +115,18 @@ def average_narrow(ring, taps, place, parameters, table, result):
         for j in range(size):
             out[j] = quarter(a[j], b[j], c[j], d[j])
         return
-    total = np.empty(size, number)
-    add(ring, taps, number, total)
+    sums = np.empty(size, number)
+    add(ring, taps, number, sums)
     if n == 2:
-        _halve(total, out, number, 1)
+        _halve(sums, out, number, 1)
     elif n == 4:
-        _halve(total, out, number, 2)
+        _halve(sums, out, number, 2)
     elif n == 16:
-        _halve(total, out, number, 4)
+        _halve(sums, out, number, 4)
     else:
         divisor = np.float32(n)
         for j in range(size):
-            out[j] = settle(np.float32(total[j]) / divisor, out)
+            out[j] = settle(np.float32(sums[j]) / divisor, out)
 
 
 def weighted(ring, taps, place, parameters, table, result):
@@ -145,19 +151,24 @@ def mixed(ring, taps, place, parameters, table, result):
     out = result[0][:size]
     high = np.empty(size, ring.dtype)
     largest(ring, taps, high)
-    total = np.empty(size, number)
-    add(ring, taps, number, total)
+    sums = np.empty(size, number)
+    add(ring, taps, number, sums)
     lam, n = parameters[0], np.float64(len(taps))
     for j in range(size):
-        out[j] = settle(lam * np.float64(high[j]) + (1.0 - lam) * (np.float64(total[j]) / n), out)
+        out[j] = settle(lam * np.float64(high[j]) + (1.0 - lam) * (np.float64(sums[j]) / n), out)
 
 
 def mean(task: Task) -> Operation:
     """Return the operation of average."""
-    if np.dtype(task.total).itemsize == 2 and task.target == task.source:
+    sums = np.dtype(task.total)
+    down = Operation(undivided, task.source, sums, bound={"number": task.total}, slide=4)
+    across = Operation(average, sums, task.target, bound={"number": task.total, "lane": np.float64}, slide=2)
+    if sums.itemsize == 2 and task.target == task.source:
         quarter = quarter_unsigned if task.source.kind == "u" else quarter_signed
-        return task.operation(average_narrow, bound={"number": task.total, "quarter": quarter}, slide=2)
-    return task.operation(average, bound={"number": task.total, "lane": np.float64}, slide=2)
+        return task.operation(
+            average_narrow, bound={"number": task.total, "quarter": quarter}, axes=(down, across), slide=2
+        )
+    return replace(across, source=task.source, axes=(down, across))
 
 
 def blend(task: Task) -> Operation:

@@ -19,7 +19,7 @@ import numpy as np
 from numba import get_num_threads, prange, types
 from numpy.typing import NDArray
 
-from poolcli.geometry import Windows
+from poolcli.geometry import Windows, singles
 from poolcli.kernels import layout
 from poolcli.kernels.operation import Operation
 from poolcli.kernels.place import (
@@ -58,6 +58,7 @@ LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _b
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
 _SLIDE_BYTES = 1 << 13  # and computed rows, before they are thinned out, in the first
+_WIDE = 16  # taps; wider windows go one axis at a time, where the operator can
 _BANDS = 32  # for each thread: a band that is slow, because the machine is busy, holds nobody up
 
 
@@ -74,6 +75,10 @@ class _Tile(NamedTuple):
 
 def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Windows) -> NDArray[Any]:
     """Apply an operation to (N, H, W, C) and return (planes, N, rows, columns, C)."""
+    if operation.axes and rows.most > 1 and columns.most > 1 and rows.most * columns.most > _WIDE:
+        down, across = operation.axes
+        middle = pool(image, down, rows, singles(np.ones(image.shape[2], np.int64)))[0]
+        return pool(middle, across, singles(rows.divisor), columns)
     images, height, width, channels = image.shape
     out = np.empty((operation.planes, images, rows.size, columns.size, channels), operation.target)
     if not out.size:
