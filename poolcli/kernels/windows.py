@@ -57,7 +57,7 @@ BAND = types.void(*_functions, _source, *_tables, _bytes4, _integer, _integer)
 LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes4, _integer)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
-_SLIDE_BYTES = 1 << 13  # and computed rows, before they are thinned out, in the first
+_SLIDE_BYTES = 1 << 15  # and computed rows, before they are thinned out, close to the first
 _WIDE = 16  # taps; wider windows go one axis at a time, where the operator can
 _BANDS = 32  # for each thread: a band that is slow, because the machine is busy, holds nobody up
 
@@ -205,8 +205,6 @@ def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, se
     loaded = np.empty(slots, np.int64)
     needed = np.empty(tiles[:, 3].max(), np.bool_)
     outer, inner = (stop - start, len(tiles)) if slide else (len(tiles), stop - start)
-    # No array is made, sliced or assigned in this loop: its count of references is atomic, and would stop the processor
-    # from reading ahead.
     for turn in range(outer * inner):
         # Tile after tile along each row, but where rows are dealt out: then row after row, to deal each once.
         later, sooner = turn // inner, turn % inner
