@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from poolcli.kernels.place import CHANNELS, COLUMN, FIRST, IMAGE, LINE, PIXELS, PLANE, ROW, SIZE, SLOT, STRIDE
+from poolcli.kernels.place import CHANNELS, COLUMN, FIRST, LINE, OUT, PIXELS, PLANE, SIZE, SLOT, STRIDE
 
 unit: Any = np.uint8  # bound to an unsigned integer as wide as the dtype that is moved
 
@@ -82,9 +82,8 @@ def thin(result, place, out):
     """Put every stride-th pixel of each computed row into the output."""
     channels, stride, size = place[CHANNELS], place[STRIDE], place[SIZE]
     for p in range(len(result)):
-        target = out.view(unit)[
-            p, place[IMAGE], place[ROW], place[COLUMN] * channels : (place[COLUMN] + size) * channels
-        ]
+        row = place[OUT] + p * (len(out) // len(result))
+        target = out.view(unit)[row, place[COLUMN] * channels : (place[COLUMN] + size) * channels]
         _thin(result.view(unit)[p], target, channels, stride, size)
 
 
@@ -110,9 +109,8 @@ def join(result, place, out):
     """Interleave the planes of each computed row, one a channel, into a row of pixels in the output."""
     channels, plane, size = place[CHANNELS], place[PLANE], place[SIZE]
     for p in range(len(result)):
-        target = out.view(unit)[
-            p, place[IMAGE], place[ROW], place[COLUMN] * channels : (place[COLUMN] + size) * channels
-        ]
+        row = place[OUT] + p * (len(out) // len(result))
+        target = out.view(unit)[row, place[COLUMN] * channels : (place[COLUMN] + size) * channels]
         planes = result.view(unit)[p, : channels * plane].reshape((channels, plane))
         _join(planes, target, channels, size)
 

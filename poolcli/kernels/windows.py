@@ -28,9 +28,9 @@ from poolcli.kernels.place import (
     COUNT,
     DIVISOR,
     FIRST,
-    IMAGE,
     LANES,
     LINE,
+    OUT,
     PIXELS,
     PLANE,
     ROW,
@@ -42,7 +42,7 @@ from poolcli.kernels.place import (
 from poolcli.kernels.specialise import pointer, specialise
 
 _integer = types.int64
-_bytes1, _bytes2, _bytes4 = (types.Array(types.uint8, rank, "C") for rank in (1, 2, 4))
+_bytes1, _bytes2 = (types.Array(types.uint8, rank, "C") for rank in (1, 2))
 _source = types.Array(types.uint8, 2, "C", readonly=True)  # takes writable arrays too
 _integers1, _integers2 = (types.Array(types.int64, rank, "C") for rank in (1, 2))
 _floats = types.Array(types.float64, 1, "C")
@@ -50,11 +50,11 @@ _flags = types.Array(types.boolean, 1, "C")
 
 OPERATOR = types.void(_source, _integers2, _integers1, _floats, _integers2, _bytes2)
 DEAL = types.void(_source, _integers1, _flags, _bytes2, _bytes1)
-PUT = types.void(_bytes2, _integers1, _bytes4)
+PUT = types.void(_bytes2, _integers1, _bytes2)
 _functions = tuple(types.FunctionType(signature) for signature in (DEAL, OPERATOR, PUT))
 _tables = (_integers2, _integers2, _integers2, _integers2, _integers1, _floats, _integers2)
-BAND = types.void(*_functions, _source, *_tables, _bytes4, _integer, _integer)
-LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes4, _integer)
+BAND = types.void(*_functions, _source, *_tables, _bytes2, _integer, _integer)
+LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes2, _integer)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
 _SLIDE_BYTES = 1 << 15  # and computed rows, before they are thinned out, close to the first
@@ -84,32 +84,58 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     if not out.size:
         return out
     item, out_item = operation.source.itemsize, operation.target.itemsize
-    runs = _runs(columns)
-    stride = max(runs, key=lambda run: run.size).stride if len(runs) < columns.size / 2 else 1
-    slide = stride <= operation.slide
+    slide = _main_stride(columns) <= operation.slide
     slots = (rows.most - 1) * rows.step + 1
-    tiles = list(_tiles(runs, channels * item, 0 if slide else slots * columns.most))
-    capacity = max(tile.stride * (tile.size + tile.taps * columns.step // tile.stride + 1) for tile in tiles)
-    settings = (channels, item, out_item, rows.step, columns.step, slots, capacity * channels, slide)
+    plan = _plan(rows, columns, channels * item, 0 if slide else slots * columns.most)
+    settings = (channels, item, out_item, rows.step, columns.step, slots, plan.capacity * channels, slide)
+    extent = (operation.planes, images, rows.size)
     functions = _functions_for(operation, slide)
-    total = images * rows.size
     functions["launch"](
         functions["band"],
         functions["deal"],
         functions["operator"],
         functions["put"],
         image.reshape(images * height, width * channels).view(np.uint8),
+        plan.rows,
+        plan.row_weights,
+        plan.tiles,
+        plan.tile_weights,
+        np.array(settings + extent, np.int64),
+        np.array(operation.parameters, np.float64),
+        operation.table,
+        out.reshape(-1, columns.size * channels).view(np.uint8),
+        min(images * rows.size, _BANDS * get_num_threads()),
+    )
+    return out
+
+
+class _Plan(NamedTuple):
+    """The windows of a picture as the loop reads them."""
+
+    rows: NDArray[np.int64]
+    row_weights: NDArray[np.int64]
+    tiles: NDArray[np.int64]
+    tile_weights: NDArray[np.int64]
+    capacity: int  # pixels that a tile's planes take at most
+
+
+@lru_cache(maxsize=64)
+def _plan(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
+    tiles = list(_tiles(_runs(columns), pixel, taps))
+    weights = columns.weights if len(columns.weights) == 1 else columns.weights[[tile.out for tile in tiles]]
+    return _Plan(
         np.stack([rows.first, rows.count, rows.divisor], axis=1),
         np.ascontiguousarray(rows.weights),
         np.array(tiles, np.int64),
-        np.ascontiguousarray(columns.weights if len(columns.weights) == 1 else columns.weights[[t.out for t in tiles]]),
-        np.array(settings, np.int64),
-        np.array(operation.parameters, np.float64),
-        operation.table,
-        out.reshape(operation.planes, images, rows.size, columns.size * channels).view(np.uint8),
-        min(total, _BANDS * get_num_threads()),
+        np.ascontiguousarray(weights),
+        max(tile.stride * (tile.size + tile.taps * columns.step // tile.stride + 1) for tile in tiles),
     )
-    return out
+
+
+def _main_stride(windows: Windows) -> int:
+    """Return the stride of the longest run of windows, or 1 where most stand alone, as adaptive bins may."""
+    runs = _runs(windows)
+    return max(runs, key=lambda run: run.size).stride if len(runs) < windows.size / 2 else 1
 
 
 @lru_cache(maxsize=64)
@@ -182,7 +208,7 @@ def _typed(ring, taps, place, parameters, table, result):
 # fmt: off
 def _launch(band, deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
             bands):
-    total = out.shape[1] * out.shape[2]
+    total = settings[-2] * settings[-1]
     for b in prange(bands):
         band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
              b * total // bands, (b + 1) * total // bands)  # fmt: skip
@@ -191,8 +217,7 @@ def _launch(band, deal, operator, put, image, rows, row_weights, tiles, tile_wei
 def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
           start, stop):
     # fmt: on
-    channels, item, out_item, row_step, column_step, slots, capacity, slide = settings
-    planes, images, height, _ = out.shape
+    channels, item, out_item, row_step, column_step, slots, capacity, slide, planes, images, height = settings
     depth = image.shape[0] // images
     ring = np.empty((slots, capacity * item), np.uint8)
     scratch = np.empty(capacity * item, np.uint8)
@@ -228,7 +253,7 @@ def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, se
         place[LANES] = ((size - 1) * stride + 1) * channels if slide else (channels - 1) * plane + size
         place[COUNT] = rows[y, 1] * across
         place[SIZE] = size
-        place[IMAGE] = n
+        place[OUT] = i
         place[FIRST] = first
         place[PIXELS] = (size - 1) * stride + reach + 1
         count = 0
