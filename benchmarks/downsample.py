@@ -21,12 +21,17 @@ Work = Callable[[], object]
 
 
 def best_of(works: list[Work], runs: int) -> list[float]:
-    """Return the shortest time of each, in milliseconds; taking turns, so that a busy moment hits all alike."""
+    """Return the shortest time of each, in milliseconds.
+
+    They take turns, so that a busy moment hits all alike, and pause before each, for the threads of the one before to
+    sleep: OpenCV's and OpenMP's wait for more work in a loop, on the cores that the next one needs.
+    """
     times = [float("inf")] * len(works)
     for work in works:
         work()
     for _ in range(runs):
         for i, work in enumerate(works):
+            time.sleep(0.01)
             begin = time.perf_counter()
             work()
             times[i] = min(times[i], 1e3 * (time.perf_counter() - begin))

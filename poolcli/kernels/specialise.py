@@ -13,6 +13,7 @@ from typing import Any
 from numba import njit
 from numba.core import event, types
 from numba.core.typing.templates import Signature
+from numba.extending import typeof_impl
 
 
 @cache
@@ -57,6 +58,7 @@ class Pointer(types.WrapperAddressProtocol):
 
     def __init__(self, function: Any, signature: Signature) -> None:
         self._signature = signature
+        self.type = types.FunctionType(signature)
         compiled = function.get_compile_result(signature)
         self._library = compiled.library  # keeps the code alive
         self._address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
@@ -67,6 +69,11 @@ class Pointer(types.WrapperAddressProtocol):
     def signature(self) -> Signature:
         """Return the signature of the function."""
         return self._signature
+
+
+@typeof_impl.register(Pointer)
+def _type_of(pointer: Pointer, context: object) -> types.FunctionType:
+    return pointer.type  # made once: Numba would make it at every call
 
 
 class _Announcer(event.Listener):
