@@ -102,6 +102,7 @@ def run(jobs: Iterable[Job], overwrite: bool, error: Callable[[str], None], noti
     from poolcli.images import read_image, write_image
 
     report = Report()
+    gc.disable()  # until the first picture is done: the many imports before it make no garbage, and 0.1 s of searches
     # A decoder leaves Python free: Numba, whose import takes 0.15 s, is imported meanwhile.
     importing = Thread(target=import_module, args=("poolcli.kernels.windows",), daemon=True)
     importing.start()

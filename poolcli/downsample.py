@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.parameters import Parameters, resolve
 
 if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer to import than Python to start
+    import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.geometry import Windows
-    from poolcli.kernels.operation import Task
+    from poolcli.kernels.operation import Operation
 
 Size = int | tuple[int, int]
 
@@ -125,7 +127,6 @@ def downsample(
     import numpy as np
 
     from poolcli import dtypes, geometry
-    from poolcli.kernels.operation import Task
 
     row = find(mode)
     values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
@@ -146,13 +147,13 @@ def downsample(
     picture = dtypes.to_working(array)
     selects = row.selects and values.get("combine") != "mean"
     output = picture.dtype if selects else dtypes.working(target)
-    task = Task(picture.dtype, output, rows.most * columns.most, values, dtypes.maximum(source))
-    planes = dtypes.convert(_pool(picture, row.kernel, task, rows, columns), target)
+    given = picture.dtype, rows.most * columns.most, dtypes.maximum(source)
+    planes = dtypes.convert(_pool(picture, _operation(row.kernel, output, *given, **values), rows, columns), target)
     result = planes if values.get("combine") == "planes" else planes[0]
     if not return_indices:
         return result
-    task = replace(task, target=np.dtype(np.int64))
-    return result, _pool(picture, "extremes:indices", task, rows, columns)[0]
+    indices = _operation("extremes:indices", np.dtype(np.int64), *given)
+    return result, _pool(picture, indices, rows, columns)[0]
 
 
 def find(mode: str) -> Mode:
@@ -162,12 +163,21 @@ def find(mode: str) -> Mode:
     return MODES[mode]
 
 
-def _pool(picture: NDArray[Any], kernel: str, task: Task, rows: Windows, columns: Windows) -> NDArray[Any]:
+@lru_cache(maxsize=64)
+def _operation(
+    kernel: str, target: np.dtype[Any], source: np.dtype[Any], taps: int, maximum: float, **parameters: Any
+) -> Operation:
+    from poolcli.kernels.operation import Task
+
+    module, function = kernel.split(":")
+    choose = getattr(import_module(f"poolcli.kernels.{module}"), function)
+    return choose(Task(source, target, taps, parameters, maximum))  # type: ignore[no-any-return]
+
+
+def _pool(picture: NDArray[Any], operation: Operation, rows: Windows, columns: Windows) -> NDArray[Any]:
     """Pool a picture of rank 2 to 4 and return planes of that rank, with a leading axis."""
     from poolcli.kernels.windows import pool
 
-    module, function = kernel.split(":")
-    operation = getattr(import_module(f"poolcli.kernels.{module}"), function)(task)
     batch = picture.reshape(*(1,) * (picture.ndim < 4), *picture.shape, *(1,) * (picture.ndim == 2))
     planes = pool(batch, operation, rows, columns)
     return planes.reshape(len(planes), *picture.shape[: picture.ndim == 4], *planes.shape[2:4], *picture.shape[2:][-1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,24 @@ DTYPES = (
 
 def check(dtype: DTypeLike) -> np.dtype[Any]:
     """Return the dtype in native byte order, or raise a TypeError that lists the dtypes of pictures."""
-    known = np.dtype(dtype).newbyteorder("=")
+    return _check(np.dtype(dtype))
+
+
+@cache  # NumPy works out a dtype's name anew each time
+def _check(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    known = dtype.newbyteorder("=")
     if known.name not in DTYPES:
         raise TypeError(f"dtype {known} is not supported: use one of {', '.join(DTYPES)}")
     return known
 
 
+@cache
 def maximum(dtype: np.dtype[Any]) -> float:
     """Return the value that counts as 1 where the scale of the values matters: an integer's largest."""
     return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
 
 
+@cache
 def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype that kernels compute in: bool as uint8, float16 as float32."""
     return np.dtype({"bool": np.uint8, "float16": np.float32}.get(dtype.name, dtype))

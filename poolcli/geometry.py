@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Windows:
         """Return how many windows there are."""
         return len(self.first)
 
-    @property
+    @cached_property
     def most(self) -> int:
         """Return how many taps the fullest window has."""
         return int(self.count.max(initial=0))

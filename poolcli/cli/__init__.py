@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from importlib import import_module
@@ -48,7 +47,6 @@ def commands() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, and end the process."""
-    gc.disable()  # until the first picture is done: the many imports before it make no garbage, and 0.1 s of searches
     code = run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
