@@ -156,6 +156,25 @@ def downsample(
     return result, _pool(picture, indices, rows, columns)[0]
 
 
+def output_shape(
+    shape: tuple[int, ...],
+    *,
+    kernel_size: Size | None = None,
+    stride: Size | None = None,
+    padding: Size | Literal["same", "same-lower"] = 0,
+    dilation: Size = 1,
+    ceil: bool = False,
+    size: Size | None = None,
+    **others: object,
+) -> tuple[int, ...]:
+    """Return the shape that `downsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
+    from poolcli import geometry
+
+    windows = geometry.shape(kernel_size, stride, padding, dilation, ceil, size)
+    rows, columns = geometry.windows(shape[0], shape[1], windows)
+    return (rows.size, columns.size, *shape[2:])
+
+
 def find(mode: str) -> Mode:
     """Return the row of a mode, or raise a ValueError that lists the modes."""
     if mode not in MODES:

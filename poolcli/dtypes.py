@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-DTYPES = (
-    "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"
-)  # fmt: skip
+from poolcli.parameters import DTYPES
 
 
 def check(dtype: DTypeLike) -> np.dtype[Any]:

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+DTYPES = (
+    "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"
+)  # fmt: skip
+"""What pictures may be of; here, for the command line to know without NumPy."""
+
 
 class Parameters(TypedDict, total=False):
     """What `downsample` takes beside window and stride, where the mode has it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from poolcli.batch import BatchError, plan, run
+from poolcli.batch import BatchError, Settings, plan, run
 from poolcli.cli import options
 from poolcli.downsample import MODES
 from poolcli.parameters import PARAMETERS, resolve
@@ -23,11 +23,8 @@ _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
 )
 @options.window
 @options.mode_parameters(_TAKES)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File or folder.  [default: NAME_MODE.EXT beside the input]"
-)
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, overwrite: bool, **values: Any) -> None:
+@options.files
+def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, **values: Any) -> None:
     """Pool pictures: reduce every window of F x F pixels, S apart, to one.
 
     INPUT is a file or a folder of pictures. `poolcli modes` explains the modes.
@@ -37,27 +34,42 @@ def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, overwri
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
         poolcli downsample --mode lp --p 4 --norm mean photo.jpg -o small.png
     """  # noqa: D301
+    settings = options.settings(values)
     given = {name: values.pop(name) for name in PARAMETERS if name in values}
     given = {name: value for name, value in given.items() if value is not None}
     try:
         parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
-        _check_window(parameters, **values)
-        jobs = plan(list(inputs), mode, {**values, **given}, output, overwrite)
+        _check_window(parameters, values)
+        _check_palette(mode, parameters, settings, values)
+        jobs = plan(list(inputs), mode, {**values, **given}, output, settings)
     except (ValueError, BatchError) as error:
         raise click.UsageError(str(error)) from None
     terminal = sys.stderr.isatty()
     report = run(
         jobs,
-        overwrite,
+        settings,
         error=lambda line: click.echo(f"error: {line}", err=True),
+        warning=lambda line: click.echo(f"warning: {line}", err=True),
         notice=lambda line: click.echo(line, err=True) if terminal else None,
     )
     click.get_current_context().exit(report.exit_code)
 
 
-def _check_window(parameters: dict[str, Any], **values: Any) -> None:
+def _check_window(parameters: dict[str, Any], values: dict[str, Any]) -> None:
     from poolcli.geometry import shape
 
-    taps = shape(**values).taps
+    taps = shape(**{name: value for name, value in values.items() if name != "dtype"}).taps
     if values["size"] is None and parameters.get("k", 0) > taps:
         raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")
+
+
+def _check_palette(mode: str, parameters: dict[str, Any], settings: Settings, values: dict[str, Any]) -> None:
+    if not settings.reading.keep_palette:
+        return
+    if not MODES[mode].selects or parameters.get("combine") == "mean":
+        selecting = ", ".join(name for name, row in MODES.items() if row.selects)
+        raise ValueError(
+            f"mode {mode!r} blends, and indices of a palette must not be: --keep-palette is for {selecting}"
+        )
+    if values["dtype"]:
+        raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from poolcli.parameters import PARAMETERS, Parameter
+from poolcli.batch import Settings
+from poolcli.images import MAX_PIXELS, Reading, Writing
+from poolcli.parameters import DTYPES, PARAMETERS, Parameter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -75,6 +78,65 @@ def window(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def files(command: Command) -> Command:
+    """Add the options that say how pictures are read and written."""
+    for option in reversed(
+        (
+            click.option("-o", "--output", type=click.Path(path_type=Path),
+                         help="File or folder.  [default: NAME_MODE.EXT beside the input]"),
+            click.option("--overwrite", is_flag=True, help="Replace files that exist."),
+            click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
+                         help="Of the output's values, rounded and saturated.  [default: the input's]"),
+            click.option("--frame", type=click.IntRange(0), metavar="N",
+                         help="Of several frames or pages take one; the first is 0."),
+            click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
+            click.option("--keep-palette", is_flag=True,
+                         help="Pool the indices of pictures with a palette, such as label masks."),
+            click.option("--convert", is_flag=True,
+                         help="Scale to 8 bits and drop alpha where the output's format holds no more."),
+            click.option("--background", default="white", show_default=True, callback=_colour, metavar="COLOUR",
+                         help="Behind alpha that --convert drops: a name or #rrggbb."),
+            click.option("--quality", type=click.IntRange(1, 100), metavar="1-100",
+                         help="Of JPEG, WebP and AVIF.  [default: 95, lossless, 90]"),
+            click.option("--compression", type=click.Choice(["fast", "default", "max"]), default="default",
+                         help="Effort for PNG, TIFF and WebP."),
+            click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, nor the command."),
+            click.option("--layout", type=click.Choice(["hwc", "chw"]), default="hwc",
+                         help="Axes of .npy arrays: channels last or first."),
+            click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
+                         help="Refuse pictures that claim to have more."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def settings(values: dict[str, Any]) -> Settings:
+    """Take the values of `files` out of a command's and return them as settings; output and dtype stay."""
+    taken = {name: values.pop(name) for name in _SETTINGS}
+    return Settings(
+        Reading(**{field: taken[field] for field in ("max_pixels", "keep_palette", "layout", "convert")}),
+        Writing(**{name: taken[name] for name in _WRITING}),
+        taken["frame"],
+        taken["linear"],
+    )
+
+
+_WRITING = ("overwrite", "convert", "background", "quality", "compression", "strip", "layout")
+_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear")
+
+
+def _colour(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value != "white":
+        from PIL import ImageColor
+
+        try:
+            ImageColor.getrgb(value)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is no colour: use a name or #rrggbb") from None
+    return value
 
 
 def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Command]:

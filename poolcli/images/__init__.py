@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 if TYPE_CHECKING:  # Pillow and NumPy are imported when the first picture is read
     import os
 
     from numpy.typing import NDArray
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO
+
+MAX_PIXELS = 500_000_000
 
 
 class ImageError(Exception):
@@ -17,45 +21,122 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Info:
-    """What a file says of its picture beside the pixels."""
+    """What a file says of its picture beside the pixels; `write_image` carries it over."""
 
     format: str = ""
-    alpha: bool = False
+    frames: int = 1  # in the file
+    alpha: bool | None = None  # the last channel is alpha; None: it is if there are 2 or 4
+    premultiplied: bool = False  # colour has been multiplied by alpha already
+    palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the picture holds indices
+    icc: bytes | None = field(default=None, repr=False)
+    exif: bytes | None = field(default=None, repr=False)  # without orientation, size and thumbnail
+    xmp: bytes | None = field(default=None, repr=False)
+    dpi: tuple[float, float] | None = None  # across, down
+    duration: float | None = None  # of the frame, in milliseconds
+    loop: int | None = None  # times that an animation runs, 0 for ever
 
 
-def read_image(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Info]:
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are read."""
+
+    max_pixels: int = MAX_PIXELS
+    keep_palette: bool = False
+    layout: Literal["hwc", "chw"] = "hwc"
+    convert: bool = False
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How pictures are written."""
+
+    overwrite: bool = False
+    convert: bool = False
+    background: str = "white"
+    quality: int | None = None
+    compression: Literal["fast", "default", "max"] = "default"
+    strip: bool = False
+    record: str = ""
+    layout: Literal["hwc", "chw"] = "hwc"
+
+
+def read_image(
+    source: Source,
+    *,
+    frame: int | None = None,
+    keep_palette: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    layout: Literal["hwc", "chw"] = "hwc",
+    convert: bool = False,
+) -> tuple[NDArray[Any], Info]:
     """Read a picture: (H, W) if grey, (H, W, C) if not, in the file's own dtype, upright, palettes expanded.
 
     Args:
-        path: of the file; its content tells the format, not its name.
+        source: path, bytes, or file open for reading bytes; its content tells the format, not its name.
+        frame: which picture of several, the first is 0.
+        keep_palette: give the indices of a picture that has a palette, which is in the info then.
+        max_pixels: refuse pictures that say that they have more, before they are decoded.
+        layout: of `.npy` arrays of rank 3, "hwc" or "chw".
+        convert: turn CMYK without a profile into RGB by formula, rather than refuse it.
 
     Returns:
-        The array, uint8 or as deep as the file, and what else the file says.
+        The array, as deep as the file (1-bit and 2- and 4-bit grey as uint8 up to 255), and what else the file says.
 
     Raises:
-        ImageError: the file is no picture, is damaged, or holds what an array of this kind cannot.
+        ImageError: there is no such file, it is no picture, is damaged, is too large, holds several frames and `frame`
+            is not given, or holds what an array cannot without loss.
 
     >>> image, info = read_image("sample_images/coffee.png")
     >>> image.shape, image.dtype.name, info.format
     ((400, 600, 3), 'uint8', 'PNG')
     """
-    from poolcli.images.read import read
+    from poolcli.images.read import open_picture
 
-    return read(path)
+    with open_picture(source, Reading(max_pixels, keep_palette, layout, convert)) as picture:
+        if frame is None and picture.frames > 1:
+            raise ImageError(f"holds {picture.frames} frames: frame takes one of them, 0 to {picture.frames - 1}")
+        return picture.read(frame or 0)
 
 
-def write_image(array: NDArray[Any], path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def write_image(
+    array: NDArray[Any],
+    target: str | os.PathLike[str] | BinaryIO,
+    info: Info | None = None,
+    *,
+    format: str | None = None,  # noqa: A002
+    overwrite: bool = False,
+    convert: bool = False,
+    background: str = "white",
+    quality: int | None = None,
+    compression: Literal["fast", "default", "max"] = "default",
+    strip: bool = False,
+    layout: Literal["hwc", "chw"] = "hwc",
+) -> None:
     """Write a picture whole or not at all: it is encoded first, and takes its name last.
 
     Args:
-        array: (H, W) grey, or (H, W, C) of 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; uint8, or uint16 and
-            float32 where the format holds them.
-        path: of the file; its ending tells the format.
+        array: (H, W) grey, or (H, W, C): 2 channels are grey and alpha, 3 RGB, 4 RGBA, unless `info` says otherwise.
+        target: path, or file open for writing bytes, with `format`.
+        info: of the file it comes from: profile, EXIF, XMP, resolution and palette are written where the format can.
+        format: the ending of the format, as "png"; that of the target's name unless given.
         overwrite: replace a file that is there.
+        convert: scale to 8 bits and lay RGBA over the background, where the format holds nothing better.
+        background: a colour by name or as #rrggbb.
+        quality: 1 to 100, of JPEG (95 unless given), WebP (lossless unless given) and AVIF (90).
+        compression: "fast", "default" or "max" effort, of PNG, TIFF and WebP.
+        strip: write nothing but the pixels.
+        layout: of `.npy` arrays of rank 3, "hwc" or "chw".
 
     Raises:
         ImageError: the format is not known or cannot hold the array, the file exists, the folder cannot be written.
-    """
-    from poolcli.images.write import write
 
-    write(array, path, overwrite)
+    >>> import io, numpy as np
+    >>> file = io.BytesIO()
+    >>> write_image(np.zeros((2, 3, 3), np.uint16), file, format="png")
+    >>> read_image(file.getvalue())[0].dtype.name
+    'uint16'
+    """
+    from poolcli.images.write import write_frames
+
+    writing = Writing(overwrite, convert, background, quality, compression, strip, "", layout)
+    write_frames([(array, info or Info())], 1, target, format, writing)

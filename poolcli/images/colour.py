@@ -1,28 +1,115 @@
-"""Colour: what has to happen to it before numbers are blended."""
+"""Colour: what has to happen to it before numbers are blended, and when a format holds less of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.dtypes import convert
+from poolcli.dtypes import convert, maximum
+from poolcli.images import Info
 
 
-def premultiplied(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Return colour times alpha / maximum, and alpha as it is, the last channel; in float32.
+def blendable(image: NDArray[Any], info: Info, linear: bool) -> NDArray[Any]:
+    """Return a picture whose numbers may be averaged: in linear light if asked, colour multiplied by alpha.
 
-    Blending these, and dividing alpha out again, weighs each colour by how much of it is seen.
+    Blending these, and dividing alpha out again, weighs each colour by how much of it is seen. The scale is that of the
+    picture's dtype. Floats are linear already.
     """
-    out = image.astype(np.float32)
-    out[..., :-1] *= out[..., -1:] / np.float32(np.iinfo(image.dtype).max)
+    linear = linear and image.dtype.kind in "iu"
+    multiply = bool(info.alpha) and not info.premultiplied
+    if not linear and not multiply:
+        return image
+    out: NDArray[Any] = image.astype(_lane(image.dtype))
+    most = out.dtype.type(maximum(image.dtype))
+    colour = out[..., :-1] if info.alpha else out
+    if linear:
+        if info.premultiplied:
+            _divide(out, most)
+        colour[...] = _linear_table(image.dtype)[image[..., : colour.shape[-1]] if info.alpha else image]
+    if info.alpha:
+        colour *= out[..., -1:] / most
     return out
 
 
-def straight(image: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return colour and alpha as they were before `premultiplied`, rounded once; colour is 0 where alpha is."""
-    alpha = image[..., -1:]
+def viewable(image: NDArray[Any], info: Info, linear: bool, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Undo `blendable` for a picture of this dtype; colour is 0 where alpha is. Values are not rounded yet."""
+    linear = linear and dtype.kind in "iu"
+    if not linear and (not info.alpha or info.premultiplied):
+        return image
+    most = image.dtype.type(maximum(dtype))
     out = image.copy()
-    np.divide(image[..., :-1] * np.float32(np.iinfo(dtype).max), alpha, out=out[..., :-1], where=alpha > 0)
-    return convert(out, dtype)
+    colour = out[..., :-1] if info.alpha else out
+    if info.alpha:
+        _divide(out, most)
+    if linear:
+        colour[...] = most * _encoded(colour / most)
+        if info.premultiplied:
+            colour *= out[..., -1:] / most
+    return out
+
+
+def straight(image: NDArray[Any]) -> NDArray[Any]:
+    """Return colour that was multiplied by alpha as it was before, rounded once."""
+    out: NDArray[Any] = image.astype(_lane(image.dtype))
+    _divide(out, out.dtype.type(maximum(image.dtype)))
+    return convert(out, image.dtype)
+
+
+def _divide(image: NDArray[Any], most: Any) -> None:
+    alpha = image[..., -1:]
+    image[..., :-1] *= np.divide(most, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+
+
+def _lane(dtype: np.dtype[Any]) -> type:
+    return np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
+
+
+@cache
+def _linear_table(dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the linear light of every value of an integer dtype, on its own scale: sRGB, IEC 61966-2-1."""
+    if dtype.itemsize > 2 or dtype.kind != "u":
+        raise ValueError(f"linear light is defined for uint8 and uint16, not for {dtype}")
+    most = maximum(dtype)
+    v = np.arange(int(most) + 1) / most
+    return (most * np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)).astype(np.float32)
+
+
+def _encoded(light: NDArray[Any]) -> NDArray[Any]:
+    """Return the sRGB value of linear light, both as fractions."""
+    light = np.clip(light, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def expanded(image: NDArray[Any], info: Info) -> tuple[NDArray[Any], Info]:
+    """Return the colours of a picture of indices."""
+    palette = info.palette
+    if palette is None:
+        return image, info
+    if image.max(initial=0) >= len(palette):  # a damaged picture may have indices beyond
+        palette = np.vstack([palette, np.zeros((256 - len(palette), palette.shape[1]), np.uint8)])
+    return palette[image], replace(info, palette=None, alpha=palette.shape[1] == 4)
+
+
+def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int]) -> NDArray[Any]:
+    """Return colour laid over a background, without alpha, rounded once."""
+    most = maximum(image.dtype)
+    values: NDArray[Any] = image.astype(_lane(image.dtype))
+    alpha = values[..., -1:] / values.dtype.type(most)
+    colour = values[..., :-1] if info.premultiplied else values[..., :-1] * alpha
+    behind = np.array(background, values.dtype) * values.dtype.type(most / 255)
+    if colour.shape[-1] == 1 and len(set(background)) == 1:
+        behind = behind[:1]
+    return convert(colour + behind * (1 - alpha), image.dtype)
+
+
+def eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return values scaled so that the dtype's largest, or 1 among floats, is 255; rounded, saturated."""
+    if image.dtype == np.uint8:
+        return image
+    scale = 255.0 if image.dtype.kind in "fb" else 255.0 / maximum(image.dtype)
+    out: NDArray[np.uint8] = convert(image.astype(np.float64) * scale, np.dtype(np.uint8))
+    return out

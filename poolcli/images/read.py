@@ -1,75 +1,122 @@
-"""Files to arrays."""
+"""Files to arrays: what a file is, its first bytes tell, and which library holds it exactly."""
 
 from __future__ import annotations
 
+import io
 import os
-from pathlib import Path
-from typing import Any
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from poolcli.images import ImageError, Info
-from poolcli.images.formats import READABLE
+from poolcli.images import ImageError, Info, Reading
 
-Image.MAX_IMAGE_PIXELS = None  # the limit below is checked before anything is decoded, and is an error
-MAX_PIXELS = 500_000_000
+if TYPE_CHECKING:
+    from poolcli.images import Source
 
-_STRIP = 256  # rows; np.asarray of a whole picture holds it three times
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NPY = b"\x93NUMPY"
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+_JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 
 
-def read(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Info]:
-    """Read the one picture of a file."""
-    if not Path(path).is_file():
-        raise ImageError("not a file" if Path(path).exists() else "no such file")
-    if not Path(path).stat().st_size:
+class Reader(Protocol):
+    """An open file of one kind."""
+
+    frames: int
+
+    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+        """Return one of the pictures."""
+
+
+class Picture:
+    """An open file of one or more pictures."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.frames = reader.frames
+
+    def read(self, frame: int = 0) -> tuple[NDArray[Any], Info]:
+        """Decode one of the pictures; the first is 0."""
+        if not 0 <= frame < self.frames:
+            last = f"{self.frames}, 0 to {self.frames - 1}" if self.frames > 1 else "one, 0"
+            raise ImageError(f"there is no frame {frame}: the file holds {last}")
+        with _damage():
+            return self._reader.read(frame)
+
+
+@contextmanager
+def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
+    """Open a file, and check from its headers what it claims to hold; nothing is decoded yet."""
+    with _opened(source) as file:
+        with _damage():
+            picture = Picture(_reader(file, reading))
+        yield picture
+
+
+def _reader(file: BinaryIO, reading: Reading) -> Reader:
+    head = file.read(64)
+    file.seek(0)
+    if not head:
         raise ImageError("empty file")
+    if head.startswith(_NPY):
+        from poolcli.images.npy import NpyReader
+
+        return NpyReader(file, reading)
+    if head.startswith(_TIFF):
+        from poolcli.images.tiff import TiffReader
+
+        return TiffReader(file, reading)
+    from poolcli.images.pillow import PillowReader
+
+    if head[4:12] in {b"ftyp" + brand for brand in _HEIC} or (head[4:12] == b"ftypmif1" and b"avif" not in head):
+        return PillowReader(file, reading, "HEIF")
+    if head.startswith(_JXL):
+        return PillowReader(file, reading, "JXL")
+    return PillowReader(file, reading)
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif isinstance(source, (str, os.PathLike)):
+        try:
+            if not stat.S_ISREG(os.stat(source).st_mode):  # a pipe might never end
+                raise ImageError("not a file")
+            file = open(source, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            raise ImageError("no such file") from None
+        except OSError as error:
+            raise ImageError(error.strerror or str(error)) from None
+        with file:
+            yield file
+    else:
+        yield source if source.seekable() else io.BytesIO(source.read())
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Make whatever a decoder raises one line: they raise SyntaxError, IndexError, struct.error and more."""
     try:
-        with Image.open(path, formats=READABLE) as image:
-            return _decode(image)
-    except UnidentifiedImageError:
-        raise ImageError("not a supported image") from None
+        yield
     except ImageError:
         raise
-    except Exception as error:  # decoders raise SyntaxError, IndexError, struct.error and more
-        raise ImageError(f"damaged or unsupported: {error}".splitlines()[0]) from error
+    except MemoryError:
+        raise ImageError("out of memory") from None
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        raise ImageError(f"damaged or unsupported: {reason}") from error
 
 
-def _decode(image: ImageFile.ImageFile) -> tuple[NDArray[Any], Info]:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{width} x {height} pixels are more than the {MAX_PIXELS} allowed")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise ImageError(f"holds {frames} frames: only single pictures are read")
-    if image.format in ("PNG", "TIFF") and _bits(image) > 8 and image.mode in ("RGB", "RGBA", "LA"):
-        raise ImageError(f"{_bits(image)}-bit colour would lose its lower bits")
-    upright: Image.Image = ImageOps.exif_transpose(image)
-    if upright.mode in ("P", "PA"):
-        upright = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    elif upright.mode == "1":
-        upright = upright.convert("L")
-    elif upright.has_transparency_data and upright.mode in ("L", "RGB"):
-        upright = upright.convert({"L": "LA", "RGB": "RGBA"}[upright.mode])
-    if upright.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "F"):
-        raise ImageError(f"pictures of mode {upright.mode} are not supported")
-    return _array(upright), Info(image.format or "", upright.mode in ("LA", "RGBA"))
-
-
-def _bits(image: ImageFile.ImageFile) -> int:
-    if image.format == "TIFF":
-        bits = getattr(image, "tag_v2", {}).get(258, (8,))
-        return int(max(bits if isinstance(bits, tuple) else (bits,)))
-    return 16 if any("16" in str(tile[3]) for tile in image.tile) else 8
-
-
-def _array(image: Image.Image) -> NDArray[Any]:
-    """Copy in strips: faster than np.asarray, and leaner."""
-    image.load()
-    first = np.asarray(image.crop((0, 0, image.width, min(image.height, _STRIP))))
-    out = np.empty((image.height, *first.shape[1:]), first.dtype)
-    for top in range(0, image.height, _STRIP):
-        bottom = min(top + _STRIP, image.height)
-        out[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
-    return out
+def check_size(width: int, height: int, channels: int, reading: Reading) -> None:
+    """Raise an ImageError if a picture says that it has more pixels than allowed; four channels count as one."""
+    if width < 1 or height < 1:
+        raise ImageError(f"{width} x {height} pixels are no picture")
+    if width * height * max(1, channels / 4) > reading.max_pixels:
+        of = f" of {channels} channels" if channels > 4 else ""
+        raise ImageError(
+            f"{width} x {height} pixels{of} are more than the {reading.max_pixels} allowed: --max-pixels allows more"
+        )

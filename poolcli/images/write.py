@@ -1,103 +1,244 @@
-"""Arrays to files, whole or not at all."""
+"""Arrays to files, whole or not at all, and only into formats that hold them."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
-from poolcli.images import ImageError
-from poolcli.images.formats import WRITABLE, Format, format_of, holders
+from poolcli.images import ImageError, Info, Writing, colour, gif, metadata
+from poolcli.images.formats import WRITABLE, Format, colour_of, fit, format_of, holders
+from poolcli.images.place import place
 
-_MODES = {
-    ("uint8", 1): "L",
-    ("uint8", 2): "LA",
-    ("uint8", 3): "RGB",
-    ("uint8", 4): "RGBA",
-    ("uint16", 1): "I;16",
-    ("float32", 1): "F",
-}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {"compress_level": 3},  # 2.5 times faster than the default, and 5 % larger on photographs
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"lossless": True},
-}
+Frame = tuple[NDArray[Any], Info]
+
+_MODES = {"grey": "L", "grey+alpha": "LA", "RGB": "RGB", "RGBA": "RGBA", "palette": "P"}
 
 
-def write(array: NDArray[Any], path: str | os.PathLike[str], overwrite: bool = False) -> None:
-    """Write one picture to a file."""
-    target = Path(path)
-    kind = format_of(target)
+def write_frames(
+    frames: Iterable[Frame],
+    count: int,
+    target: str | os.PathLike[str] | BinaryIO,
+    ending: str | None,
+    writing: Writing,
+) -> None:
+    """Write one picture or more to a file; formats that stream take each before the next is made."""
+    name = f"x.{ending.lstrip('.')}" if ending else target if isinstance(target, (str, os.PathLike)) else ""
+    kind = known(PurePath(name))
+    check_count(kind, count)
+    fitted = (_fitted(array, info, kind, writing) for array, info in frames)
+    if not kind.streams:
+        content = _encode(fitted, count, kind, writing)
+
+    def put(file: BinaryIO) -> None:
+        if kind.streams:
+            _stream(file, fitted, count, kind, writing)
+        else:
+            file.write(content)
+
+    if isinstance(target, (str, os.PathLike)):
+        place(put, Path(target), writing.overwrite)
+    elif kind.streams:  # which seek and read again
+        buffer = io.BytesIO()
+        put(buffer)
+        target.write(buffer.getbuffer())
+    else:
+        put(target)
+
+
+def known(path: PurePath) -> Format:
+    """Return the format that a name's ending tells, or raise an ImageError that lists the endings."""
+    kind = format_of(path)
     if kind is None:
-        raise ImageError(f"no format is written for the ending {target.suffix!r}: use one of {', '.join(WRITABLE)}")
-    place(encode(array, kind), target, overwrite)
+        raise ImageError(f"no format is written for the ending {path.suffix!r}: use {', '.join(WRITABLE)}")
+    return kind
 
 
-def encode(array: NDArray[Any], kind: Format) -> bytes:
-    """Return the bytes of a file."""
-    channels = array.shape[2] if array.ndim == 3 else 1
-    mode = _MODES.get((array.dtype.name, channels)) if array.ndim in (2, 3) else None
-    if mode is None:
-        raise ImageError(f"an array {array.shape} of {array.dtype} is no picture that a file can hold")
-    if mode not in kind.modes:
-        raise ImageError(f"{kind.name} cannot hold pictures of mode {mode}: {holders(mode)} can")
-    pixels = np.ascontiguousarray(array[:, :, 0] if channels == 1 and array.ndim == 3 else array)
+def check_count(kind: Format, count: int) -> None:
+    """Raise an ImageError if a format holds one picture and there are more."""
+    if count > 1 and not kind.frames:
+        several = ", ".join(ending for ending, other in WRITABLE.items() if other.frames)
+        raise ImageError(f"{kind.name} holds one picture, not {count}: --frame N takes one; {several} hold all")
+
+
+def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing: Writing) -> tuple[str, str]:
+    """Return as what a picture will be written, colour and dtype, or raise an ImageError: before it is computed."""
+    height, width, channels = (*shape, 1)[:3]
+    shade = colour_of(channels, info.alpha, info.palette is not None)
+    if info.palette is not None and not _keeps(kind, info):
+        shade = "RGBA" if info.palette.shape[1] == 4 else "RGB"
+    if shade == "palette":
+        dtype = str(info.palette.dtype)  # type: ignore[union-attr]
+    target = fit(kind, shade, dtype, writing.convert)
+    if target is None:
+        others = holders(shade, dtype)
+        shade = f"{channels} bands" if shade == "bands" else shade
+        way = ", or --convert makes it fit" if fit(kind, shade, dtype, True) else ""
+        raise ImageError(f"{kind.name} cannot hold {shade} of {dtype}: {others} can{way}")
+    if max(height, width) > kind.side:
+        others = holders(shade, dtype, max(height, width))
+        raise ImageError(f"{kind.name} holds at most {kind.side} pixels a side, not {width} x {height}: {others} can")
+    return target
+
+
+def _keeps(kind: Format, info: Info) -> bool:
+    palette = info.palette
+    if palette is None or palette.dtype.name not in kind.holds.get("palette", ()):
+        return False
+    return kind.name != "TIFF" or palette.shape[1] == 3  # its palettes know no transparency
+
+
+def _fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
+    """Return a picture as its format holds it: converted without loss, or as far as the user allows."""
+    if image.ndim not in (2, 3) or not image.size:
+        raise ImageError(f"an array {image.shape} is no picture: it must be (H, W) or (H, W, C)")
+    target = check(image.shape, image.dtype.name, info, kind, writing)
+    if info.palette is not None and not _keeps(kind, info):
+        image, info = colour.expanded(image, info)
+    if kind.name == "NPY":
+        return image, info
+    shade = colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None)
+    if info.premultiplied and kind.name != "TIFF":
+        image, info = colour.straight(image), replace(info, premultiplied=False)
+    if shade in ("grey+alpha", "RGBA") and target[0] in ("grey", "RGB"):
+        behind = ImageColor.getrgb(writing.background)[:3]
+        image, info = colour.flattened(image, info, behind), replace(info, alpha=False, premultiplied=False)
+    if info.palette is None and target[1] != image.dtype.name:
+        image = colour.eight_bits(image)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    return _widened(image, info, target[0])
+
+
+def _widened(image: NDArray[Any], info: Info, shade: str) -> Frame:
+    """Return grey three times, and alpha at its largest, where the format asks for them."""
+    channels = {"grey": 1, "grey+alpha": 2, "RGB": 3, "RGBA": 4}.get(shade)
+    present = image.shape[2] if image.ndim == 3 else 1
+    if channels is None or channels == present:
+        return np.ascontiguousarray(image), info
+    image = image.reshape(*image.shape[:2], present)
+    if present < 3 <= channels:
+        alpha = image[..., 1:]
+        image = np.concatenate([image[..., :1]] * 3 + [alpha], axis=2)
+        info = replace(info, icc=None)  # that of grey
+    if image.shape[2] == channels - 1:
+        opaque = np.full((*image.shape[:2], 1), np.iinfo(image.dtype).max, image.dtype)
+        image, info = np.concatenate([image, opaque], axis=2), replace(info, alpha=True)
+    return np.ascontiguousarray(image), info
+
+
+def _stream(file: BinaryIO, frames: Iterator[Frame], count: int, kind: Format, writing: Writing) -> None:
+    if kind.name == "NPY":
+        from poolcli.images.npy import write_npy
+
+        write_npy(file, (image for image, _ in frames), count, writing.layout)
+    else:
+        from poolcli.images.tiff import write_tiff
+
+        write_tiff(file, frames, count, writing)
+
+
+def _encode(frames: Iterator[Frame], count: int, kind: Format, writing: Writing) -> bytes:
+    """Return the bytes of a file: encoders that write to full disks hang, or leave halves."""
+    if kind.name == "PNG" and count == 1:
+        from poolcli.images import png
+
+        image, info = next(frames)
+        if info.palette is None:
+            return png.encode(image, info, writing)
+        frames = iter([(image, info)])
+    pictures = list(frames)
     buffer = io.BytesIO()
+    first, *others = [_picture(image, info, kind, writing) for image, info in pictures]
+    if others and {picture.size for picture in others} != {first.size}:
+        raise ImageError(f"{kind.name} holds frames of one size only: --frame N takes one, .tif holds all")
+    options = _options(kind, first, pictures[0][1], writing)
+    if others:
+        options |= _animation(kind, pictures)
+        # Frames of an animation are of one mode.
+        if len({picture.mode for picture in (first, *others)}) > 1 and kind.name != "GIF":
+            first, *others = [picture.convert("RGBA") for picture in (first, *others)]
+        options["append_images"] = others
     try:
-        Image.fromarray(pixels).save(buffer, kind.name, **_OPTIONS.get(kind.name, {}))
+        first.save(buffer, {"PGM": "PPM", "PFM": "PPM"}.get(kind.name, kind.name), **options)
     except Exception as error:  # encoders raise what they like
         raise ImageError(f"cannot be encoded as {kind.name}: {error}".splitlines()[0]) from error
     return buffer.getvalue()
 
 
-def place(content: bytes, target: Path, overwrite: bool) -> None:
-    """Put a file in place at once: written under a hidden name in the same folder, then renamed."""
-    mode = _mode_of(target)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".poolcli-", delete=False) as file:
-            temporary = file.name
-            file.write(content)
-        os.chmod(temporary, mode)
-        if overwrite:
-            os.replace(temporary, target)
+def _picture(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Image.Image:
+    if image.dtype == np.uint16 and image.ndim == 3:
+        raise ImageError(
+            f"{kind.name} holds 16-bit colour in a single picture only: --frame N takes one; .tif holds all"
+        )
+    picture = Image.fromarray(image)
+    if info.palette is not None:
+        picture.putpalette(info.palette[:, :3].tobytes())
+        if info.palette.shape[1] == 4:
+            picture.info["transparency"] = info.palette[:, 3].tobytes()
+    elif kind.name == "GIF" and picture.mode != "L":
+        picture = gif.few_colours(image, writing)
+    return picture
+
+
+def _animation(kind: Format, pictures: list[Frame]) -> dict[str, Any]:
+    durations = [info.duration or 0 for _, info in pictures]
+    loop = pictures[0][1].loop
+    options: dict[str, Any] = {"save_all": True}
+    if any(durations):
+        options["duration"] = [round(duration) for duration in durations]
+    if loop is not None:
+        options["loop"] = loop
+    if kind.name == "GIF":
+        options["disposal"] = 2  # a frame that is clear somewhere does not show the one before
+    return options
+
+
+def _options(kind: Format, picture: Image.Image, info: Info, writing: Writing) -> dict[str, Any]:
+    """Return what Pillow's writer of a format is told."""
+    options: dict[str, Any] = {}
+    if kind.name == "JPEG":
+        options = {"quality": writing.quality or 95, "subsampling": 0}
+    elif kind.name == "WEBP":
+        effort = {"fast": 0, "default": 4, "max": 6}[writing.compression]
+        options = {
+            "lossless": writing.quality is None,
+            "quality": writing.quality or 80,
+            "method": effort,
+            "exact": True,
+        }
+    elif kind.name == "AVIF":
+        options = {"quality": writing.quality or 90, "subsampling": "4:4:4"}
+    elif kind.name == "ICO":
+        options = {"sizes": [picture.size]}
+    elif kind.name == "GIF":
+        options = {"optimize": False}
+    elif kind.name == "PNG" and "transparency" in picture.info:
+        options = {"transparency": picture.info["transparency"]}
+    return options if writing.strip else options | _described(kind, info, writing)
+
+
+def _described(kind: Format, info: Info, writing: Writing) -> dict[str, Any]:
+    """Return profile, EXIF, XMP, resolution and record, where a format has a place for them."""
+    options: dict[str, Any] = {}
+    if kind.name in ("JPEG", "WEBP", "AVIF", "PNG"):
+        exif = metadata.with_software(info.exif, writing.record) if kind.name in ("WEBP", "AVIF") else info.exif
+        options = {"icc_profile": info.icc, "exif": exif}
+        if kind.name == "PNG":
+            from poolcli.images import png
+
+            options["pnginfo"] = png.text(info, writing)
         else:
-            _rename_new(temporary, target)
-        temporary = None
-    except OSError as error:
-        raise ImageError(error.strerror or str(error)) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-
-
-def _rename_new(temporary: str, target: Path) -> None:
-    """Rename, and fail where the target exists by now: a link is made at once or not at all, a rename replaces."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise ImageError("exists; --overwrite replaces it") from None
-    except OSError:  # a file system without links
-        if target.exists():
-            raise ImageError("exists; --overwrite replaces it") from None
-        os.replace(temporary, target)
-    else:
-        os.unlink(temporary)
-
-
-def _mode_of(target: Path) -> int:
-    """Return the permissions of the file to be replaced, or those of a new file."""
-    try:
-        return target.stat().st_mode & 0o7777
-    except OSError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
+            options["xmp"] = info.xmp
+    if kind.name in ("JPEG", "PNG", "BMP"):
+        options["dpi"] = info.dpi
+    if kind.name in ("JPEG", "GIF", "JPEG2000"):
+        options["comment"] = writing.record
+    return {name: value for name, value in options.items() if value}

@@ -1,0 +1,76 @@
+"""NumPy arrays in `.npy` files: pictures of any number of channels, or batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from poolcli.dtypes import check
+from poolcli.images import ImageError, Info, Reading
+from poolcli.images.read import check_size
+
+
+class NpyReader:
+    """Arrays (H, W), (H, W, C) or, as frames, (N, H, W, C); with the layout chw, C before H."""
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        version = npy_format.read_magic(file)
+        read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, self._fortran, dtype = read_header(file)
+        if dtype.hasobject:
+            raise ImageError("holds Python objects, which are never loaded: save an array of numbers")
+        self._dtype = check(dtype)
+        self._stored = dtype
+        if len(shape) not in (2, 3, 4):
+            raise ImageError(f"an array {shape} is no picture: it must be (H, W), (H, W, C) or (N, H, W, C)")
+        self._shape = shape
+        self._file, self._begin, self._layout = file, file.tell(), reading.layout
+        self.frames = shape[0] if len(shape) == 4 else 1
+        if not self.frames:
+            raise ImageError(f"an array {shape} holds no picture")
+        one = shape[1:] if len(shape) == 4 else shape
+        if len(one) == 3 and reading.layout == "chw":
+            one = one[1:] + one[:1]
+        check_size(one[1], one[0], (*one, 1)[2], reading)
+
+    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+        """Return one of the pictures."""
+        if len(self._shape) == 4 and self._fortran:  # frames are interleaved
+            self._file.seek(self._begin)
+            values = self._take(self._shape)[frame]
+        else:
+            one = self._shape[1:] if len(self._shape) == 4 else self._shape
+            self._file.seek(self._begin + frame * int(np.prod(one)) * self._stored.itemsize)
+            values = self._take(one)
+        if values.ndim == 3 and self._layout == "chw":
+            values = np.moveaxis(values, 0, -1)
+        return np.ascontiguousarray(values, self._dtype), Info("NPY", self.frames)
+
+    def _take(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        count = int(np.prod(shape))
+        values = np.empty(count, self._stored)
+        if self._file.readinto(values.view(np.uint8)) < values.nbytes:  # type: ignore[attr-defined]
+            raise ImageError(f"truncated: {self._shape} of {self._dtype} need more bytes than there are")
+        return values.reshape(shape, order="F" if self._fortran else "C")
+
+
+def write_npy(file: BinaryIO, frames: Iterator[NDArray[Any]], count: int, layout: str) -> None:
+    """Write one picture, or several of one shape and dtype with a leading axis, one after the other."""
+    first = None
+    for array in frames:
+        values = np.moveaxis(array, -1, 0) if array.ndim == 3 and layout == "chw" else array
+        if first is None:
+            first = values
+            shape = (count, *values.shape) if count > 1 else values.shape
+            header = {"descr": npy_format.dtype_to_descr(values.dtype), "fortran_order": False, "shape": shape}
+            npy_format.write_array_header_1_0(file, header)
+        elif (values.shape, values.dtype) != (first.shape, first.dtype):
+            raise ImageError(
+                f"frames {first.shape} of {first.dtype} and {values.shape} of {values.dtype} do not fit in one array: "
+                "--frame N takes one, .tif holds all"
+            )
+        file.write(np.ascontiguousarray(values).data)

@@ -1,0 +1,208 @@
+"""8-bit pictures and the long tail of formats, by Pillow; what it would lose, by imagecodecs, or not at all."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from poolcli.images import ImageError, Info, Reading, png
+from poolcli.images.formats import READABLE
+from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
+from poolcli.images.read import check_size
+
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before anything is decoded, and is an error
+
+_STRIP = 256  # rows; np.asarray of a whole picture holds it three times
+_PLUGINS = {"HEIF": ("pillow_heif", "register_heif_opener", "heif"), "JXL": ("pillow_jxl", "", "jxl")}
+_PNG_SIDE = 1_000_000  # pixels; libpng takes no more
+
+
+class PillowReader:
+    """Whatever Pillow opens."""
+
+    def __init__(self, file: BinaryIO, reading: Reading, plugin: str = "") -> None:
+        self._file, self._reading = file, reading
+        if plugin:
+            _load(plugin)
+        try:
+            self._image: ImageFile.ImageFile = Image.open(file, formats=(plugin,) if plugin else READABLE)
+        except UnidentifiedImageError:
+            raise ImageError("not a supported image") from None
+        width, height = self._image.size
+        check_size(width, height, len(self._image.getbands()), reading)
+        # A JPEG may hold previews and gain maps of its one picture.
+        self.frames = 1 if self._image.format == "MPO" else getattr(self._image, "n_frames", 1)
+
+    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+        """Return one of the pictures."""
+        image = self._image
+        if image.format == "PNG" and self.frames == 1 and max(image.size) <= _PNG_SIDE:
+            if not (self._reading.keep_palette and image.mode == "P"):
+                return self._png()
+        elif frame or self.frames > 1:
+            image.seek(frame)
+        _refuse_deep(image, self._file)
+        pixels, info = self._pixels()
+        pixels = upright(pixels, orientation_of(image.getexif()))
+        info = replace(info, **_described(image))
+        if self.frames > 1 and info.palette is None and info.alpha and (pixels[..., -1] == 255).all():
+            pixels, info = np.ascontiguousarray(pixels[..., :-1]), replace(info, alpha=False)
+        return pixels, replace(info, frames=self.frames)
+
+    def _png(self) -> tuple[NDArray[Any], Info]:
+        """Decode by libpng: 16 bits stay, transparency of one grey is right in any depth."""
+        self._file.seek(0)
+        pixels, exif = png.decode(self._file.read())
+        if exif:
+            self._image.info["exif"] = exif
+        # The method of PNG's own class would decode all for an EXIF chunk at the end, which is known by now.
+        metadata = Image.Image.getexif(self._image)
+        described = _described(self._image, metadata)
+        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+        return upright(pixels, orientation_of(metadata)), Info("PNG", alpha=alpha, **described)
+
+    def _pixels(self) -> tuple[NDArray[Any], Info]:
+        image = self._image
+        if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
+            pixels = _jpeg(self._file)
+            if pixels is not None:
+                return pixels, Info("JPEG", alpha=False)
+        if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
+            import imagecodecs
+
+            self._file.seek(0)
+            data = self._file.read()
+            if _jpeg2000_bits(data) > 8:
+                return imagecodecs.jpeg2k_decode(data), Info("JPEG2000", alpha=image.mode != "RGB")
+        image.load()
+        kind = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
+        if image.mode == "P" and self._reading.keep_palette:
+            return _array(image), Info(kind, alpha=False, palette=_palette(image))
+        plain = _plain(image, self._reading)
+        info = Info(kind, alpha=plain.mode in ("LA", "RGBA"))
+        pixels = _array(plain)
+        if pixels.dtype.kind in "iu" and pixels.dtype.itemsize > 1:
+            pixels = pixels.astype(np.uint16 if kind == "PPM" else pixels.dtype.newbyteorder("="), copy=False)
+        return pixels, info
+
+
+def _load(plugin: str) -> None:
+    module, register, extra = _PLUGINS[plugin]
+    try:
+        loaded = import_module(module)
+    except ImportError:
+        name = {"HEIF": "HEIC", "JXL": "JPEG XL"}[plugin]
+        package = {"HEIF": "pillow-heif", "JXL": "pillow-jxl-plugin"}[plugin]
+        raise ImageError(f"{name} needs the package {package}, which the extra {extra} of poolcli brings") from None
+    if register:
+        getattr(loaded, register)()
+
+
+def _plain(image: Image.Image, reading: Reading) -> Image.Image:
+    """Return a picture of a mode that an array holds."""
+    mode = image.mode
+    if mode in ("P", "PA"):
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if mode in ("L", "RGB") and image.has_transparency_data:
+        return image.convert("LA" if mode == "L" else "RGBA")
+    if mode in ("L", "LA", "RGB", "RGBA", "I", "F") or mode.startswith("I;16"):
+        return image
+    if mode == "CMYK":
+        return _from_cmyk(image, reading)
+    target = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}.get(mode)
+    if target is None:
+        raise ImageError(f"pictures of mode {mode} are not supported: convert to RGB")
+    return image.convert(target)
+
+
+def _from_cmyk(image: Image.Image, reading: Reading) -> Image.Image:
+    profile = image.info.pop("icc_profile", None)  # of CMYK: what is returned is sRGB
+    if profile:
+        from PIL import ImageCms
+
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        if converted is not None:
+            return converted
+    if reading.convert:
+        return image.convert("RGB")
+    raise ImageError("CMYK without a colour profile says no exact colours: --convert takes a rough formula")
+
+
+def _palette(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the colours of a palette, (n, 3), or (n, 4) where some are transparent."""
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    assert image.palette is not None
+    colours = max(len(image.palette.palette) // len(image.palette.mode), 1)
+    entries = image.copy().resize((colours, 1))
+    entries.putdata(range(colours))
+    colours_of: NDArray[np.uint8] = np.asarray(entries.convert(mode))[0]
+    return colours_of
+
+
+def _described(image: Image.Image, exif: Image.Exif | None = None) -> dict[str, Any]:
+    info = image.info
+    return {
+        "icc": info.get("icc_profile") or None,
+        "exif": clean(image.getexif() if exif is None else exif),
+        "xmp": upright_xmp(info.get("xmp") or info.get("XML:com.adobe.xmp")),
+        "dpi": dpi_of(info),
+        "duration": info.get("duration"),
+        "loop": info.get("loop"),
+    }
+
+
+def _jpeg(file: BinaryIO) -> NDArray[np.uint8] | None:
+    """Decode three times faster than Pillow, and without its copy; only what is whole, as this one does not check."""
+    import imagecodecs
+
+    file.seek(0)
+    data = file.read()
+    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+        return None
+    pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
+    return pixels
+
+
+def _refuse_deep(image: ImageFile.ImageFile, file: BinaryIO) -> None:
+    """Raise an ImageError for pictures that Pillow would cut down to 8 bits without a word."""
+    file.seek(0)
+    head = file.read(4096)
+    deep = 0
+    if image.format == "PNG":
+        deep = head[24]
+    elif image.format == "PPM" and image.mode != "I" and (found := _PPM.match(head)):
+        deep = int(found[1]).bit_length()
+    elif image.format == "AVIF" and b"av1C" in head:
+        deep = 10 if head[head.index(b"av1C") + 6] & 0x40 else 8
+    if deep > 8 and image.mode in ("LA", "RGB", "RGBA"):
+        raise ImageError(
+            f"{image.format} colour of {deep} bits would lose its lower bits: save it as TIFF or 16-bit PNG"
+        )
+
+
+_SPACE = rb"(?:\s|#[^\n]*\n)+"
+_PPM = re.compile(rb"P[36]" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d+)")
+
+
+def _jpeg2000_bits(data: bytes) -> int:
+    """Return the depth of the first component, from the SIZ segment of the codestream."""
+    at = data.find(b"\xff\x4f\xff\x51")
+    return (data[at + 42] & 127) + 1 if at >= 0 else 8
+
+
+def _array(image: Image.Image) -> NDArray[Any]:
+    """Copy in strips: faster than np.asarray, and leaner."""
+    first = np.asarray(image.crop((0, 0, image.width, min(image.height, _STRIP))))
+    out = np.empty((image.height, *first.shape[1:]), first.dtype)
+    for top in range(0, image.height, _STRIP):
+        bottom = min(top + _STRIP, image.height)
+        out[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return out

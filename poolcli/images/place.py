@@ -1,0 +1,67 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from poolcli.images import ImageError
+
+EXISTS = "exists; --overwrite replaces it"
+
+
+def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> None:
+    """Put a file in place at once: written under a hidden name in the same folder, closed, then renamed."""
+    check_free(target, overwrite)
+    mode = _mode_of(target)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".poolcli-", delete=False) as file:
+            temporary = file.name
+            write(file)  # type: ignore[arg-type]
+        os.chmod(temporary, mode)
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _rename_new(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def check_free(target: Path, overwrite: bool) -> None:
+    """Raise an ImageError if a file is in the way."""
+    if not overwrite and os.path.lexists(target):
+        raise ImageError(EXISTS)
+
+
+def _rename_new(temporary: str, target: Path) -> None:
+    """Rename, and fail where the target exists by now: a link is made at once or not at all, a rename replaces."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise ImageError(EXISTS) from None
+    except OSError:  # a file system without links
+        if os.path.lexists(target):
+            raise ImageError(EXISTS) from None
+        os.replace(temporary, target)
+    else:
+        os.unlink(temporary)
+
+
+def _mode_of(target: Path) -> int:
+    """Return the permissions of the file to be replaced, or those of a new file."""
+    try:
+        return target.stat().st_mode & 0o7777
+    except OSError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask

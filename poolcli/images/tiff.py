@@ -1,0 +1,216 @@
+"""TIFF, in every dtype and number of bands, by tifffile; the rare kinds that it leaves packed, by Pillow."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any, BinaryIO
+
+import imagecodecs  # noqa: F401  tifffile looks for it where a file is compressed
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from poolcli.images import ImageError, Info, Reading, Writing
+from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright, upright_xmp
+from poolcli.images.read import check_size
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else what it finds odd goes to stderr
+
+_ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
+_RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
+_PHOTOMETRIC = tifffile.PHOTOMETRIC
+_GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
+_BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
+
+
+class TiffReader:
+    """The pages of a TIFF file, without the smaller copies and masks of others."""
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        self._file, self._reading = file, reading
+        self._tiff = tifffile.TiffFile(file)
+        self._pages = []
+        page: Any
+        for i, page in enumerate(self._tiff.pages):
+            check_size(page.imagewidth, page.imagelength * page.imagedepth, page.samplesperpixel, reading)
+            if i == 0 or not page.subfiletype & 5:  # 1: a smaller copy, 4: a mask
+                self._pages.append(i)
+        self.frames = len(self._pages)
+        if not self.frames:
+            raise ImageError("holds no picture")
+
+    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+        """Return one of the pages."""
+        page: Any = self._tiff.pages[self._pages[frame]]
+        packed = page.photometric == _PHOTOMETRIC.YCBCR and page.compression not in (6, 7)
+        if packed or page.photometric == _PHOTOMETRIC.SEPARATED:
+            return self._by_pillow(frame)
+        if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
+            raise ImageError(
+                f"TIFF of {_PHOTOMETRIC(page.photometric).name} values is not supported: convert it to RGB"
+            )
+        image = _channels_last(page)
+        info = self._info(page, frame)
+        if page.photometric in _GREYS:
+            image = _grey(image, page)
+        elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
+            info = replace(info, palette=_palette(page.colormap), alpha=False)
+            image = image.view(np.uint8) if image.dtype == bool else image
+        image = upright(image, int(page.tags.valueof(274, 1)))
+        if info.palette is not None and not self._reading.keep_palette:
+            from poolcli.images.colour import expanded
+
+            return expanded(image, info)
+        return image, info
+
+    def _info(self, page: Any, frame: int) -> Info:
+        base = 3 if page.photometric in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR) else 1
+        extra = page.extrasamples[0] if page.samplesperpixel == base + 1 and page.extrasamples else 0
+        dpi = {"dpi": page.get_resolution(unit=2)} if page.tags.valueof(296, 2) != 1 and 282 in page.tags else {}
+        icc, xmp = page.tags.valueof(_ICC), page.tags.valueof(_XMP)
+        return Info(
+            "TIFF",
+            self.frames,
+            alpha=extra in (1, 2),
+            premultiplied=extra == 1,
+            icc=bytes(icc) if icc else None,
+            xmp=upright_xmp(xmp),
+            exif=self._exif() if frame == 0 else None,
+            dpi=dpi_of(dpi),
+        )
+
+    def _exif(self) -> bytes | None:
+        exif = Image.Exif()
+        self._file.seek(0)
+        try:
+            exif.load_from_fp(self._file)
+            return clean(exif)
+        except Exception:  # a directory that Pillow cannot read is not worth the picture
+            return None
+
+    def _by_pillow(self, frame: int) -> tuple[NDArray[Any], Info]:
+        from poolcli.images.pillow import PillowReader
+
+        self._file.seek(0)
+        return PillowReader(self._file, self._reading).read(self._pages[frame])
+
+
+def _channels_last(page: Any) -> NDArray[Any]:
+    """Return the values of a page, (H, W) or (H, W, C)."""
+    values: NDArray[Any] = page.asarray(squeeze=False)  # separate planes, depth, height, width, interleaved samples
+    planes, depth, height, width, samples = values.shape
+    if depth > 1:
+        raise ImageError(f"a volume of {depth} slices in one page is no picture")
+    if planes > 1:
+        return np.ascontiguousarray(np.moveaxis(values[:, 0, :, :, 0], 0, -1))
+    return values.reshape((height, width) if samples == 1 else (height, width, samples))
+
+
+def _grey(image: NDArray[Any], page: Any) -> NDArray[Any]:
+    """Return 1, 2 and 4 bits as 8, and black as 0. Odd depths above 8 bits keep their numbers."""
+    bits = page.bitspersample
+    if image.dtype == bool:
+        image, bits = image.view(np.uint8), 1
+    most = 2**bits - 1
+    if page.photometric == _PHOTOMETRIC.MINISWHITE:
+        if image.dtype.kind != "u":
+            raise ImageError(f"TIFF whose white is the smallest {image.dtype} is not supported")
+        image = image.dtype.type(most) - image
+    return np.multiply(image, np.uint8(255 // most), dtype=np.uint8) if bits in (1, 2, 4) else image
+
+
+def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
+    """Return (n, 3) colours, of 8 bits where no value needs more."""
+    colours = np.ascontiguousarray(colormap.T)
+    if not (colours % 257).any() or not (colours % 256).any():
+        return (colours >> 8).astype(np.uint8)
+    return colours.astype(np.uint8) if colours.max() < 256 else colours
+
+
+def write_tiff(file: BinaryIO, frames: Iterator[tuple[NDArray[Any], Info]], count: int, writing: Writing) -> None:
+    """Write pictures as pages, each before the next is made; BigTIFF where they need it."""
+    first = next(frames)
+    with tifffile.TiffWriter(file, bigtiff=first[0].nbytes * count > _BIG) as tiff:
+        for i, (image, info) in enumerate(chain([first], frames)):
+            tiff.write(**_page(image, info, writing, i == 0))
+    if first[1].exif and not writing.strip:
+        _append_exif(file, first[1].exif)
+
+
+def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dict[str, Any]:
+    """Return the arguments that write one page."""
+    page: dict[str, Any] = {"data": image, "metadata": None, "description": "", "software": False, "contiguous": False}
+    channels = image.shape[2] if image.ndim == 3 else 1
+    alpha = info.alpha if info.alpha is not None else channels in (2, 4)
+    if info.palette is not None:
+        wide = info.palette.dtype == np.uint16
+        colormap = np.zeros((3, 256), np.uint16)
+        colormap[:, : len(info.palette)] = info.palette[:, :3].T * np.uint16(1 if wide else 257)
+        page |= {"photometric": "palette", "colormap": colormap}
+    elif channels == 3 or (channels == 4 and alpha):
+        page["photometric"] = "rgb"
+    else:
+        page["photometric"] = "minisblack"
+    if channels > 1:
+        page["planarconfig"] = "contig"
+        extra = channels - (3 if page["photometric"] == "rgb" else 1)
+        kind = "assocalpha" if info.premultiplied else "unassalpha" if alpha else "unspecified"
+        page["extrasamples"] = [kind] + ["unspecified"] * (extra - 1) if extra else None
+    if writing.compression != "fast":
+        page |= {"compression": "zlib", "compressionargs": {"level": 9 if writing.compression == "max" else 1}}
+        if info.palette is None and image.dtype != np.float16 and image.dtype.itemsize <= 4:
+            page["predictor"] = True
+    if not writing.strip:
+        page |= _described(info, writing, first)
+    return page
+
+
+def _described(info: Info, writing: Writing, first: bool) -> dict[str, Any]:
+    exif = loaded(info.exif)
+    tags: list[tuple[int, int, int, Any, bool]] = []
+    for tag in DESCRIPTIVE:
+        value = exif.get(tag)
+        if isinstance(value, str) and value:
+            data = value.encode()
+            tags.append((int(tag), 2, len(data) + 1, data + b"\0", True))
+    if info.xmp:
+        tags.append((_XMP, 1, len(info.xmp), info.xmp, True))
+    if first:
+        tags += [(_RESERVED[tag], 4, 1, 0, True) for tag, _ in _directories(exif)]
+    page: dict[str, Any] = {"extratags": tags}
+    if writing.record:
+        page["software"] = writing.record
+    if info.icc:
+        page["iccprofile"] = info.icc
+    if info.dpi:
+        page |= {"resolution": info.dpi, "resolutionunit": "inch"}
+    return page
+
+
+def _directories(exif: Image.Exif) -> list[tuple[int, dict[int, Any]]]:
+    return [(tag, exif.get_ifd(tag)) for tag in (_EXIF, _GPS) if exif.get_ifd(tag)]
+
+
+def _append_exif(file: BinaryIO, exif: bytes) -> None:
+    """Append the directories of EXIF and GPS, which tifffile does not write, and point the first page to them."""
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
+        if tiff.is_bigtiff:
+            return
+        for tag, values in _directories(loaded(exif)):
+            offset = file.seek(0, 2)
+            offset += file.write(b"\0" * (offset % 2))
+            directory = TiffImagePlugin.ImageFileDirectory_v2(
+                prefix=b"II" if tiff.byteorder == "<" else b"MM", group=tag
+            )
+            for key, value in values.items():
+                directory[key] = value
+            file.write(directory.tobytes(offset))
+            entry = tiff.pages[0].tags[_RESERVED[tag]]  # type: ignore[union-attr]
+            file.seek(entry.offset)
+            file.write(struct.pack(f"{tiff.byteorder}HHII", tag, 4, 1, offset))

@@ -1,0 +1,400 @@
+"""Pictures in and out: every value comes back, whatever wrote the file, and what a file says beside them is kept."""
+
+import io
+import struct
+import zlib
+from itertools import product
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+import poolcli
+from poolcli.images import Info, Reading
+from poolcli.images.read import open_picture
+
+DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+
+
+def numbers(shape, dtype):
+    """Return values from the whole range of a dtype."""
+    rng = np.random.default_rng(0)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return rng.standard_normal(shape).astype(dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+
+
+def written(array, ending, info=None, **options):
+    file = io.BytesIO()
+    poolcli.write_image(array, file, info, format=ending, **options)
+    return file.getvalue()
+
+
+def saved(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def assert_same(left, right):
+    assert left.dtype == right.dtype
+    np.testing.assert_array_equal(left, right)
+
+
+EXACT = [
+    *product(("png",), ("uint8", "uint16"), (1, 2, 3, 4)),
+    *product(("tif", "npy"), DTYPES, (1, 2, 3, 4, 5, 64)),
+    *product(("tga", "jp2"), ("uint8",), (1, 2, 3, 4)),
+    *product(("webp",), ("uint8",), (3, 4)),
+    *product(("bmp",), ("uint8",), (1, 3)),
+    ("ppm", "uint8", 3),
+    ("pgm", "uint8", 1),
+    ("pgm", "uint16", 1),
+    ("pfm", "float32", 1),
+    ("jp2", "uint16", 1),
+    ("ico", "uint8", 4),
+    ("npy", "bool", 3),
+]
+
+
+@pytest.mark.parametrize(("ending", "dtype", "channels"), EXACT)
+@pytest.mark.parametrize("size", [(5, 7), (1, 9), (9, 1), (1, 1)])
+def test_what_is_written_is_read(ending, dtype, channels, size):
+    array = numbers(size if channels == 1 else (*size, channels), dtype)
+    assert_same(poolcli.read_image(written(array, ending))[0], array)
+
+
+@pytest.mark.parametrize("compression", ["fast", "default", "max"])
+@pytest.mark.parametrize(
+    ("ending", "dtype"), [("tif", "float32"), ("tif", "int16"), ("png", "uint16"), ("webp", "uint8")]
+)
+def test_compression_changes_no_value(ending, dtype, compression):
+    array = numbers((40, 30, 3), dtype)
+    assert_same(poolcli.read_image(written(array, ending, compression=compression))[0], array)
+
+
+@pytest.mark.parametrize("layout", [{}, {"tile": (16, 16)}, {"bigtiff": True}, {"byteorder": ">"}], ids=str)
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "zstd"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 64])
+def test_tiff_of_others(channels, planar, compression, layout):
+    layout = dict(layout)
+    file_layout = {name: layout.pop(name) for name in ("bigtiff", "byteorder") if name in layout}
+    for dtype in DTYPES:
+        array = numbers((20, 24, channels), dtype)
+        stored = np.moveaxis(array, -1, 0) if planar == "separate" else array
+        if channels == 1:
+            array = stored = array[..., 0]
+        file = io.BytesIO()
+        with tifffile.TiffWriter(file, **file_layout) as tiff:
+            tiff.write(
+                stored,
+                photometric="rgb" if channels in (3, 4) else "minisblack",
+                planarconfig=planar if channels > 1 else None,
+                compression=None if dtype.endswith("64") and compression == "lzw" else compression,
+                **layout,
+            )
+        assert_same(poolcli.read_image(file.getvalue())[0], array)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_tiff_whose_white_is_0(dtype):
+    array = numbers((5, 7), dtype)
+    file = io.BytesIO()
+    tifffile.imwrite(file, array, photometric="miniswhite")
+    assert_same(poolcli.read_image(file.getvalue())[0], np.iinfo(dtype).max - array)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "group4"}),
+        ("TIFF", {"compression": "packbits"}),
+        ("BMP", {}),
+    ],
+)
+def test_one_bit_becomes_grey(kind, options):
+    array = numbers((5, 11), bool)
+    data = saved(Image.fromarray(array), kind, **options)
+    assert_same(poolcli.read_image(data)[0], array * np.uint8(255))
+
+
+def test_16_bit_colour_is_not_what_pillow_makes_of_it():
+    array = numbers((5, 7, 3), "uint16")
+    data = written(array, "png")
+    assert np.asarray(Image.open(io.BytesIO(data))).dtype == np.uint8
+    assert_same(poolcli.read_image(data)[0], array)
+
+
+def png(bits, colour_type, row, width, transparent=None, palette=None):
+    """Return a PNG file of one row, made by hand."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, bits, colour_type, 0, 0, 0))]
+    parts += [chunk(kind, data) for kind, data in ((b"PLTE", palette), (b"tRNS", transparent)) if data]
+    parts += [chunk(b"IDAT", zlib.compress(b"\0" + row)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("bits", "row", "values"),
+    [
+        (1, b"\x40", [[0, 255], [255, 0]]),
+        (2, b"\x10", [[0, 255], [85, 0]]),
+        (4, b"\x01", [[0, 255], [17, 0]]),
+        (8, b"\0\1", [[0, 255], [1, 0]]),
+        (16, b"\0\0\0\1", [[0, 65535], [1, 0]]),
+    ],
+)
+def test_one_transparent_grey_in_every_depth(bits, row, values):
+    image, info = poolcli.read_image(png(bits, 0, row, 2, transparent=b"\0\1"))
+    assert image.tolist() == [values]
+    assert info.alpha
+
+
+def test_palettes_are_expanded_or_kept():
+    data = png(2, 3, b"\x1b", 4, transparent=b"\x00\x80", palette=bytes(range(12)))
+    expanded, info = poolcli.read_image(data)
+    assert expanded.tolist() == [[[0, 1, 2, 0], [3, 4, 5, 128], [6, 7, 8, 255], [9, 10, 11, 255]]]
+    assert info.alpha
+    indices, info = poolcli.read_image(data, keep_palette=True)
+    assert indices.tolist() == [[0, 1, 2, 3]]
+    assert info.palette.tolist() == expanded[0].tolist()
+    again, back = poolcli.read_image(written(indices, "png", info), keep_palette=True)
+    assert again.tolist() == indices.tolist()
+    assert back.palette.tolist() == info.palette.tolist()
+    assert poolcli.read_image(written(indices, "webp", info))[0].tolist() == expanded.tolist()
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "gif"])
+def test_opaque_palettes_are_kept(ending):
+    palette = np.arange(30, dtype=np.uint8).reshape(10, 3)
+    indices = np.arange(10, dtype=np.uint8).reshape(2, 5)
+    again, info = poolcli.read_image(written(indices, ending, Info(palette=palette)), keep_palette=True)
+    assert again.tolist() == indices.tolist()
+    assert info.palette[:10].tolist() == palette.tolist()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once(kind, orientation):
+    image = np.zeros((16, 24, 3), np.uint8)
+    image[:8, :12] = 200  # bright at the upper left
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "camera"
+    data = saved(Image.fromarray(image), kind, exif=exif.tobytes())
+    array, info = poolcli.read_image(data)
+    expected = [image, image[:, ::-1], image[::-1, ::-1], image[::-1]]
+    expected += [plane.swapaxes(0, 1) for plane in (image, image[::-1], image[::-1, ::-1], image[:, ::-1])]
+    assert array.shape == expected[orientation - 1].shape
+    assert np.abs(array.astype(int) - expected[orientation - 1]).max() < 20  # JPEG and WebP lose a little
+    for ending in ("png", "jpg", "tif", "webp"):
+        back = Image.open(io.BytesIO(written(array, ending, info)))
+        assert back.getexif().get(0x0112, 1) == 1
+        assert back.getexif()[0x010F] == "camera"
+        assert poolcli.read_image(written(array, ending, info))[0].shape == array.shape
+
+
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/' tiff:Orientation=\"6\"><dc:title>a</dc:title></x:xmpmeta>"
+
+
+def described():
+    """Return a JPEG file that says all that can be said."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112], exif[0x0100] = "camera", 6, 24
+    details, place = exif.get_ifd(0x8769), exif.get_ifd(0x8825)
+    details[0xA002], details[0xA003], details[0x9003] = 24, 16, "2026:01:02 03:04:05"
+    place[1], place[2] = "N", (52.0, 30.0, 0.5)
+    exif[0x8769], exif[0x8825] = details, place
+    picture = Image.fromarray(np.full((16, 24, 3), 99, np.uint8))
+    return saved(picture, "JPEG", exif=exif.tobytes(), icc_profile=ICC, xmp=XMP, dpi=(300, 200))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp", "avif"])
+def test_metadata_is_carried_over(ending):
+    array, info = poolcli.read_image(described())
+    data = written(array, ending, info)
+    back = Image.open(io.BytesIO(data))
+    exif = back.getexif()
+    assert exif[0x010F] == "camera"
+    assert exif.get(0x0112, 1) == 1
+    assert ending == "tif" or 0x0100 not in exif  # the width: a TIFF file's own
+    assert exif.get_ifd(0x8769)[0x9003] == "2026:01:02 03:04:05"
+    assert 0xA002 not in exif.get_ifd(0x8769)
+    assert exif.get_ifd(0x8825)[2] == (52.0, 30.0, 0.5)
+    assert back.info["icc_profile"] == ICC
+    _, again = poolcli.read_image(data)
+    assert b'tiff:Orientation="1"' in again.xmp
+    assert b"<dc:title>a" in again.xmp
+    if ending in ("png", "jpg", "tif"):
+        assert again.dpi == pytest.approx((300, 200), abs=0.01)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp", "avif"])
+def test_strip_leaves_only_the_pixels(ending):
+    array, info = poolcli.read_image(described())
+    data = written(array, ending, info, strip=True)
+    back = Image.open(io.BytesIO(data))
+    assert b"camera" not in data
+    assert not {"icc_profile", "xmp", "XML:com.adobe.xmp", "comment"} & set(back.info)
+
+
+def test_16_bit_colour_with_metadata():
+    array = numbers((5, 7, 3), "uint16")
+    _, info = poolcli.read_image(described())
+    for ending in ("png", "tif"):
+        again, back = poolcli.read_image(written(array, ending, info))
+        assert_same(again, array)
+        assert (back.icc, back.exif is not None) == (ICC, True)
+
+
+def cmyk():
+    picture = Image.new("CMYK", (4, 3), (0, 255, 255, 0))
+    return picture, saved(picture, "JPEG", quality=100)
+
+
+def test_cmyk_without_a_profile_is_refused_unless_asked_for():
+    picture, data = cmyk()
+    with pytest.raises(poolcli.ImageError, match="CMYK without a colour profile"):
+        poolcli.read_image(data)
+    array, info = poolcli.read_image(data, convert=True)
+    assert np.abs(array.astype(int) - np.asarray(picture.convert("RGB"))).max() <= 2
+    assert not info.alpha
+
+
+@pytest.mark.parametrize("premultiplied", [False, True])
+def test_alpha_of_tiff_stays_as_it_is(premultiplied):
+    array = numbers((4, 5, 4), "uint16")
+    info = Info(alpha=True, premultiplied=premultiplied)
+    again, back = poolcli.read_image(written(array, "tif", info))
+    assert_same(again, array)
+    assert (back.alpha, back.premultiplied) == (True, premultiplied)
+
+
+def test_bands_are_not_alpha():
+    array = numbers((4, 5, 4), "uint8")
+    again, info = poolcli.read_image(written(array, "tif", Info(alpha=False)))
+    assert_same(again, array)
+    assert info.alpha is False
+    with pytest.raises(poolcli.ImageError, match=r"PNG cannot hold 4 bands of uint8: \.tif, \.tiff, \.npy can"):
+        written(array, "png", Info(alpha=False))
+
+
+REFUSED = [
+    ("jpg", "uint8", 4, "JPEG cannot hold RGBA of uint8: .png, .apng, .tif"),
+    ("webp", "uint16", 3, "WEBP cannot hold RGB of uint16: .png, .apng, .tif, .tiff, .npy can, or --convert"),
+    ("gif", "uint16", 1, "GIF cannot hold grey of uint16"),
+    ("avif", "uint16", 3, "AVIF cannot hold RGB of uint16"),
+    ("jpg", "uint16", 1, "JPEG cannot hold grey of uint16"),
+    ("bmp", "uint8", 4, "BMP cannot hold RGBA of uint8"),
+    ("ppm", "uint8", 4, "PPM cannot hold RGBA of uint8"),
+    ("png", "float32", 1, "PNG cannot hold grey of float32: .tif, .tiff, .pfm, .npy can, or --convert"),
+    ("png", "int8", 3, "PNG cannot hold RGB of int8"),
+]
+
+
+@pytest.mark.parametrize(("ending", "dtype", "channels", "message"), REFUSED)
+def test_what_a_format_cannot_hold_is_refused_or_converted(ending, dtype, channels, message, tmp_path):
+    array = numbers((6, 5) if channels == 1 else (6, 5, channels), dtype)
+    target = tmp_path / f"a.{ending}"
+    with pytest.raises(poolcli.ImageError) as error:
+        poolcli.write_image(array, target)
+    assert str(error.value).startswith(message)
+    assert not list(tmp_path.iterdir())
+    poolcli.write_image(array, target, convert=True)
+    assert poolcli.read_image(target)[0].dtype == np.uint8
+
+
+def test_conversion_scales_and_lays_over_the_background():
+    array = np.array([[[0, 0, 0, 0], [65535, 0, 257, 65535], [65535, 65535, 65535, 32768]]], np.uint16)
+    image, _ = poolcli.read_image(written(array, "ppm", convert=True, background="#00ff80"))
+    assert image.tolist() == [[[0, 255, 128], [255, 0, 1], [128, 255, 192]]]
+    floats = np.array([[-1, 0, 0.5, 1, 7, np.nan, np.inf]], np.float32)
+    assert poolcli.read_image(written(floats, "pgm", convert=True))[0].tolist() == [[0, 0, 128, 255, 255, 0, 255]]
+
+
+@pytest.mark.parametrize(
+    ("ending", "side"), [("jpg", 65501), ("webp", 16384), ("gif", 65536), ("ico", 257), ("tga", 65536)]
+)
+def test_sides_beyond_a_format_are_refused(ending, side):
+    with pytest.raises(poolcli.ImageError, match=f"at most {side - 1} pixels a side, not {side} x 1: .* can"):
+        written(np.zeros((1, side, 4 if ending == "ico" else 3), np.uint8)[..., : 4 if ending == "ico" else 3], ending)
+
+
+def animation(kind, frames=3, **options):
+    pictures = [Image.new("RGB", (6, 4), (80 * i, 10, 255 - 80 * i)) for i in range(frames)]
+    return saved(pictures[0], kind, save_all=True, append_images=pictures[1:], **options)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF"])
+def test_every_frame_is_there(kind):
+    data = animation(kind, **({} if kind == "TIFF" else {"duration": [100, 200, 300], "loop": 0}))
+    with open_picture(data, Reading()) as picture:
+        assert picture.frames == 3
+        for i in (2, 0, 1):
+            array, info = picture.read(i)
+            assert (array == [80 * i, 10, 255 - 80 * i]).all()
+            assert kind == "TIFF" or (info.duration, info.loop) == (100 * (i + 1), 0)
+    with pytest.raises(poolcli.ImageError, match="holds 3 frames: frame takes one of them, 0 to 2"):
+        poolcli.read_image(data)
+    assert poolcli.read_image(data, frame=1)[0][0, 0].tolist() == [80, 10, 175]
+    with pytest.raises(poolcli.ImageError, match="there is no frame 3: the file holds 3, 0 to 2"):
+        poolcli.read_image(data, frame=3)
+
+
+def test_smaller_copies_and_masks_of_a_tiff_page_are_no_frames():
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as tiff:
+        tiff.write(np.full((8, 8), 7, np.uint8))
+        tiff.write(np.full((4, 4), 7, np.uint8), subfiletype=1)
+    assert poolcli.read_image(file.getvalue())[0].shape == (8, 8)
+
+
+def test_arrays_of_pictures():
+    file = io.BytesIO()
+    batch = numbers((3, 4, 5, 6), "float32")
+    np.save(file, batch)
+    with open_picture(file.getvalue(), Reading()) as picture:
+        assert picture.frames == 3
+        assert_same(picture.read(2)[0], batch[2])
+    with open_picture(file.getvalue(), Reading(layout="chw")) as picture:
+        assert_same(picture.read(1)[0], np.moveaxis(batch[1], 0, -1))
+    file = io.BytesIO()
+    np.save(file, np.asfortranarray(batch).astype(">f4"))
+    with open_picture(file.getvalue(), Reading()) as picture:
+        assert_same(picture.read(2)[0], batch[2])
+
+
+def test_sources_and_targets(tmp_path):
+    array = numbers((4, 5), "uint8")
+    poolcli.write_image(array, tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    for source in (tmp_path / "a.png", str(tmp_path / "a.png"), data, io.BytesIO(data)):
+        assert_same(poolcli.read_image(source)[0], array)
+    with pytest.raises(poolcli.ImageError, match="exists; --overwrite replaces it"):
+        poolcli.write_image(array, tmp_path / "a.png")
+    poolcli.write_image(array.T, tmp_path / "a.png", overwrite=True)
+    assert_same(poolcli.read_image(tmp_path / "a.png")[0], array.T)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_deep_pictures_that_pillow_would_flatten():
+    ppm = b"P6 2 1 65535\n" + np.arange(6, dtype=">u2").tobytes()
+    with pytest.raises(poolcli.ImageError, match="PPM colour of 16 bits would lose its lower bits"):
+        poolcli.read_image(ppm)
+    import imagecodecs
+
+    deep = numbers((8, 8, 3), "uint16")
+    assert_same(poolcli.read_image(imagecodecs.jpeg2k_encode(deep, level=0))[0], deep)
+    with pytest.raises(poolcli.ImageError, match="AVIF colour of 10 bits"):
+        poolcli.read_image(imagecodecs.avif_encode(deep >> 6, bitspersample=10))
