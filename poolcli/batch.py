@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.downsample import MODES, downsample, output_shape
 from poolcli.images import ImageError, Info, Reading, Writing
-from poolcli.images.formats import ENDINGS, WRITABLE, format_of
+from poolcli.images.formats import ENDINGS, WRITABLE, Format, endings, format_of
 from poolcli.parameters import PARAMETERS
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _check(jobs: Iterable[Job], settings: Settings) -> None:
                 f"use {', '.join(WRITABLE)}"
             )
         if settings.writing.quality and not kind.quality:
-            takers = ", ".join(ending for ending, other in WRITABLE.items() if other.quality)
+            takers = endings(lambda other: other.quality)
             raise BatchError(f"{shown(job.output)}: {kind.name} takes no quality: {takers} do")
         if not settings.writing.overwrite and target == job.input.resolve():
             raise BatchError(f"{shown(job.output)}: is also the input; --overwrite replaces it")
@@ -174,7 +174,12 @@ def _do(job: Job, settings: Settings, ready: Callable[[], None], warning: Say, n
     with open_picture(job.input, settings.reading) as picture:
         wanted = range(picture.frames) if settings.frame is None else [settings.frame]
         count = len(wanted) * job.planes
-        check_count(known(job.output), count)
+        kind = known(job.output)
+        check_count(kind, count)
+        if job.planes > 1 and not kind.streams:
+            raise ImageError(
+                f"{job.mode} makes {job.planes} pictures of one: combine=mean makes one; .tif, .npy hold all"
+            )
         job.output.parent.mkdir(parents=True, exist_ok=True)
         results = _results(picture, wanted, job, settings, ready, warning, notice)
         write_frames(results, count, job.output, None, replace(settings.writing, record=str(job)))
@@ -182,7 +187,7 @@ def _do(job: Job, settings: Settings, ready: Callable[[], None], warning: Say, n
 
 def _results(
     picture: Picture,
-    wanted: Iterable[int],
+    wanted: Sequence[int],
     job: Job,
     settings: Settings,
     ready: Callable[[], None],
@@ -198,6 +203,7 @@ def _results(
         dtype = job.arguments.get("dtype") or image.dtype.name
         shape = output_shape(image.shape, **job.arguments)
         _, final = check(shape, dtype, info, known(job.output), settings.writing)
+        _check_memory(shape, len(wanted), known(job.output), settings.reading.max_pixels)
         if image.dtype.kind == "f" and "int" in min(dtype, final, key=len) and not warned:
             warned = _warn_of_holes(image, job.input, warning)
         result = operate(image, info, job, settings.linear, notice)
@@ -205,6 +211,14 @@ def _results(
             yield from ((plane, info) for plane in result)
         else:
             yield result if result.ndim == image.ndim else result[0], info
+
+
+def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:
+    if not kind.streams and frames > 1 and frames * shape[0] * shape[1] > most:
+        raise ImageError(
+            f"{kind.name} is written from memory, and {frames} frames of {shape[1]} x {shape[0]} pixels are more than "
+            f"the {most} allowed: --max-pixels allows more; .tif, .npy are written frame by frame"
+        )
 
 
 def _warn_of_holes(image: NDArray[Any], path: Path, warning: Say) -> bool:
@@ -234,4 +248,6 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         if "beta" in MODES[job.mode].parameters:  # which is meant for fractions of the dtype's maximum
             arguments["beta"] = arguments.get("beta", PARAMETERS["beta"].default) / maximum(image.dtype)
         blended = downsample(values, job.mode, **arguments)
+        if info.alpha and "norm" in MODES[job.mode].parameters:  # alpha is a share, never a sum
+            blended[..., -1:] = downsample(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
         return convert(viewable(blended, info, linear, image.dtype), target)

@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 
 import poolcli
+from poolcli.batch import Job, operate
+from poolcli.images import Info, Reading
+from poolcli.images.read import open_picture
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 
@@ -89,6 +92,70 @@ def test_blending_weighs_colour_by_alpha(tmp_path):
     assert pixels(tmp_path / "a_average.png").tolist() == [[[0, 0, 0, 128]]]
 
 
+def test_a_checkerboard_in_linear_light(tmp_path):
+    board = (np.indices((8, 8)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    for image in (board, np.stack([board] * 3, axis=2)):
+        poolcli.write_image(image, tmp_path / "a.png", overwrite=True)
+        for option, values in (("--linear", {188}), ("--overwrite", {127, 128})):
+            assert run("downsample", "-m", "average", option, "--overwrite", tmp_path / "a.png").returncode == 0
+            assert set(pixels(tmp_path / "a_average.png").ravel().tolist()) <= values
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_linear_light_and_back_is_the_same_value(dtype):
+    values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 16)
+    rgba = np.stack([values, values, values, np.full_like(values, np.iinfo(dtype).max)], axis=2)
+    for image, info in ((values, Info()), (rgba, Info(alpha=True)), (rgba, Info(alpha=True, premultiplied=True))):
+        job = Job(Path("a"), Path("b"), "average", {"kernel_size": 1})
+        np.testing.assert_array_equal(operate(image, info, job, True, print), image)
+
+
+@pytest.mark.parametrize("mode", ["soft", "average", "gem", "mixed", "lp"])
+def test_opaque_alpha_changes_nothing(mode):
+    image = np.random.default_rng(0).integers(0, 256, (8, 10, 4), dtype=np.uint8)
+    image[..., 3] = 255
+    pooled = operate(image, Info(alpha=True), Job(Path("a"), Path("b"), mode), False, print)
+    alone = poolcli.downsample(image[..., :3], mode)
+    assert np.abs(pooled[..., :3].astype(int) - alone).max() <= (mode in ("lp", "gem"))
+
+
+def test_labels_keep_their_palette_and_indices(tmp_path):
+    out = tmp_path / "labels.png"
+    assert run("downsample", "-m", "majority", "--keep-palette", SAMPLES / "labels.png", "-o", out).returncode == 0
+    with Image.open(SAMPLES / "labels.png") as before, Image.open(out) as after:
+        assert (before.mode, after.mode) == ("P", "P")
+        assert after.getpalette()[:9] == before.getpalette()[:9]
+        np.testing.assert_array_equal(np.asarray(after), poolcli.downsample(np.asarray(before), "majority"))
+
+
+def test_frames_go_through_one_by_one(tmp_path):
+    frames = [np.random.default_rng(i).integers(0, 256, (6, 8, 3), dtype=np.uint8) for i in range(3)]
+    pictures = [Image.fromarray(frame) for frame in frames]
+    for ending, options in (("tif", {}), ("png", {"duration": [40, 50, 60]}), ("webp", {"lossless": True})):
+        path = tmp_path / f"a.{ending}"
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], **options)
+        assert run("downsample", "-m", "max", path).returncode == 0
+        with open_picture(tmp_path / f"a_max.{ending}", Reading()) as picture:
+            assert picture.frames == 3
+            for i, frame in enumerate(frames):
+                image, info = picture.read(i)
+                np.testing.assert_array_equal(image, poolcli.downsample(frame, "max"))
+                assert ending != "png" or info.duration == 40 + 10 * i
+
+
+def test_gifs_of_few_colours_are_exact_and_others_refused(tmp_path):
+    few = [Image.new("RGB", (6, 4), (80 * i, 10, 200)) for i in range(3)]
+    few[0].save(tmp_path / "few.gif", save_all=True, append_images=few[1:], duration=50)
+    assert run("downsample", "-m", "average", tmp_path / "few.gif").returncode == 0
+    assert poolcli.read_image(tmp_path / "few_average.gif", frame=2)[0].tolist() == [[[160, 10, 200]] * 3] * 2
+    result = run("downsample", "-m", "max", SAMPLES / "coffee.png", "-o", tmp_path / "many.gif")
+    assert "GIF holds 256 colours, and the picture has" in result.stderr
+    assert not (tmp_path / "many.gif").exists()
+    assert (
+        run("downsample", "-m", "max", SAMPLES / "coffee.png", "-o", tmp_path / "many.gif", "--convert").returncode == 0
+    )
+
+
 def test_folder_into_folder_and_again(photo, tmp_path):
     Image.open(photo).save(tmp_path / "second.png")
     out = tmp_path / "small"
@@ -125,7 +192,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"old")
     result = run("downsample", "--mode", "max", tmp_path / "a.png", "-o", tmp_path / "a.jpg", "--overwrite")
     assert result.returncode == 1
-    assert "JPEG cannot hold pictures of mode RGBA: .png, .tif, .tiff, .webp can" in result.stderr
+    assert "JPEG cannot hold RGBA of uint8: .png, .tif, .webp, .gif, .tga" in result.stderr
     assert (tmp_path / "a.jpg").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -202,7 +269,9 @@ def test_window_larger_than_the_picture_gives_both_sizes(photo):
 def test_planes_do_not_fit_into_one_picture(photo):
     result = run("downsample", "--mode", "kmax", photo)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "kmax makes 2 pictures of one: combine=mean makes one" in result.stderr
+    assert "kmax makes 2 pictures of one: combine=mean makes one; .tif, .npy hold all" in result.stderr
+    assert run("downsample", "--mode", "kmax", photo, "-o", photo.with_suffix(".npy")).returncode == 0
+    np.testing.assert_array_equal(np.load(photo.with_suffix(".npy")), poolcli.downsample(pixels(photo), "kmax"))
     assert run("downsample", "--mode", "kmax", "--combine", "mean", photo).returncode == 0
 
 

@@ -68,8 +68,6 @@ def _check_palette(mode: str, parameters: dict[str, Any], settings: Settings, va
         return
     if not MODES[mode].selects or parameters.get("combine") == "mean":
         selecting = ", ".join(name for name, row in MODES.items() if row.selects)
-        raise ValueError(
-            f"mode {mode!r} blends, and indices of a palette must not be: --keep-palette is for {selecting}"
-        )
+        raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
     if values["dtype"]:
         raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -113,6 +113,10 @@ def fit(kind: Format, colour: str, dtype: str, convert: bool) -> tuple[str, str]
 
 def holders(colour: str, dtype: str, side: int = 1) -> str:
     """Return the endings of the formats that hold a picture."""
-    return ", ".join(
-        ending for ending, kind in WRITABLE.items() if fit(kind, colour, dtype, False) and side <= kind.side
-    )
+    return endings(lambda kind: fit(kind, colour, dtype, False) is not None and side <= kind.side)
+
+
+def endings(fitting: Callable[[Format], bool]) -> str:
+    """Return the usual ending of each format that fits."""
+    usual = {kind.name: ending for ending, kind in reversed(list(WRITABLE.items())) if fitting(kind)}
+    return ", ".join(reversed(usual.values()))

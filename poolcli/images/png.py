@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngInfo, putchunk
 
-from poolcli.images import ImageError, Info, Writing
+from poolcli.images import Info, Writing
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
@@ -48,7 +48,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         (length,) = struct.unpack_from(">I", view, at)
         chunk = view[at : at + length + 12]
         if len(chunk) < length + 12:
-            raise ImageError("truncated PNG")
+            raise ValueError("truncated")
         yield bytes(chunk[4:8]), chunk
         at += length + 12
 

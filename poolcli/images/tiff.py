@@ -42,7 +42,7 @@ class TiffReader:
                 self._pages.append(i)
         self.frames = len(self._pages)
         if not self.frames:
-            raise ImageError("holds no picture")
+            raise ValueError("no page can be read")
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pages."""

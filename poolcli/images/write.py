@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from poolcli.images import ImageError, Info, Writing, colour, gif, metadata
-from poolcli.images.formats import WRITABLE, Format, colour_of, fit, format_of, holders
+from poolcli.images.formats import WRITABLE, Format, colour_of, endings, fit, format_of, holders
 from poolcli.images.place import place
 
 Frame = tuple[NDArray[Any], Info]
@@ -64,7 +64,7 @@ def known(path: PurePath) -> Format:
 def check_count(kind: Format, count: int) -> None:
     """Raise an ImageError if a format holds one picture and there are more."""
     if count > 1 and not kind.frames:
-        several = ", ".join(ending for ending, other in WRITABLE.items() if other.frames)
+        several = endings(lambda other: other.frames)
         raise ImageError(f"{kind.name} holds one picture, not {count}: --frame N takes one; {several} hold all")
 
 
