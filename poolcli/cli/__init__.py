@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 
 import click
@@ -55,6 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; an error is one line."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # codecs think aloud of damaged files: what matters is an error
     try:
         return int(commands.main(arguments, prog_name="poolcli", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

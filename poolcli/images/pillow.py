@@ -35,8 +35,8 @@ class PillowReader:
             self._image: ImageFile.ImageFile = Image.open(file, formats=(plugin,) if plugin else READABLE)
         except UnidentifiedImageError:
             raise ImageError("not a supported image") from None
-        width, height = self._image.size
-        check_size(width, height, len(self._image.getbands()), reading)
+        self._size = self._image.size
+        check_size(*self._size, len(self._image.getbands()), reading)
         # A JPEG may hold previews and gain maps of its one picture.
         self.frames = 1 if self._image.format == "MPO" else getattr(self._image, "n_frames", 1)
 
@@ -46,8 +46,13 @@ class PillowReader:
         if image.format == "PNG" and self.frames == 1 and max(image.size) <= _PNG_SIDE:
             if not (self._reading.keep_palette and image.mode == "P"):
                 return self._png()
-        elif frame or self.frames > 1:
+        elif image.format == "TIFF":
             image.seek(frame)
+        else:
+            for step in range(image.tell() + 1 if frame >= image.tell() else 0, frame + 1):
+                image.seek(step)
+                if image.size != self._size:  # Pillow would take as much memory as a damaged frame claims
+                    raise ValueError("a frame is larger than the picture")
         _refuse_deep(image, self._file)
         pixels, info = self._pixels()
         pixels = upright(pixels, orientation_of(image.getexif()))
