@@ -207,10 +207,9 @@ def _results(
         if image.dtype.kind == "f" and "int" in min(dtype, final, key=len) and not warned:
             warned = _warn_of_holes(image, job.input, warning)
         result = operate(image, info, job, settings.linear, notice)
-        if job.planes > 1:
-            yield from ((plane, info) for plane in result)
-        else:
-            yield result if result.ndim == image.ndim else result[0], info
+        planes = result if result.ndim > image.ndim else [result]
+        del image  # before its result is encoded
+        yield from ((plane, info) for plane in planes)
 
 
 def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:

@@ -31,6 +31,7 @@ class Fault:
     code: int = 1
     keeps: dict[str, bytes] = field(default_factory=dict)  # files that are there before, and stay as they are
     makes: tuple[str, ...] = ()  # files that are there after
+    check: object = None  # of the picture that the last of them holds, and its info
 
 
 def run(*arguments, folder=None, **options):
@@ -142,6 +143,72 @@ def plain(path):
     Image.fromarray(noise(6, 6, 3)).save(path, "PNG")
 
 
+def turned(orientation, kind="JPEG"):
+    """Return a maker of a picture that is bright at the upper left once it is turned as its tag says."""
+
+    def make(path):
+        image = np.zeros((32, 48), np.uint8)
+        image[:16, :24] = 200
+        undo = {1: image, 2: image[:, ::-1], 3: image[::-1, ::-1], 4: image[::-1], 5: image.T, 6: image.T[::-1],
+                7: image.T[::-1, ::-1], 8: image.T[:, ::-1]}  # fmt: skip
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.ascontiguousarray(undo[orientation])).save(path, kind, exif=exif)
+
+    return make
+
+
+def upright(image, info):
+    assert image.shape == (32, 48)
+    assert image[:16, :24].min() > 150
+    assert max(image[16:].max(), image[:, 24:].max()) < 50
+
+
+def planes(dtype):
+    return lambda path: tifffile.imwrite(
+        path, noise(5, 6, 7, dtype=dtype), photometric="minisblack", planarconfig="separate"
+    )
+
+
+def same(expected):
+    def check(image, info):
+        assert image.dtype == expected.dtype
+        np.testing.assert_array_equal(image, expected)
+
+    return check
+
+
+def labels(path):
+    picture = Image.fromarray(np.uint8([[0, 1]]))
+    picture.putpalette([200, 0, 0, 0, 0, 100])
+    picture.save(path)
+
+
+def cmyk_profile():
+    """Return a profile by which ink of any colour is grey: what no formula would say."""
+    identity = bytes(range(256))
+    inks = [
+        (255 if taps == 0 else 0 if taps & 1 else 128, 128, 128) for taps in range(16)
+    ]  # Lab; black is the last ink
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0))
+    table += struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
+    table += identity * 4 + bytes(value for ink in inks for value in ink) + identity * 3
+    head = struct.pack(">I", 0x02400000) + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
+    head += struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
+    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
+    return struct.pack(">II", 144 + len(table), 0) + head + tags + table
+
+
+def profiled(path):
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(path, icc_profile=cmyk_profile(), quality=100)
+
+
+def grey(image, info):
+    assert image.shape == (4, 4, 3)
+    assert np.abs(image.astype(int) - 119).max() <= 3  # L 50
+    assert info.icc is None
+
+
 def data(content):
     return lambda path: path.write_bytes(content)
 
@@ -172,6 +239,31 @@ FAULTS = {
     "11 one page": Fault(pages, "", "bad.tif", ("-o", "out.jpg", "--frame", "1"), 0, makes=("out.jpg",)),
     "11 a page that is not": Fault(pages, "there is no frame 2: the file holds 2, 0 to 1", "bad.tif", ("--frame", "2")),
     "11 clip to JPEG": Fault(clip, "JPEG holds one picture, not 3", "bad.gif", ("-o", "out.jpg")),
+    **{f"12 orientation {i}": Fault(turned(i), "", "bad.jpg", ("-F", "1", "-o", "out.tif"), 0, makes=("out.tif",),
+                                    check=upright) for i in range(1, 9)},
+    "12 a TIFF is turned once": Fault(turned(6, "TIFF"), "", "bad.tif", ("-F", "1"), 0, makes=("bad_max.tif",),
+                                      check=upright),
+    "13 16-bit colour": Fault(deep, "", arguments=("-F", "1"), code=0, makes=("bad_max.png",),
+                              check=same(noise(6, 6, 3, dtype="uint16"))),
+    "13 16-bit grey and alpha": Fault(lambda path: poolcli.write_image(noise(6, 6, 2, dtype="uint16"), path), "",
+                                      arguments=("-F", "1"), code=0, makes=("bad_max.png",),
+                                      check=same(noise(6, 6, 2, dtype="uint16"))),
+    **{f"14 planes of {dtype}": Fault(planes(dtype), "", "bad.tif", ("-F", "1"), 0, makes=("bad_max.tif",),
+                                      check=same(np.moveaxis(noise(5, 6, 7, dtype=dtype), 0, -1)))
+       for dtype in ("uint8", "int8", "uint16", "uint32", "float16", "float32", "float64")},
+    "14 white is 0": Fault(lambda path: tifffile.imwrite(path, noise(6, 6, dtype="uint16"), photometric="miniswhite"),
+                           "", "bad.tif", ("-F", "1"), 0, makes=("bad_max.tif",),
+                           check=same(65535 - noise(6, 6, dtype="uint16"))),
+    "15 one transparent grey of 2 bits": Fault(
+        data(png(4, 1, 2, extra=chunk(b"tRNS", b"\0\1"), rows=b"\0\x1b")), "", arguments=("-F", "1"), code=0,
+        makes=("bad_max.png",), check=same(np.uint8([[[0, 255], [85, 0], [170, 255], [255, 255]]]))),
+    "16 a palette": Fault(labels, "", arguments=("-m", "average", "-F", "1x2"), code=0, makes=("bad_average.png",),
+                          check=same(np.uint8([[[100, 0, 50]]]))),
+    "16 a kept palette": Fault(labels, "", arguments=("--keep-palette", "-F", "1x2"), code=0, makes=("bad_max.png",),
+                               check=same(np.uint8([[[0, 0, 100]]]))),
+    "16 1 bit": Fault(data(png(4, 1, rows=b"\0\x50")), "", arguments=("-F", "1"), code=0, makes=("bad_max.png",),
+                      check=same(np.uint8([[0, 255, 0, 255]]))),
+    "17 CMYK with a profile": Fault(profiled, "", "bad.jpg", ("-F", "1"), 0, makes=("bad_max.jpg",), check=grey),
     "17 CMYK": Fault(lambda path: Image.new("CMYK", (4, 4)).save(path), "CMYK without a colour profile", "bad.jpg"),
     "18 too small": Fault(data(png(1, 1, 8, rows=b"\0\0")), "smaller than the window: its height is 1, the window's 2"),
     "18 too small with padding": Fault(data(png(9, 1, 8, rows=bytes(10))),
@@ -181,6 +273,8 @@ FAULTS = {
                                 ("--dtype", "uint8", "-o", "out.png"), 0, makes=("out.png",)),
     "19 NaN by conversion": Fault(floats, "warning: bad.tif: NaN becomes 0", "bad.tif",
                                   ("--convert", "-o", "out.png"), 0, makes=("out.png",)),
+    "19 NaN stays among floats": Fault(floats, "", "bad.tif", code=0, makes=("bad_max.tif",),
+                                       check=lambda image, info: np.testing.assert_array_equal(image, [[np.nan]])),
     "20 EPS": Fault(data(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "not a supported image", "bad.eps",
                     ("-o", "out.png")),
     "20 PDF": Fault(data(b"%PDF-1.4\n"), "not a supported image", "bad.pdf", ("-o", "out.png")),
@@ -241,7 +335,9 @@ def test_faults(fault, tmp_path):
         assert (tmp_path / name).read_bytes() == content
     for name in fault.makes:
         with open_picture(tmp_path / name, Reading()) as picture:
-            assert all(picture.read(frame)[0].size for frame in range(picture.frames))
+            images = [picture.read(frame) for frame in range(picture.frames)]
+    if fault.check:
+        fault.check(*images[-1])
 
 
 def test_3_the_content_tells_the_format(tmp_path):

@@ -63,8 +63,7 @@ class PillowReader:
 
     def _png(self) -> tuple[NDArray[Any], Info]:
         """Decode by libpng: 16 bits stay, transparency of one grey is right in any depth."""
-        self._file.seek(0)
-        pixels, exif = png.decode(self._file.read())
+        pixels, exif = png.decode(self._file)
         if exif:
             self._image.info["exif"] = exif
         # The method of PNG's own class would decode all for an EXIF chunk at the end, which is known by now.

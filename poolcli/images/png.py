@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -27,30 +26,34 @@ _GRAPHICS = (
     {"level": 3, "strategy": _DEFLATE, "filter": _NO_FILTER},
 )
 _SMALLEST = {"level": 9, "strategy": _DEFLATE, "filter": _EVERY_FILTER}
-_STRIPS, _ROWS = 8, 16  # of the sample
+_STRIPS, _ROWS, _SHARE = 8, 16, 16  # of the sample: strips, rows of each, and one row of how many at most
 _LARGER = 1.05  # what speed may cost
 
 
-def decode(data: bytes) -> tuple[NDArray[Any], bytes | None]:
+def decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     """Return the pixels and the EXIF of a PNG file.
 
-    The decoder is given the pixels alone: it would print what it thinks of the other chunks.
+    The decoder is given the chunks of the pixels alone: it would print what it thinks of the others.
     """
-    chunks = list(_chunks(data))
-    pixels = imagecodecs.png_decode(_SIGNATURE + b"".join(chunk for kind, chunk in chunks if kind in _PIXELS))
-    exif = next((bytes(chunk[8:-4]) for kind, chunk in chunks if kind == b"eXIf"), None)
-    return pixels, exif
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    view, at = memoryview(data), len(_SIGNATURE)
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", view, at)
-        chunk = view[at : at + length + 12]
-        if len(chunk) < length + 12:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(len(_SIGNATURE))
+    buffer, used, exif = bytearray(size), len(_SIGNATURE), None
+    pixels = memoryview(buffer)
+    pixels[:used] = _SIGNATURE
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if file.tell() + length + 4 > size:
             raise ValueError("truncated")
-        yield bytes(chunk[4:8]), chunk
-        at += length + 12
+        if kind in _PIXELS:
+            pixels[used : used + 8] = head
+            file.readinto(pixels[used + 8 : used + length + 12])  # type: ignore[attr-defined]
+            used += length + 12
+        else:
+            content = file.read(length + 4)[:-4]
+            exif = content if kind == b"eXIf" else exif
+    pixels.release()
+    del buffer[used:]
+    return imagecodecs.png_decode(buffer), exif
 
 
 def encode(image: NDArray[Any], info: Info, writing: Writing) -> bytes:
@@ -66,7 +69,8 @@ def _effort(image: NDArray[Any], compression: str) -> dict[str, int]:
     """Return how to compress: RLE is right for photographs, and ten times too large for flat graphics."""
     if compression != "default":
         return _SMALLEST if compression == "max" else _PHOTOGRAPH
-    tops = np.linspace(0, max(len(image) - _ROWS, 0), _STRIPS).astype(int)
+    strips = max(1, min(_STRIPS, len(image) // (_SHARE * _ROWS)))
+    tops = np.linspace(0, max(len(image) - _ROWS, 0), strips + 2)[1:-1].astype(int)
     sample = np.concatenate([image[top : top + _ROWS] for top in np.unique(tops)])
     sizes = [len(imagecodecs.png_encode(sample, **effort)) for effort in (_PHOTOGRAPH, *_GRAPHICS)]
     return _PHOTOGRAPH if sizes[0] <= _LARGER * min(sizes) else _GRAPHICS[int(np.argmin(sizes[1:]))]

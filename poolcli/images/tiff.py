@@ -25,6 +25,7 @@ _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
 _RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
+_BUFFER = 1 << 24  # bytes read at once
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
 
 
@@ -102,7 +103,9 @@ class TiffReader:
 
 def _channels_last(page: Any) -> NDArray[Any]:
     """Return the values of a page, (H, W) or (H, W, C)."""
-    values: NDArray[Any] = page.asarray(squeeze=False)  # separate planes, depth, height, width, interleaved samples
+    values: NDArray[Any] = page.asarray(
+        squeeze=False, buffersize=_BUFFER
+    )  # separate planes, depth, height, width, interleaved samples
     planes, depth, height, width, samples = values.shape
     if depth > 1:
         raise ImageError(f"a volume of {depth} slices in one page is no picture")
