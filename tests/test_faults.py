@@ -19,6 +19,10 @@ from poolcli.images import Reading
 from poolcli.images.formats import WRITABLE
 from poolcli.images.read import open_picture
 
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
+)
+
 
 @dataclass
 class Fault:

@@ -14,6 +14,8 @@ import poolcli
 _COMMANDS = {
     "downsample": "Pool pictures: reduce every window to one pixel.",
     "modes": "List every mode with its formula and its parameters.",
+    "shape": "Compute the output size of a pool, by every convention.",
+    "completion": "Print the script that completes commands in a shell.",
 }
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from poolcli.batch import BatchError, Settings, plan, run
+from poolcli.batch.jobs import BatchError, Settings
 from poolcli.cli import options
+from poolcli.cli.running import carry_out, jobs_of
 from poolcli.downsample import MODES
 from poolcli.parameters import PARAMETERS, resolve
 
@@ -17,49 +16,41 @@ _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
 
 
 @click.command(short_help="Pool pictures: reduce every window to one pixel.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option(
     "-m", "--mode", required=True, type=click.Choice(list(MODES)), metavar="MODE", help=f"One of {', '.join(MODES)}."
 )
 @options.window
 @options.mode_parameters(_TAKES)
 @options.files
-def downsample(inputs: tuple[Path, ...], mode: str, output: Path | None, **values: Any) -> None:
+def downsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     """Pool pictures: reduce every window of F x F pixels, S apart, to one.
 
-    INPUT is a file or a folder of pictures. `poolcli modes` explains the modes.
+    INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
 
     \b
         poolcli downsample --mode max photo.png
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
         poolcli downsample --mode lp --p 4 --norm mean photo.jpg -o small.png
     """  # noqa: D301
-    settings = options.settings(values)
+    settings, files = options.settings(values)
+    values = options.given(values)
     given = {name: values.pop(name) for name in PARAMETERS if name in values}
-    given = {name: value for name, value in given.items() if value is not None}
     try:
         parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
         _check_window(parameters, values)
         _check_palette(mode, parameters, settings, values)
-        jobs = plan(list(inputs), mode, {**values, **given}, output, settings)
+        jobs = jobs_of(inputs, mode, {**values, **given}, files, settings)
     except (ValueError, BatchError) as error:
         raise click.UsageError(str(error)) from None
-    terminal = sys.stderr.isatty()
-    report = run(
-        jobs,
-        settings,
-        error=lambda line: click.echo(f"error: {line}", err=True),
-        warning=lambda line: click.echo(f"warning: {line}", err=True),
-        notice=lambda line: click.echo(line, err=True) if terminal else None,
-    )
-    click.get_current_context().exit(report.exit_code)
+    click.get_current_context().exit(carry_out(jobs, settings, files))
 
 
 def _check_window(parameters: dict[str, Any], values: dict[str, Any]) -> None:
     from poolcli.geometry import shape
 
     taps = shape(**{name: value for name, value in values.items() if name != "dtype"}).taps
-    if values["size"] is None and parameters.get("k", 0) > taps:
+    if "size" not in values and parameters.get("k", 0) > taps:
         raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")
 
 
@@ -69,5 +60,5 @@ def _check_palette(mode: str, parameters: dict[str, Any], settings: Settings, va
     if not MODES[mode].selects or parameters.get("combine") == "mean":
         selecting = ", ".join(name for name, row in MODES.items() if row.selects)
         raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
-    if values["dtype"]:
+    if "dtype" in values:
         raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")

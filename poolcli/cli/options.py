@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from poolcli.batch import Settings
+from poolcli.batch.jobs import Settings
+from poolcli.batch.plan import known_ending
 from poolcli.images import MAX_PIXELS, Reading, Writing
+from poolcli.images.formats import WRITABLE
 from poolcli.parameters import DTYPES, PARAMETERS, Parameter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,9 +70,10 @@ def window(command: Command) -> Command:
         (
             click.option("-F", "--kernel-size", type=Size(), help="Window, in pixels.  [default: 2]"),
             click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
-            click.option("-P", "--padding", type=Size(0, ("same", "same-lower")), default=0,
-                         help="Pixels around the picture that belong to windows but add no values."),
-            click.option("-D", "--dilation", type=Size(), default=1, help="Distance between the pixels of a window."),
+            click.option("-P", "--padding", type=Size(0, ("same", "same-lower")),
+                         help="Pixels around the picture that belong to windows but add no values.  [default: 0]"),
+            click.option("-D", "--dilation", type=Size(),
+                         help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
             click.option("--size", type=Size(), help="Output size, instead of window and stride."),
         )
@@ -84,9 +86,25 @@ def files(command: Command) -> Command:
     """Add the options that say how pictures are read and written."""
     for option in reversed(
         (
-            click.option("-o", "--output", type=click.Path(path_type=Path),
-                         help="File or folder.  [default: NAME_MODE.EXT beside the input]"),
+            click.option("-o", "--output", metavar="PATH",
+                         help="File, folder, or - for standard output.  [default: NAME_MODE.EXT beside the input]"),
+            click.option("--format", metavar="EXT", callback=_ending,
+                         help="Format of the output, as png, where no name tells it, or instead of the input's."),
             click.option("--overwrite", is_flag=True, help="Replace files that exist."),
+            click.option("--skip-existing", is_flag=True, help="Leave files that exist, and go on with the others."),
+            click.option("-r", "--recursive", is_flag=True, help="Descend into folders; the output mirrors them."),
+            click.option("--include", multiple=True, metavar="PATTERN",
+                         help="Of folders and lists take only these files, as '*.png'; may be repeated."),
+            click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out; may be repeated."),
+            click.option("--files-from", metavar="LIST",
+                         help="Take the names of inputs from a file, one a line; - is standard input."),
+            click.option("--null", is_flag=True, help="Names in the list end with NUL, as find -print0 writes them."),
+            click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
+                         help="Threads that read and write.  [default: the cores]"),
+            click.option("--dry-run", is_flag=True, help="List what would be written, and write nothing."),
+            click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
+            click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+            click.option("--json", is_flag=True, help="Write a line of JSON for each file to standard output."),
             click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
                          help="Of the output's values, rounded and saturated.  [default: the input's]"),
             click.option("--frame", type=click.IntRange(0), metavar="N",
@@ -113,19 +131,34 @@ def files(command: Command) -> Command:
     return command
 
 
-def settings(values: dict[str, Any]) -> Settings:
-    """Take the values of `files` out of a command's and return them as settings; output and dtype stay."""
+def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays."""
     taken = {name: values.pop(name) for name in _SETTINGS}
+    batch = {name: values.pop(name) for name in _BATCH}
+    if taken["overwrite"] and batch["skip_existing"]:
+        raise click.UsageError("--overwrite and --skip-existing exclude each other")
     return Settings(
         Reading(**{field: taken[field] for field in ("max_pixels", "keep_palette", "layout", "convert")}),
         Writing(**{name: taken[name] for name in _WRITING}),
         taken["frame"],
         taken["linear"],
-    )
+        batch["skip_existing"],
+        batch["fail_fast"],
+    ), batch
 
 
 _WRITING = ("overwrite", "convert", "background", "quality", "compression", "strip", "layout")
+_BATCH = (
+    "output", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs", "dry_run",
+    "fail_fast", "quiet", "json",
+)  # fmt: skip
 _SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear")
+
+
+def _ending(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not known_ending(value):
+        raise click.BadParameter(f"{value!r} is no format: use {', '.join(WRITABLE)}")
+    return value
 
 
 def _colour(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -137,6 +170,11 @@ def _colour(context: click.Context, parameter: click.Parameter, value: str) -> s
         except ValueError:
             raise click.BadParameter(f"{value!r} is no colour: use a name or #rrggbb") from None
     return value
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, without those that were not."""
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Command]:

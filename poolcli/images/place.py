@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 import tempfile
+import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from poolcli.images import ImageError
 
 EXISTS = "exists; --overwrite replaces it"
+
+# Hidden, of this machine and process: what a killed one left behind is known by both.
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+_MARK = ".poolcli-"
+_LEFT = re.compile(rf"{re.escape(_MARK)}{_HOST}-(\d+)-")
 
 
 def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> None:
@@ -20,7 +29,8 @@ def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> N
     mode = _mode_of(target)
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".poolcli-", delete=False) as file:
+        prefix = f"{_MARK}{_HOST}-{os.getpid()}-"
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=prefix, delete=False) as file:
             temporary = file.name
             write(file)  # type: ignore[arg-type]
         os.chmod(temporary, mode)
@@ -35,6 +45,29 @@ def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> N
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+@cache
+def clean(folder: Path) -> None:
+    """Remove the hidden files of processes that were killed while they wrote to a folder."""
+    if os.name != "posix":  # where asking whether a process lives may end it
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            left = _LEFT.match(entry.name)
+            if left and not _lives(int(left[1])):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def check_free(target: Path, overwrite: bool) -> None:

@@ -104,8 +104,8 @@ def _damage() -> Iterator[None]:
         yield
     except ImageError:
         raise
-    except MemoryError:
-        raise ImageError("out of memory") from None
+    except MemoryError as error:
+        raise ImageError(f"out of memory: {error}".removesuffix(": ")) from None
     except Exception as error:
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         raise ImageError(f"damaged or unsupported: {reason}") from error

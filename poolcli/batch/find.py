@@ -1,0 +1,112 @@
+"""The inputs: files, folders, patterns and lists, in natural order."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
+
+from poolcli.batch.jobs import BatchError, shown
+from poolcli.images.formats import ENDINGS
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Found:
+    """An input, and where it goes below an output folder; no path is standard input."""
+
+    path: Path | None
+    below: PurePath
+
+
+@dataclass(frozen=True)
+class Search:
+    """How folders, patterns and lists are looked through."""
+
+    recursive: bool = False
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    leave_out: Path | None = None  # a folder: that of the output
+
+    def takes(self, below: PurePath) -> bool:
+        """Return whether a file is wanted: by the patterns given, or else by its ending."""
+
+        def matches(patterns: Sequence[str]) -> bool:
+            return any(fnmatch(below.name, pattern) or fnmatch(below.as_posix(), pattern) for pattern in patterns)
+
+        wanted = matches(self.include) if self.include else below.suffix.lower() in ENDINGS
+        return wanted and not matches(self.exclude)
+
+
+def find(names: Sequence[str], listed: str | None, null: bool, search: Search) -> list[Found]:
+    """Return all inputs that are named, and those that a list names, or raise a BatchError."""
+    found = [file for name in names for file in _named(name, search)]
+    if listed is not None:
+        paths = [Path(name) for name in _lines(listed, null)]
+        # A file that has vanished since the list was made is that file's failure.
+        found += [Found(path, PurePath(path.name)) for path in paths if search.takes(path) or not search.include]
+        if not found:
+            raise BatchError(f"{listed}: the list names no pictures")
+    return found
+
+
+def _named(name: str, search: Search) -> Iterator[Found]:
+    path = Path(name)
+    if name == STREAM:
+        yield Found(None, PurePath("stdin"))
+    elif path.is_dir():
+        files = _sorted(_inside(path, search), lambda found: found.below)
+        if not files:
+            more = "" if search.recursive else ", and --recursive would descend into its folders"
+            raise BatchError(f"{shown(path)}: the folder holds no pictures{more}")
+        yield from files
+    elif os.path.lexists(path):
+        yield Found(path, PurePath(path.name))
+    elif glob.has_magic(name):
+        paths = [Path(match) for match in glob.glob(name, recursive=True)]
+        files = [Found(path, PurePath(path.name)) for path in paths if path.is_file() and search.takes(path)]
+        if not files:
+            raise BatchError(f"{shown(path)}: the pattern matches no pictures")
+        yield from _sorted(files, lambda found: str(found.path))
+    else:
+        raise BatchError(f"{shown(path)}: no such file or folder")
+
+
+def _inside(folder: Path, search: Search) -> Iterator[Found]:
+    """Yield the pictures of a folder; links are not followed, and what the output folder holds is left out."""
+    leave_out = search.leave_out and os.path.realpath(search.leave_out)
+    if leave_out == os.path.realpath(folder):  # pictures are replaced where they are
+        leave_out = None
+    for top, folders, files in os.walk(folder):
+        if leave_out:
+            folders[:] = [name for name in folders if os.path.realpath(os.path.join(top, name)) != leave_out]
+        if not search.recursive:
+            folders.clear()
+        for name in files:
+            path = Path(top, name)
+            below = path.relative_to(folder)
+            if search.takes(below) and not path.is_symlink():
+                yield Found(path, below)
+
+
+def _sorted(files: Iterable[Found], key: Callable[[Found], object]) -> list[Found]:
+    files = list(files)
+    if len(files) < 2:
+        return files
+    from natsort import natsorted, ns
+
+    return natsorted(files, key=lambda found: str(key(found)), alg=ns.PATH)
+
+
+def _lines(listed: str, null: bool) -> list[str]:
+    try:
+        content = sys.stdin.buffer.read() if listed == STREAM else Path(listed).read_bytes()
+    except OSError as error:
+        raise BatchError(f"{listed}: {error.strerror or error}") from None
+    lines = content.split(b"\0") if null else content.splitlines()
+    return [os.fsdecode(line) for line in lines if line]

@@ -1,0 +1,97 @@
+"""What is to be done: plain data, that any executor can take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from poolcli.downsample import MODES
+from poolcli.images import Reading, Writing
+from poolcli.images.formats import Format, format_of
+from poolcli.parameters import PARAMETERS
+
+
+class BatchError(Exception):
+    """What makes a batch impossible before any work is done."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to make; None is standard input, or output."""
+
+    input: Path | None
+    output: Path | None
+    mode: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    ending: str = ""  # of the format, where no name tells
+
+    @property
+    def kind(self) -> Format | None:
+        """Return the format to be written."""
+        return format_of(PurePath(f"x.{self.ending}") if self.output is None else self.output)
+
+    @property
+    def blends(self) -> bool:
+        """Return whether the mode makes values that the picture does not have."""
+        return not MODES[self.mode].selects or self._value("combine") == "mean"
+
+    @property
+    def planes(self) -> int:
+        """Return how many pictures the mode makes of one."""
+        return self._value("k") if self._value("combine") == "planes" else 1
+
+    def _value(self, name: str) -> Any:
+        return self.arguments.get(name, PARAMETERS[name].default) if name in MODES[self.mode].parameters else None
+
+    def __str__(self) -> str:
+        """Return the command that does it, for the record."""
+        import poolcli
+
+        options = [
+            f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(value)}")
+            for name, value in self.arguments.items()
+        ]
+        return " ".join([f"poolcli {poolcli.__version__} downsample --mode {self.mode}", *options])
+
+
+def _text(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files are read and written, and what of them."""
+
+    reading: Reading = field(default_factory=Reading)
+    writing: Writing = field(default_factory=Writing)
+    frame: int | None = None
+    linear: bool = False
+    skip_existing: bool = False
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job."""
+
+    job: Job
+    status: str  # written, skipped or failed
+    before: tuple[int, ...] = ()  # shape of the first picture
+    after: tuple[int, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """Return the error with the file that is to blame."""
+        path = self.job.output if "--overwrite" in self.error else self.job.input
+        return f"{shown(path)}: {self.error}"
+
+
+def shown(path: PurePath | None) -> str:
+    """Return a path on one line, whatever it is made of."""
+    text = "-" if path is None else str(path)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,65 @@
+"""The executor of this machine: threads decode and encode, one thread launches kernels."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Any
+
+from poolcli.batch.jobs import Job, Outcome, Settings
+from poolcli.batch.work import Say, StopError, Worker
+
+
+def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Say) -> Iterator[Outcome]:
+    """Do the jobs, and yield what became of each, as they end; after `stop` is set no other is begun.
+
+    Each of the threads has one picture at a time: memory depends on their number, not on that of the files.
+    """
+    gc.disable()  # until the first is done: the many imports before it make no garbage, and 0.1 s of searches
+    # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at once.
+    kernels = ThreadPoolExecutor(1, "kernels")
+    # A decoder leaves Python free: Numba, whose import takes longest, is imported meanwhile.
+    kernels.submit(import_module, "poolcli.kernels.windows")
+
+    def compute(function: Any, *arguments: Any) -> Any:
+        return kernels.submit(function, *arguments).result()
+
+    worker = Worker(settings, compute, stop.is_set, notice)
+    outcomes: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
+    waiting, taking = iter(jobs), Lock()
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                with taking:
+                    job = next(waiting, None)
+                if job is None:
+                    break
+                outcome = worker.do(job)
+                if outcome.error and settings.fail_fast:
+                    stop.set()
+                outcomes.put(outcome)
+            outcomes.put(None)
+        except StopError:
+            outcomes.put(None)
+        except BaseException as error:
+            outcomes.put(error)
+
+    running = min(threads, len(jobs))
+    for _ in range(running):
+        Thread(target=work, daemon=True).start()
+    while running:
+        outcome = outcomes.get()
+        gc.enable()
+        if outcome is None:
+            running -= 1
+        elif isinstance(outcome, BaseException):
+            stop.set()
+            raise outcome
+        else:
+            yield outcome
+    kernels.shutdown(wait=False)

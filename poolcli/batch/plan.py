@@ -1,0 +1,123 @@
+"""From inputs to jobs: where each result goes, and everything that is refused before any work is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from poolcli.batch.find import STREAM, Found
+from poolcli.batch.jobs import BatchError, Job, Settings, shown
+from poolcli.images.formats import WRITABLE, endings, format_of
+
+
+def is_folder(output: str, inputs: Sequence[str], listed: bool) -> bool:
+    """Return whether an output is a folder: it is one, ends like one, or is to hold the results of several inputs."""
+    if output == STREAM:
+        return False
+    one = len(inputs) == 1 and not listed and (inputs[0] == STREAM or os.path.lexists(inputs[0]))
+    several = not one or os.path.isdir(inputs[0])
+    return several or os.path.isdir(output) or output.endswith(("/", os.sep))
+
+
+def plan(
+    found: Sequence[Found],
+    mode: str,
+    arguments: Mapping[str, Any],
+    output: str | None,
+    folder: bool,
+    ending: str | None,
+    settings: Settings,
+) -> list[Job]:
+    """Return a job for each input, or raise a BatchError that says why no work should begin."""
+    if output is not None and folder and os.path.lexists(output) and not os.path.isdir(output):
+        raise BatchError(f"{shown(Path(output))}: is a file, and the output of several pictures must be a folder")
+    jobs = [_job(file, mode, arguments, output, folder, ending) for file in found]
+    if output is None:
+        # A folder that holds results of an earlier run is not an input of results.
+        made = {_place(job.output) for job in jobs if job.output}
+        jobs = [job for job in jobs if job.input is None or _place(job.input) not in made]
+    _check_streams(jobs)
+    _check(jobs, settings)
+    return jobs
+
+
+def _job(
+    file: Found, mode: str, arguments: Mapping[str, Any], output: str | None, folder: bool, ending: str | None
+) -> Job:
+    suffix = f".{ending.lstrip('.')}" if ending else file.below.suffix
+    if output == STREAM:
+        return Job(file.path, None, mode, arguments, suffix.lstrip("."))
+    if output is None:
+        if file.path is None:
+            raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
+        return Job(file.path, file.path.with_name(f"{file.path.stem}_{mode}{suffix}"), mode, arguments)
+    if folder:
+        return Job(file.path, Path(output) / file.below.with_suffix(suffix), mode, arguments)
+    return Job(file.path, Path(output), mode, arguments)
+
+
+def _check_streams(jobs: Sequence[Job]) -> None:
+    if sum(job.input is None for job in jobs) > 1:
+        raise BatchError("standard input can be read once")
+    if any(job.output is None for job in jobs):
+        if len(jobs) > 1:
+            raise BatchError("standard output holds one picture: -o FOLDER takes several")
+        if not jobs[0].ending:
+            raise BatchError("--format says which format standard output gets, as --format png")
+
+
+def _check(jobs: Iterable[Job], settings: Settings) -> None:
+    inputs = {_place(job.input) for job in jobs if job.input}
+    outputs: dict[str, Path | None] = {}
+    for job in jobs:
+        _check_format(job, settings)
+        if job.output is None:
+            continue
+        target = _place(job.output)
+        if target in outputs:
+            raise BatchError(f"{shown(job.input)} and {shown(outputs[target])} would both write {shown(job.output)}")
+        outputs[target] = job.input
+        own = job.input is not None and _same(job.input, job.output)
+        if own and not settings.writing.overwrite:
+            raise BatchError(f"{shown(job.output)}: is also the input; --overwrite replaces it")
+        if not own and target in inputs:
+            raise BatchError(f"{shown(job.output)}: is also another input, and would be replaced before it is read")
+
+
+def _check_format(job: Job, settings: Settings) -> None:
+    kind, name = job.kind, shown(job.output)
+    if kind is None:
+        ending = f".{job.ending}" if job.output is None else job.output.suffix
+        way = f"use {', '.join(WRITABLE)}, or --format"
+        raise BatchError(f"{name}: no format is written for the ending {ending!r}: {way}")
+    if settings.writing.quality and not kind.quality:
+        takers = endings(lambda other: other.quality)
+        raise BatchError(f"{name}: {kind.name} takes no quality: {takers} do")
+
+
+def _same(left: Path, right: Path) -> bool:
+    """Return whether two names are one file: by name, by a symbolic or a hard link."""
+    if _place(left) == _place(right):
+        return True
+    try:
+        return os.path.samefile(left, right)
+    except OSError:
+        return False
+
+
+def _place(path: Path) -> str:
+    """Return the one name of a place in the file system: of its folder as it is, of the file as it is called."""
+    return os.path.join(_real(os.path.dirname(path)), path.name)
+
+
+@lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def known_ending(ending: str) -> bool:
+    """Return whether a format is written for an ending."""
+    return format_of(PurePath(f"x.{ending.lstrip('.')}")) is not None

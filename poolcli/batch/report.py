@@ -1,0 +1,37 @@
+"""What became of a batch, in one line and one exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from poolcli.batch.jobs import Outcome
+
+
+@dataclass
+class Report:
+    """Counts of what was written, skipped and failed, and why."""
+
+    total: int
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.counts[outcome.status] += 1
+        if outcome.error:
+            self.reasons[outcome.error] += 1
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 if all was done, 1 if not."""
+        return 1 if self.counts["failed"] or sum(self.counts.values()) < self.total else 0
+
+    def __str__(self) -> str:
+        """Return one sentence: 3 written, 1 skipped, 2 failed: empty file (2)."""
+        parts = [f"{self.counts['written']} written"]
+        parts += [f"{self.counts[status]} {status}" for status in ("skipped", "failed") if self.counts[status]]
+        left = self.total - sum(self.counts.values())
+        parts += [f"{left} not begun"] if left else []
+        reasons = ", ".join(f"{reason} ({number})" for reason, number in self.reasons.most_common(5))
+        return ", ".join(parts) + (f": {reasons}" if reasons else "")

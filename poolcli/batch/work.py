@@ -1,0 +1,157 @@
+"""One job: read, operate, write."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poolcli.batch.jobs import Job, Outcome, Settings, shown
+from poolcli.downsample import MODES, downsample, output_shape
+from poolcli.images import ImageError, Info
+from poolcli.images.formats import Format
+from poolcli.images.place import EXISTS
+from poolcli.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.images.read import Picture
+    from poolcli.images.write import Frame
+
+Say = Callable[[str], None]
+Compute = Callable[..., Any]
+"""Calls a function with arguments, wherever kernels may run: one thread alone launches them."""
+
+
+class StopError(Exception):
+    """The batch ends before the job is done."""
+
+
+class Worker:
+    """Does jobs, and says what became of them."""
+
+    def __init__(self, settings: Settings, compute: Compute, stopped: Callable[[], bool], notice: Say) -> None:
+        self._settings, self._compute, self._stopped, self._notice = settings, compute, stopped, notice
+
+    def do(self, job: Job) -> Outcome:
+        """Do a job; whatever goes wrong with it is in the outcome."""
+        begin = time.perf_counter()
+        shapes: list[tuple[int, ...]] = []
+        warnings: list[str] = []
+        status, error = "written", ""
+        try:
+            status = self._write(job, shapes, warnings)
+        except BrokenPipeError:
+            raise
+        except MemoryError as reason:
+            status, error = "failed", f"out of memory: {reason}".removesuffix(": ")
+        except OSError as reason:
+            status, error = "failed", reason.strerror or str(reason)
+        except (ImageError, ValueError, TypeError) as reason:
+            status, error = "failed", str(reason)
+        if self._settings.skip_existing and error == EXISTS:  # another process was faster
+            status, error = "skipped", ""
+        before, after = (*shapes, (), ())[:2]
+        return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings))
+
+    def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
+        from poolcli.images.place import check_free, clean
+        from poolcli.images.read import open_picture
+        from poolcli.images.write import check_count, write_frames
+
+        settings, kind = self._settings, job.kind
+        assert kind is not None
+        if job.output is not None:
+            if settings.skip_existing and job.output.exists():
+                return "skipped"
+            check_free(job.output, settings.writing.overwrite)
+        with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
+            wanted = range(picture.frames) if settings.frame is None else [settings.frame]
+            check_count(kind, len(wanted) * job.planes)
+            if job.planes > 1 and not kind.streams:
+                way = "combine=mean makes one; .tif, .npy hold all"
+                raise ImageError(f"{job.mode} makes {job.planes} pictures of one: {way}")
+            results = self._results(picture, wanted, job, kind, shapes, warnings)
+            writing = replace(settings.writing, record=str(job))
+            if job.output is None:
+                write_frames(results, len(wanted) * job.planes, sys.stdout.buffer, job.ending, writing)
+            else:
+                _make(job.output.parent)
+                clean(job.output.parent)
+                write_frames(results, len(wanted) * job.planes, job.output, None, writing)
+        return "written"
+
+    def _results(
+        self,
+        picture: Picture,
+        wanted: Sequence[int],
+        job: Job,
+        kind: Format,
+        shapes: list[tuple[int, ...]],
+        warnings: list[str],
+    ) -> Iterator[Frame]:
+        from poolcli.images.write import check
+
+        for frame in wanted:
+            image, info = picture.read(frame)
+            dtype = job.arguments.get("dtype") or image.dtype.name
+            shape = output_shape(image.shape, **job.arguments)
+            shapes += [image.shape, shape] if not shapes else []
+            _, final = check(shape, dtype, info, kind, self._settings.writing)
+            _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
+            if not warnings and image.dtype.kind == "f" and "int" in f"{dtype} {final}" and _has_holes(image):
+                warnings.append(f"{shown(job.input)}: NaN becomes 0 and infinity the largest value among integers")
+            result = self._compute(operate, image, info, job, self._settings.linear, self._notice)
+            planes = result if result.ndim > image.ndim else [result]
+            del image, result  # before the planes are encoded
+            for plane in planes:
+                if self._stopped():
+                    raise StopError
+                yield plane, info
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"the folder {shown(folder)} cannot be made: {error.strerror}") from None
+
+
+def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:
+    if not kind.streams and frames > 1 and frames * shape[0] * shape[1] > most:
+        raise ImageError(
+            f"{kind.name} is written from memory, and {frames} frames of {shape[1]} x {shape[0]} pixels are more than "
+            f"the {most} allowed: --max-pixels allows more; .tif, .npy are written frame by frame"
+        )
+
+
+def _has_holes(image: NDArray[Any]) -> bool:
+    import numpy as np
+
+    return not np.isfinite(image).all()
+
+
+def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
+    """Pool one picture; blending modes see its colour multiplied by alpha, and in linear light if asked."""
+    from poolcli.images.colour import blendable, viewable
+    from poolcli.kernels.specialise import announcing
+
+    arguments = dict(job.arguments)
+    with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
+        values = blendable(image, info, linear) if job.blends else image
+        if values is image:
+            pooled: NDArray[Any] = downsample(image, job.mode, **arguments)
+            return pooled
+        from poolcli.dtypes import check, convert, maximum
+
+        target = check(arguments.pop("dtype", None) or image.dtype)
+        if "beta" in MODES[job.mode].parameters:  # which is meant for fractions of the dtype's maximum
+            arguments["beta"] = arguments.get("beta", PARAMETERS["beta"].default) / maximum(image.dtype)
+        blended = downsample(values, job.mode, **arguments)
+        if info.alpha and "norm" in MODES[job.mode].parameters:  # alpha is a share, never a sum
+            blended[..., -1:] = downsample(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
+        return convert(viewable(blended, info, linear, image.dtype), target)

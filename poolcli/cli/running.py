@@ -1,0 +1,76 @@
+"""From the options of a command to a batch, its signals and its exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import click
+
+from poolcli.batch.find import STREAM, Search, find
+from poolcli.batch.jobs import Job, Settings, shown
+from poolcli.batch.plan import is_folder, plan
+from poolcli.batch.report import Report
+from poolcli.cli.progress import Console
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def jobs_of(
+    inputs: Sequence[str], mode: str, arguments: Mapping[str, Any], files: Mapping[str, Any], settings: Settings
+) -> list[Job]:
+    """Return the jobs that the options of a command describe, or raise a BatchError."""
+    output, listed = files["output"], files["files_from"]
+    if not inputs and listed is None:
+        raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
+    if output == STREAM and sys.stdout.isatty():
+        raise click.UsageError("a picture is not for a terminal: redirect standard output, or -o FILE")
+    folder = output is not None and is_folder(output, inputs, listed is not None)
+    search = Search(files["recursive"], files["include"], files["exclude"], Path(output) if folder else None)
+    found = find(inputs, listed, files["null"], search)
+    return plan(found, mode, arguments, output, folder, files["format"], settings)
+
+
+def carry_out(jobs: Sequence[Job], settings: Settings, files: Mapping[str, Any]) -> int:
+    """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them."""
+    if files["dry_run"]:
+        for job in jobs:
+            click.echo(f"{shown(job.input)} -> {shown(job.output)}")
+        return 0
+    if files["json"] and jobs[0].output is None:
+        raise click.UsageError("--json and the picture cannot both go to standard output")
+    from poolcli.batch.local import execute
+
+    report = Report(len(jobs))
+    console = Console(len(jobs), files["quiet"], files["json"])
+    with _stoppable() as (stop, received):
+        for outcome in execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice):
+            report.add(outcome)
+            console.tell(outcome)
+    console.end(str(report) if len(jobs) > 1 or received else "")
+    return 128 + received[0] if received else report.exit_code
+
+
+@contextmanager
+def _stoppable() -> Iterator[tuple[Event, list[int]]]:
+    """Let the first signal stop the batch in order, and a second one end the process."""
+    stop, received = Event(), list[int]()
+
+    def on_signal(number: int, frame: object) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for name in _SIGNALS if (number := getattr(signal, name, None))}
+    try:
+        yield stop, received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,75 @@
+"""The command that computes output sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from poolcli.cli import options
+
+_AXES = ("height", "width")
+
+
+@click.command(short_help="Compute the output size of a pool, by every convention.")
+@click.argument("picture", type=options.Size(), metavar="HxW")
+@options.window
+def shape(picture: int | tuple[int, int], **values: Any) -> None:
+    """Compute the output size of a pool, by every convention, with the formula.
+
+    HxW is the height and the width of the picture.
+
+    \b
+        poolcli shape -F 3 -S 2 -P 1 1080x1920
+        poolcli shape --size 7 1080x1920
+    """  # noqa: D301
+    from poolcli.geometry import pair
+
+    sizes = pair("picture", picture)
+    values = options.given(values)
+    try:
+        rows = _bins(sizes, values["size"]) if "size" in values else _windows(sizes, values)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for name, results, formulas in rows:
+        click.echo(f"{name:10} {results[0]} x {results[1]}")
+        for axis, formula, result in zip(_AXES, formulas, results, strict=True):
+            click.echo(f"{'':12}{axis:6} = {formula} = {result}")
+
+
+Row = tuple[str, list[int], list[str]]
+
+
+def _windows(sizes: tuple[int, int], values: dict[str, Any]) -> list[Row]:
+    from poolcli import geometry
+
+    rows: list[Row] = []
+    named = isinstance(values.get("padding"), str)
+    for name in ("floor", "ceil", "same", "same-lower"):
+        if named and name in ("floor", "ceil"):
+            continue
+        padding = name if name.startswith("same") else values.get("padding", 0)
+        asked = geometry.shape(**{**values, "padding": padding, "ceil": name == "ceil"})
+        windows = geometry.windows(*sizes, asked)
+        formulas = [_formula(name, sizes[axis], axis, asked) for axis in (0, 1)]
+        rows.append((name, [axis.size for axis in windows], formulas))
+    return rows
+
+
+def _formula(name: str, n: int, axis: int, asked: Any) -> str:
+    from poolcli.geometry import same_padding
+
+    kernel, stride, dilation = asked.kernel_size[axis], asked.stride[axis], asked.dilation[axis]
+    if name.startswith("same"):
+        before, after = same_padding(n, kernel, stride, dilation, name == "same-lower")
+        return f"ceil({n} / {stride}), with padding {before} before and {after} after"
+    return f"{name}(({n} + 2*{asked.padding[axis]} - {dilation}*({kernel} - 1) - 1) / {stride}) + 1"
+
+
+def _bins(sizes: tuple[int, int], size: int | tuple[int, int]) -> list[Row]:
+    from poolcli.geometry import pair, shape, windows
+
+    bins = list(pair("size", size))
+    windows(*sizes, shape(size=size))
+    formulas = [f"number of bins [floor(i {n}/{b}), ceil((i + 1) {n}/{b}))" for n, b in zip(sizes, bins, strict=True)]
+    return [("adaptive", bins, formulas)]

@@ -1,0 +1,412 @@
+"""Whole folders, as processes: what is read, written and said, and what signals, closed pipes and kills do."""
+
+import json
+import os
+import pty
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import poolcli
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="batches run alike, compiled or not"
+)
+POOLCLI = [sys.executable, "-m", "poolcli"]
+DOWNSAMPLE = [*POOLCLI, "downsample", "-m", "max"]
+
+
+def run(*arguments, folder, command=DOWNSAMPLE, **options):
+    return subprocess.run(
+        [*command, *map(str, arguments)], cwd=folder, capture_output=True, timeout=120, text=True, **options
+    )
+
+
+def picture(path, seed=0, size=(8, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if not path.is_dir())
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Return a folder of pictures with folders in it."""
+    for name in ("a10.png", "a2.png", "sub/b.png", "sub/deep/c.png", "notes.txt"):
+        path = tmp_path / "in" / name
+        picture(path) if name.endswith("png") else path.write_text("text")
+    return tmp_path
+
+
+def test_a_folder_alone_and_with_its_folders(tree):
+    assert run("in", "-o", "one", folder=tree).returncode == 0
+    assert names(tree / "one") == ["a10.png", "a2.png"]
+    assert run("in", "-r", "-o", "all", folder=tree).returncode == 0
+    assert names(tree / "all") == ["a10.png", "a2.png", "sub/b.png", "sub/deep/c.png"]
+
+
+def test_natural_order(tree):
+    lines = run("in", "-r", "-o", "out", "--dry-run", folder=tree).stdout.splitlines()
+    expected = ["a2.png", "a10.png", "sub/b.png", "sub/deep/c.png"]
+    assert sorted(lines) == sorted(f"in/{name} -> out/{name}" for name in expected)
+    assert lines.index("in/a2.png -> out/a2.png") < lines.index("in/a10.png -> out/a10.png")
+    assert not (tree / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["in/*.png"], ["a10.png", "a2.png"]),
+        (["in/**/*.png"], ["a10.png", "a2.png", "b.png", "c.png"]),
+        (["in", "-r", "--include", "a*"], ["a10.png", "a2.png"]),
+        (["in", "-r", "--exclude", "sub/*"], ["a10.png", "a2.png"]),
+        (["in", "-r", "--include", "*.png", "--exclude", "a2.png"], ["a10.png", "sub/b.png", "sub/deep/c.png"]),
+        (["in/a2.png", "in/sub/b.png"], ["a2.png", "b.png"]),
+        (["in/a2.png", "--format", "tif"], ["a2.tif"]),
+    ],
+)
+def test_what_is_taken(arguments, expected, tree):
+    result = run(*arguments, "-o", "out/", folder=tree)
+    assert result.returncode == 0, result.stderr
+    assert names(tree / "out") == expected
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_lists(null, tree):
+    end = "\0" if null else "\n"
+    flags = ["--null"] if null else []
+    listed = end.join(["in/a2.png", "in/sub/b.png", "in/gone.png", ""])
+    result = run("--files-from", "-", *flags, "-o", "out", folder=tree, input=listed)
+    assert result.returncode == 1
+    assert "error: in/gone.png: no such file" in result.stderr
+    assert names(tree / "out") == ["a2.png", "b.png"]
+    (tree / "list").write_text(listed)
+    assert run("--files-from", "list", *flags, "-o", "two", folder=tree).returncode == 1
+    assert names(tree / "two") == ["a2.png", "b.png"]
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "jpg", "npy"])
+def test_45_stdin_and_stdout(ending, tree):
+    data = (tree / "in/a2.png").read_bytes()
+    command = [*DOWNSAMPLE, "-", "-o", "-", "--format", ending]
+    result = subprocess.run(command, input=data, capture_output=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, b"")
+    image, info = poolcli.read_image(result.stdout)
+    assert (image.shape, info.format) == ((4, 4, 3), {"tif": "TIFF", "jpg": "JPEG"}.get(ending, ending.upper()))
+
+
+def test_45_no_picture_goes_to_a_terminal(tree):
+    ours, theirs = pty.openpty()
+    result = subprocess.run(
+        [*DOWNSAMPLE, "in/a2.png", "-o", "-"], cwd=tree, stdout=theirs, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert result.returncode == 2
+    assert b"a picture is not for a terminal" in result.stderr
+
+
+def test_two_commands_in_a_pipe(tree):
+    line = f"cat in/a2.png | {' '.join(DOWNSAMPLE)} - -o - --format png | {' '.join(DOWNSAMPLE)} - -o out.png"
+    subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=tree, check=True, timeout=60)
+    assert poolcli.read_image(tree / "out.png")[0].shape == (2, 2, 3)
+
+
+def test_31_an_output_that_is_the_input(tree):
+    picture(tree / "a.png")
+    (tree / "link.png").symlink_to("a.png")
+    os.link(tree / "a.png", tree / "hard.png")
+    before = (tree / "a.png").read_bytes()
+    for output in ("a.png", "./a.png", "in/../a.png", "link.png", "hard.png"):
+        result = run("a.png", "-o", output, folder=tree)
+        assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+        assert "is also the input; --overwrite replaces it" in result.stderr
+    assert (tree / "a.png").read_bytes() == before
+    assert run("a.png", "-o", "hard.png", "--overwrite", folder=tree).returncode == 0
+    assert (tree / "a.png").read_bytes() == before
+    assert run("a.png", "-o", "a.png", "--overwrite", folder=tree).returncode == 0
+    assert poolcli.read_image(tree / "a.png")[0].shape == (4, 4, 3)
+
+
+def test_31_an_output_that_is_another_input(tree):
+    shutil.copytree(tree / "in", tree / "two")
+    for flags in ([], ["--overwrite"]):
+        result = run("in/a2.png", "two/a2.png", "in/a10.png", "-o", "two", *flags, folder=tree)
+        assert result.returncode == 2
+        assert "two/a2.png: is also another input, and would be replaced before it is read" in result.stderr
+    result = run("in/a2.png", "two", "--exclude", "a2.png", "-o", "in", "--overwrite", folder=tree)
+    assert result.returncode == 0, result.stderr
+    result = run("in/a2.png", "two/a10.png", "two/a2.png", "-o", "two/", "--overwrite", folder=tree)
+    assert result.returncode == 2
+
+
+def test_32_two_inputs_one_output(tree):
+    Image.new("RGB", (8, 8)).save(tree / "in/a2.jpg")
+    result = run("in", "-o", "out", "--format", "png", folder=tree)
+    assert result.returncode == 2
+    assert "would both write out/a2.png" in result.stderr
+    assert not (tree / "out").exists()
+
+
+def test_33_existing_outputs(tree):
+    (tree / "out").mkdir()
+    (tree / "out/a2.png").write_bytes(b"old")
+    result = run("in", "-o", "out", folder=tree)
+    assert result.returncode == 1
+    assert "error: out/a2.png: exists; --overwrite replaces it" in result.stderr
+    assert result.stderr.splitlines()[-1] == "1 written, 1 failed: exists; --overwrite replaces it (1)"
+    result = run("in", "-o", "out", "--skip-existing", folder=tree)
+    assert (result.returncode, result.stderr) == (0, "0 written, 2 skipped\n")
+    assert (tree / "out/a2.png").read_bytes() == b"old"
+    assert run("in", "-o", "out", "--overwrite", "--quiet", folder=tree).stderr == ""
+    assert poolcli.read_image(tree / "out/a2.png")[0].shape == (4, 4, 3)
+    assert run("in", "-o", "out", "--overwrite", "--skip-existing", folder=tree).returncode == 2
+
+
+def test_34_an_output_folder_inside_the_input(tree):
+    for flag in ("--overwrite", "--skip-existing", "--overwrite"):
+        assert run("in", "-r", "-o", "in/out", flag, folder=tree).returncode == 0
+        assert names(tree / "in/out") == ["a10.png", "a2.png", "sub/b.png", "sub/deep/c.png"]
+
+
+def test_35_links_are_not_followed_and_dots_do_not_leave(tree):
+    picture(tree / "outside/x.png")
+    (tree / "in/loop").symlink_to(".")
+    (tree / "in/away").symlink_to("../outside")
+    (tree / "in/file.png").symlink_to("../outside/x.png")
+    (tree / "list").write_text("in/../outside/x.png\n")
+    assert run("in", "-r", "-o", "out", folder=tree).returncode == 0
+    assert names(tree / "out") == ["a10.png", "a2.png", "sub/b.png", "sub/deep/c.png"]
+    assert run("--files-from", "list", "-o", "out", folder=tree).returncode == 0
+    assert names(tree / "out")[-1] == "x.png"
+    assert names(tree / "outside") == ["x.png"]
+
+
+def test_36_destinations(tree):
+    picture(tree / "a.png")
+    (tree / "victim.png").write_bytes(b"victim")
+    (tree / "link.png").symlink_to("victim.png")
+    (tree / "folder.png").mkdir()
+    assert run("a.png", "-o", "link.png", folder=tree).returncode == 1
+    assert run("a.png", "-o", "link.png", "--overwrite", folder=tree).returncode == 0
+    assert not (tree / "link.png").is_symlink()
+    assert (tree / "victim.png").read_bytes() == b"victim"
+    assert run("a.png", "-o", "new/folders/b.png", folder=tree).returncode == 0
+    assert run("a.png", "-o", "folder.png", folder=tree).returncode == 0
+    assert names(tree / "folder.png") == ["a.png"]
+    result = run("a.png", "-o", "a.png/b.png", folder=tree)
+    assert (result.returncode, result.stderr) == (1, "error: a.png: the folder a.png cannot be made: File exists\n")
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_40_the_same_pixels_on_any_number_of_threads(threads, layer, tree):
+    for i in range(20):
+        picture(tree / f"many/{i}.png", i, (64, 48))
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer}
+    result = run("many", "-o", "out", "--jobs", threads, folder=tree, env=environment)
+    assert (result.returncode, result.stderr) == (0, "20 written\n")
+    for i in range(20):
+        expected = poolcli.downsample(poolcli.read_image(tree / f"many/{i}.png")[0], "max")
+        np.testing.assert_array_equal(poolcli.read_image(tree / f"out/{i}.png")[0], expected)
+
+
+def started(folder, count, *flags):
+    """Start a batch of so many pictures, and return it once some are written."""
+    one = picture(folder / "many/0.png", size=(1000, 1000))
+    for i in range(1, count):
+        os.link(one, folder / f"many/{i}.png")
+    process = subprocess.Popen(
+        [*DOWNSAMPLE, "many", "-o", "out", *flags],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(folder.glob("out/[0-9]*.png"))) < 3:
+        time.sleep(0.002)
+    assert process.poll() is None, process.stderr.read()
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_41_42_signals_end_a_batch_in_order(number, code, tmp_path):
+    process = started(tmp_path, 400)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "not begun" in said.splitlines()[-1]
+    assert said.count("\n") == 1
+    done = names(tmp_path / "out")
+    assert 3 <= len(done) < 400
+    assert all(poolcli.read_image(tmp_path / "out" / name)[0].shape == (500, 500, 3) for name in done)
+
+
+def test_41_a_second_signal_ends_at_once(tmp_path):
+    # A reader of standard input that never ends is what a batch would wait for.
+    process = subprocess.Popen([*DOWNSAMPLE, "-", "-o", "out.png"], cwd=tmp_path, stdin=subprocess.PIPE)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    process.stdin.close()
+
+
+def test_43_a_killed_batch_is_completed_by_the_next(tmp_path):
+    process = started(tmp_path, 200)
+    process.kill()
+    process.communicate()
+    from poolcli.images import place
+
+    stale = tmp_path / "out" / f"{place._MARK}{place._HOST}-{process.pid}-abc"
+    stale.write_bytes(b"half")
+    foreign = tmp_path / "out" / f"{place._MARK}{place._HOST}-{os.getpid()}-abc"
+    foreign.write_bytes(b"in use")
+    assert run("many", "-o", "out", "--skip-existing", folder=tmp_path).returncode == 0
+    assert names(tmp_path / "out") == sorted([foreign.name, *(f"{i}.png" for i in range(200))])
+
+
+def test_two_processes_on_one_folder(tmp_path):
+    for i in range(60):
+        picture(tmp_path / f"many/{i}.png", i, (300, 300))
+    both = [
+        subprocess.Popen([*DOWNSAMPLE, "many", "-o", "out", "--skip-existing"], cwd=tmp_path, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for process in both:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert names(tmp_path / "out") == sorted(f"{i}.png" for i in range(60))
+
+
+def test_44_stdout_closed_early(tree):
+    for i in range(300):
+        picture(tree / f"many/{i}.png")
+    line = f"{' '.join(DOWNSAMPLE)} many -o out --json | head -1"
+    result = subprocess.run(["bash", "-c", line], cwd=tree, capture_output=True, text=True, timeout=120)
+    assert json.loads(result.stdout)["status"] == "written"
+    assert result.stderr == ""
+
+
+def test_46_out_of_memory(tmp_path):
+    np.lib.format.open_memmap(tmp_path / "big.npy", "w+", np.float64, (20_000, 20_000)).flush()
+    picture(tmp_path / "small.png")
+    limit = 2 << 30
+    result = run(
+        "big.npy", "small.png", "-o", "out", folder=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "error: big.npy: out of memory: Unable to allocate 2.98 GiB" in result.stderr
+    assert names(tmp_path / "out") == ["small.png"]
+
+
+def test_47_no_place_for_a_cache(tree):
+    environment = {**os.environ, "HOME": "/nonexistent", "NUMBA_CACHE_DIR": "/nonexistent/cache"}
+    result = run("in/a2.png", "-o", "out.png", folder=tree, env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    blocked = tree / "file"
+    blocked.write_text("a file where the folder should be")
+    result = run("in/a2.png", "-o", "out2.png", folder=tree, env={**os.environ, "NUMBA_CACHE_DIR": str(blocked)})
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_47_two_first_runs_at_once(tree):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tree / "cache")}
+    both = [
+        subprocess.Popen([*DOWNSAMPLE, "in/a2.png", "-o", f"out{i}.png"], cwd=tree, env=environment) for i in range(2)
+    ]
+    assert [process.wait(timeout=200) for process in both] == [0, 0]
+    assert (tree / "out0.png").read_bytes() == (tree / "out1.png").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [["empty"], ["none*.png"], ["--files-from", "nothing"], []])
+def test_48_nothing_done_is_no_success(arguments, tree):
+    (tree / "empty").mkdir()
+    (tree / "nothing").touch()
+    result = run(*arguments, "-o", "out", folder=tree)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+
+
+def test_48_all_failed(tree):
+    (tree / "in/a2.png").write_bytes(b"")
+    (tree / "in/a10.png").write_bytes(b"")
+    result = run("in", "-o", "out", folder=tree)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (1, "0 written, 2 failed: empty file (2)")
+
+
+def test_fail_fast(tree):
+    for i in range(50):
+        picture(tree / f"many/{i + 1}.png")
+    (tree / "many/0.png").touch()
+    result = run("many", "-o", "out", "--fail-fast", "--jobs", 1, folder=tree)
+    assert result.returncode == 1
+    assert "error: many/0.png: empty file" in result.stderr
+    assert "not begun" in result.stderr
+    assert not (tree / "out").exists()
+
+
+def test_json(tree):
+    (tree / "in/a10.png").write_bytes(b"")
+    result = run("in", "-o", "out", "--json", folder=tree)
+    bad, good = sorted(map(json.loads, result.stdout.splitlines()), key=lambda line: line["input"])
+    assert good.pop("seconds") > 0
+    assert good == {"input": "in/a2.png", "output": "out/a2.png", "status": "written", "mode": "max",
+                    "before": [8, 8, 3], "after": [4, 4, 3], "error": None}  # fmt: skip
+    assert (bad["status"], bad["error"]) == ("failed", "empty file")
+
+
+def test_progress_is_for_terminals(tree):
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    subprocess.run([*DOWNSAMPLE, "in", "-o", "out"], cwd=tree, stderr=theirs, check=True, timeout=60)
+    said = os.read(ours, 100_000).decode()
+    assert "file/s" in said
+    assert "2 written" in said
+    subprocess.run([*DOWNSAMPLE, "in", "-o", "two", "--quiet"], cwd=tree, stderr=theirs, check=True, timeout=60)
+    os.write(theirs, b"end")
+    assert os.read(ours, 100_000).decode() == "end"
+    assert run("in", "-o", "three", folder=tree).stderr == "2 written\n"
+
+
+def test_shape(tmp_path):
+    result = run("shape", "-F", 3, "-S", 2, "-P", 1, "7x10", folder=tmp_path, command=POOLCLI)
+    assert result.stdout == (
+        "floor      4 x 5\n"
+        "            height = floor((7 + 2*1 - 1*(3 - 1) - 1) / 2) + 1 = 4\n"
+        "            width  = floor((10 + 2*1 - 1*(3 - 1) - 1) / 2) + 1 = 5\n"
+        "ceil       4 x 6\n"
+        "            height = ceil((7 + 2*1 - 1*(3 - 1) - 1) / 2) + 1 = 4\n"
+        "            width  = ceil((10 + 2*1 - 1*(3 - 1) - 1) / 2) + 1 = 6\n"
+        "same       4 x 5\n"
+        "            height = ceil(7 / 2), with padding 1 before and 1 after = 4\n"
+        "            width  = ceil(10 / 2), with padding 0 before and 1 after = 5\n"
+        "same-lower 4 x 5\n"
+        "            height = ceil(7 / 2), with padding 1 before and 1 after = 4\n"
+        "            width  = ceil(10 / 2), with padding 1 before and 0 after = 5\n"
+    )
+    assert "number of bins [floor(i 7/3), ceil((i + 1) 7/3)) = 3" in run(
+        "shape", "--size", "3", "7x10", folder=tmp_path, command=POOLCLI
+    ).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell, tmp_path):
+    assert "_POOLCLI_COMPLETE" in run("completion", shell, folder=tmp_path, command=POOLCLI).stdout
+    environment = {**os.environ, "_POOLCLI_COMPLETE": "bash_complete", "COMP_WORDS": "poolcli do", "COMP_CWORD": "1"}
+    assert "downsample" in run(folder=tmp_path, command=POOLCLI, env=environment).stdout
