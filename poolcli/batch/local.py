@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -20,6 +21,8 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     Each of the threads has one picture at a time: memory depends on their number, not on that of the files.
     """
     gc.disable()  # until the first is done: the many imports before it make no garbage, and 0.1 s of searches
+    # Threads of OpenMP that wait for more work in a loop would take the cores from the decoders.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at once.
     kernels = ThreadPoolExecutor(1, "kernels")
     # A decoder leaves Python free: Numba, whose import takes longest, is imported meanwhile.

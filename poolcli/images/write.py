@@ -154,6 +154,11 @@ def _encode(frames: Iterator[Frame], count: int, kind: Format, writing: Writing)
         if info.palette is None:
             return png.encode(image, info, writing)
         frames = iter([(image, info)])
+    if kind.name == "JPEG":
+        from poolcli.images import jpeg
+
+        image, info = next(frames)
+        return jpeg.encode(image, writing.quality or 95, {} if writing.strip else _described(kind, info, writing))
     pictures = list(frames)
     buffer = io.BytesIO()
     first, *others = [_picture(image, info, kind, writing) for image, info in pictures]
@@ -204,9 +209,7 @@ def _animation(kind: Format, pictures: list[Frame]) -> dict[str, Any]:
 def _options(kind: Format, picture: Image.Image, info: Info, writing: Writing) -> dict[str, Any]:
     """Return what Pillow's writer of a format is told."""
     options: dict[str, Any] = {}
-    if kind.name == "JPEG":
-        options = {"quality": writing.quality or 95, "subsampling": 0}
-    elif kind.name == "WEBP":
+    if kind.name == "WEBP":
         effort = {"fast": 0, "default": 4, "max": 6}[writing.compression]
         options = {
             "lossless": writing.quality is None,
