@@ -52,7 +52,8 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
         except BaseException as error:
             outcomes.put(error)
 
-    running = min(threads, len(jobs))
+    # One more than asked for: while the picture of one is computed it neither reads nor writes.
+    running = min(threads + (threads > 1), len(jobs))
     for _ in range(running):
         Thread(target=work, daemon=True).start()
     while running:
