@@ -1,7 +1,11 @@
 """The README tells what the code does: its table, its commands, its Python."""
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +50,36 @@ def test_options_are_those_of_the_command():
     help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
     for option in re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0]):
         assert option in help_text
+
+
+def test_recipes_run(tmp_path):
+    """The lines for a shell, as they stand, by a shell."""
+    recipes = next(
+        block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if block.startswith("# what find")
+    )
+    coffee, _ = poolcli.read_image(ROOT / "sample_images/coffee.png")
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/poolcli").write_text(f'#!/bin/sh\nexec {sys.executable} -m poolcli "$@"\n')
+    (tmp_path / "bin/poolcli").chmod(0o755)
+    for name in ("photo.png", "scans/a.png", "scans/b c.png"):
+        poolcli.write_image(coffee[:80, :90], tmp_path / name)
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    made = {
+        "# what find finds": ["small/a.png", "small/b c.png"],
+        "# eight files": ["small/a.png", "small/b c.png"],
+        "# a pool": ["photo_2.png", "photo_4.png", "photo_8.png"],
+        "# two pools": ["clean.png"],
+        "# go on": ["small/a.png", "small/b c.png"],
+    }
+    for recipe in recipes.split("\n\n"):
+        names = next((names for start, names in made.items() if recipe.startswith(start)), None)
+        if names is None:
+            assert recipe.startswith("# only what failed")  # jq need not be here
+            continue
+        shutil.rmtree(tmp_path / "small", ignore_errors=True)
+        line = recipe.replace("-size +1M", "-size -1M")
+        subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", line], cwd=tmp_path, env=environment, check=True, timeout=120
+        )
+        assert all(poolcli.read_image(tmp_path / name)[0].size for name in names)
