@@ -34,7 +34,7 @@ def test_python_runs(tmp_path, monkeypatch):
     assert poolcli.read_image("small.tif")[0].shape == (199, 299, 3)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^poolcli downsample .*", README, re.MULTILINE))
+@pytest.mark.parametrize("line", re.findall(r"^poolcli downsample [^|\n]*$", README, re.MULTILINE))
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("scans").mkdir()
@@ -78,8 +78,7 @@ def test_recipes_run(tmp_path):
             assert recipe.startswith("# only what failed")  # jq need not be here
             continue
         shutil.rmtree(tmp_path / "small", ignore_errors=True)
-        line = recipe.replace("-size +1M", "-size -1M")
         subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", line], cwd=tmp_path, env=environment, check=True, timeout=120
+            ["bash", "-e", "-o", "pipefail", "-c", recipe], cwd=tmp_path, env=environment, check=True, timeout=120
         )
         assert all(poolcli.read_image(tmp_path / name)[0].size for name in names)
