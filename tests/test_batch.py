@@ -175,6 +175,16 @@ def test_33_existing_outputs(tree):
     assert run("in", "-o", "out", "--overwrite", "--skip-existing", folder=tree).returncode == 2
 
 
+def test_numba_is_not_imported_where_nothing_is_to_be_done(tree):
+    assert run("in", "-o", "out", folder=tree).returncode == 0
+    code = "import sys; from poolcli.cli import run; run(sys.argv[1:]); print('numba' in sys.modules)"
+    for flag in ("--skip-existing", "--quiet"):
+        again = run(
+            "downsample", "-m", "max", "in", "-o", "out", flag, folder=tree, command=[sys.executable, "-c", code]
+        )
+        assert again.stdout == "False\n"
+
+
 def test_34_an_output_folder_inside_the_input(tree):
     for flag in ("--overwrite", "--skip-existing", "--overwrite"):
         assert run("in", "-r", "-o", "in/out", flag, folder=tree).returncode == 0

@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -25,13 +26,16 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at once.
     kernels = ThreadPoolExecutor(1, "kernels")
-    # A decoder leaves Python free: Numba, whose import takes longest, is imported meanwhile.
-    kernels.submit(import_module, "poolcli.kernels.windows")
+
+    @cache
+    def prepare() -> None:
+        """Import Numba, which takes longest, while the first picture is decoded: a decoder leaves Python free."""
+        kernels.submit(import_module, "poolcli.kernels.windows")
 
     def compute(function: Any, *arguments: Any) -> Any:
         return kernels.submit(function, *arguments).result()
 
-    worker = Worker(settings, compute, stop.is_set, notice)
+    worker = Worker(settings, prepare, compute, stop.is_set, notice)
     outcomes: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
     waiting, taking = iter(jobs), Lock()
 

@@ -34,8 +34,16 @@ class StopError(Exception):
 class Worker:
     """Does jobs, and says what became of them."""
 
-    def __init__(self, settings: Settings, compute: Compute, stopped: Callable[[], bool], notice: Say) -> None:
-        self._settings, self._compute, self._stopped, self._notice = settings, compute, stopped, notice
+    def __init__(
+        self,
+        settings: Settings,
+        prepare: Callable[[], None],
+        compute: Compute,
+        stopped: Callable[[], bool],
+        notice: Say,
+    ) -> None:
+        self._settings, self._prepare, self._compute = settings, prepare, compute
+        self._stopped, self._notice = stopped, notice
 
     def do(self, job: Job) -> Outcome:
         """Do a job; whatever goes wrong with it is in the outcome."""
@@ -69,6 +77,7 @@ class Worker:
             if settings.skip_existing and job.output.exists():
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
+        self._prepare()
         with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
             wanted = range(picture.frames) if settings.frame is None else [settings.frame]
             check_count(kind, len(wanted) * job.planes)

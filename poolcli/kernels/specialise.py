@@ -11,7 +11,9 @@ from types import FunctionType
 from typing import Any
 
 from numba import njit
-from numba.core import event, types
+from numba.core import caching, event, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime.nrt import rtsys
 from numba.core.typing.templates import Signature
 from numba.extending import typeof_impl
 
@@ -48,9 +50,28 @@ def specialise(
     if signature is None:
         return njit(error_model="numpy", inline="always")(copy)
     try:
-        return njit(signature, parallel=parallel, cache=True, error_model="numpy")(copy)
+        with _light_loading():
+            return njit(signature, parallel=parallel, cache=True, error_model="numpy")(copy)
     except (RuntimeError, OSError):  # no folder for the cache can be written
         return njit(signature, parallel=parallel, error_model="numpy")(copy)
+
+
+@contextmanager
+def _light_loading() -> Iterator[None]:
+    """Load from the cache without setting up what compilation alone needs, and does itself: 0.1 s of a first call."""
+
+    def load_overload(cache: Any, signature: Any, context: Any) -> Any:
+        rtsys.initialize(context)
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, context)
+
+    with global_compiler_lock:
+        full = caching.Cache.load_overload
+        caching.Cache.load_overload = load_overload  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            caching.Cache.load_overload = full  # type: ignore[method-assign]
 
 
 class Pointer(types.WrapperAddressProtocol):
