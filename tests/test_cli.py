@@ -314,3 +314,17 @@ def test_a_terminal_is_told_of_compilation_once_and_a_pipe_is_not(photo, tmp_pat
     assert os.read(ours, 10_000).decode().splitlines() == ["compiling max for uint8, once"]
     environment["NUMBA_CACHE_DIR"] += "2"
     assert subprocess.run(command, env=environment, capture_output=True, check=True).stderr == b""
+
+
+def test_debug_shows_where_an_error_comes_from(tmp_path):
+    (tmp_path / "a.png").touch()
+    result = run("downsample", "-m", "max", tmp_path / "a.png", "--debug")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.splitlines()[-1] == f"error: {tmp_path / 'a.png'}: empty file"
+
+
+def test_help_has_sections():
+    lines = run("downsample", "--help").stdout.splitlines()
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Options:", "Windows:", "Parameters of modes:", "Files and folders:", "Pictures:"]

@@ -70,6 +70,7 @@ class Settings:
     linear: bool = False
     skip_existing: bool = False
     fail_fast: bool = False
+    debug: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,12 +56,10 @@ class Worker:
             status = self._write(job, shapes, warnings)
         except BrokenPipeError:
             raise
-        except MemoryError as reason:
-            status, error = "failed", f"out of memory: {reason}".removesuffix(": ")
-        except OSError as reason:
-            status, error = "failed", reason.strerror or str(reason)
-        except (ImageError, ValueError, TypeError) as reason:
-            status, error = "failed", str(reason)
+        except (ImageError, ValueError, TypeError, OSError, MemoryError) as reason:
+            status, error = "failed", _words(reason)
+            if self._settings.debug:
+                traceback.print_exc()
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
             status, error = "skipped", ""
         before, after = (*shapes, (), ())[:2]
@@ -121,6 +120,14 @@ class Worker:
                 if self._stopped():
                     raise StopError
                 yield plane, info
+
+
+def _words(reason: Exception) -> str:
+    if isinstance(reason, MemoryError):
+        return f"out of memory: {reason}".removesuffix(": ")
+    if isinstance(reason, OSError):
+        return reason.strerror or str(reason)
+    return str(reason)
 
 
 def _make(folder: Path) -> None:

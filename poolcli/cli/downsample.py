@@ -15,7 +15,7 @@ from poolcli.parameters import PARAMETERS, resolve
 _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
 
 
-@click.command(short_help="Pool pictures: reduce every window to one pixel.")
+@click.command(cls=options.Sections, short_help="Pool pictures: reduce every window to one pixel.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option(
     "-m", "--mode", required=True, type=click.Choice(list(MODES)), metavar="MODE", help=f"One of {', '.join(MODES)}."
@@ -23,6 +23,7 @@ _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
 @options.window
 @options.mode_parameters(_TAKES)
 @options.files
+@options.pictures
 def downsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     """Pool pictures: reduce every window of F x F pixels, S apart, to one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -66,7 +66,9 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
 
 def window(command: Command) -> Command:
     """Add the options that say where windows lie."""
-    for option in reversed(
+    return _section(
+        "Windows",
+        command,
         (
             click.option("-F", "--kernel-size", type=Size(), help="Window, in pixels.  [default: 2]"),
             click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
@@ -76,15 +78,15 @@ def window(command: Command) -> Command:
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
             click.option("--size", type=Size(), help="Output size, instead of window and stride."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
+        ),
+    )  # fmt: skip
 
 
 def files(command: Command) -> Command:
-    """Add the options that say how pictures are read and written."""
-    for option in reversed(
+    """Add the options that say which files are read and written."""
+    return _section(
+        "Files and folders",
+        command,
         (
             click.option("-o", "--output", metavar="PATH",
                          help="File, folder, or - for standard output.  [default: NAME_MODE.EXT beside the input]"),
@@ -105,6 +107,17 @@ def files(command: Command) -> Command:
             click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
             click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
             click.option("--json", is_flag=True, help="Write a line of JSON for each file to standard output."),
+            click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
+        ),
+    )  # fmt: skip
+
+
+def pictures(command: Command) -> Command:
+    """Add the options that say how pictures are read and written."""
+    return _section(
+        "Pictures",
+        command,
+        (
             click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
                          help="Of the output's values, rounded and saturated.  [default: the input's]"),
             click.option("--frame", type=click.IntRange(0), metavar="N",
@@ -125,10 +138,31 @@ def files(command: Command) -> Command:
                          help="Axes of .npy arrays: channels last or first."),
             click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
                          help="Refuse pictures that claim to have more."),
-        )
-    ):  # fmt: skip
+        ),
+    )  # fmt: skip
+
+
+def _section(title: str, command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """Add options under a title of their own in the help."""
+    for option in reversed(options):
         command = option(command)
+        command.__click_params__[-1].section = title  # type: ignore[attr-defined]
     return command
+
+
+class Sections(click.Command):
+    """A command whose help shows its options in sections."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record:
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
@@ -144,13 +178,14 @@ def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
         taken["linear"],
         batch["skip_existing"],
         batch["fail_fast"],
+        batch["debug"],
     ), batch
 
 
 _WRITING = ("overwrite", "convert", "background", "quality", "compression", "strip", "layout")
 _BATCH = (
     "output", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs", "dry_run",
-    "fail_fast", "quiet", "json",
+    "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
 _SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear")
 
@@ -181,17 +216,18 @@ def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Co
     """Add an option for every parameter of these modes, from the table of parameters."""
 
     def add(command: Command) -> Command:
-        for parameter in reversed(list(PARAMETERS.values())):
+        added = []
+        for parameter in PARAMETERS.values():
             takers = [mode for mode, names in modes.items() if parameter.name in names]
             if not takers:
                 continue
             text = f"{parameter.help[0].upper()}{parameter.help[1:]} ({', '.join(takers)})."
             name = f"--{parameter.name.replace('_', '-')}"
             if parameter.type is bool:
-                command = click.option(name, is_flag=True, default=None, help=text)(command)
+                added.append(click.option(name, is_flag=True, default=None, help=text))
             else:
                 text += f"  [default: {parameter.shown}]"
-                command = click.option(name, type=_Checked(parameter), help=text)(command)
-        return command
+                added.append(click.option(name, type=_Checked(parameter), help=text))
+        return _section("Parameters of modes", command, added)
 
     return add

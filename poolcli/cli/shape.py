@@ -11,7 +11,7 @@ from poolcli.cli import options
 _AXES = ("height", "width")
 
 
-@click.command(short_help="Compute the output size of a pool, by every convention.")
+@click.command(cls=options.Sections, short_help="Compute the output size of a pool, by every convention.")
 @click.argument("picture", type=options.Size(), metavar="HxW")
 @options.window
 def shape(picture: int | tuple[int, int], **values: Any) -> None:
