@@ -403,3 +403,10 @@ def test_deep_pictures_that_pillow_would_flatten():
     assert_same(poolcli.read_image(imagecodecs.jpeg2k_encode(deep, level=0))[0], deep)
     with pytest.raises(poolcli.ImageError, match="AVIF colour of 10 bits"):
         poolcli.read_image(imagecodecs.avif_encode(deep >> 6, bitspersample=10))
+
+
+def test_reading_leaves_the_limit_of_pillow_alone(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    array = numbers((9, 9), "uint8")
+    assert_same(poolcli.read_image(written(array, "bmp"))[0], array)
+    assert Image.MAX_IMAGE_PIXELS == 10

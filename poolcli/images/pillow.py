@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from importlib import import_module
+from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,8 +17,6 @@ from poolcli.images import ImageError, Info, Reading, jpeg, png
 from poolcli.images.formats import READABLE
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
 from poolcli.images.read import check_size
-
-Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before anything is decoded, and is an error
 
 _STRIP = 256  # rows; np.asarray of a whole picture holds it three times
 _PLUGINS = {"HEIF": ("pillow_heif", "register_heif_opener", "heif"), "JXL": ("pillow_jxl", "", "jxl")}
@@ -32,7 +31,7 @@ class PillowReader:
         if plugin:
             _load(plugin)
         try:
-            self._image: ImageFile.ImageFile = Image.open(file, formats=(plugin,) if plugin else READABLE)
+            self._image = _open(file, (plugin,) if plugin else READABLE)
         except UnidentifiedImageError:
             raise ImageError("not a supported image") from None
         self._size = self._image.size
@@ -95,6 +94,19 @@ class PillowReader:
         if pixels.dtype.kind in "iu" and pixels.dtype.itemsize > 1:
             pixels = pixels.astype(np.uint16 if kind == "PPM" else pixels.dtype.newbyteorder("="), copy=False)
         return pixels, info
+
+
+_opening = Lock()
+
+
+def _open(file: BinaryIO, formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    """Read the header, without Pillow's own limit, which belongs to the whole process: ours is checked next."""
+    with _opening:
+        most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = most
 
 
 def _load(plugin: str) -> None:
