@@ -277,6 +277,21 @@ def test_41_a_second_signal_ends_at_once(tmp_path):
     process.stdin.close()
 
 
+def test_42_what_nohup_ignores_stays_ignored(tmp_path):
+    for i in range(60):
+        picture(tmp_path / f"many/{i}.png", i, (300, 300))
+    process = subprocess.Popen(
+        [*DOWNSAMPLE, "many", "-o", "out"], cwd=tmp_path, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )  # fmt: skip
+    while process.poll() is None and not list(tmp_path.glob("out/[0-9]*.png")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(names(tmp_path / "out")) == 60
+
+
 def test_43_a_killed_batch_is_completed_by_the_next(tmp_path):
     process = started(tmp_path, 200)
     process.kill()

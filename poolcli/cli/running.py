@@ -68,7 +68,10 @@ def _stoppable() -> Iterator[tuple[Event, list[int]]]:
         received.append(number)
         stop.set()
 
-    before = {number: signal.signal(number, on_signal) for name in _SIGNALS if (number := getattr(signal, name, None))}
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    # What is ignored, as under nohup and in the background of a script, stays so.
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in heeded}
     try:
         yield stop, received
     finally:
