@@ -191,6 +191,48 @@ def test_34_an_output_folder_inside_the_input(tree):
         assert names(tree / "in/out") == ["a10.png", "a2.png", "sub/b.png", "sub/deep/c.png"]
 
 
+def test_34_a_pattern_around_its_output(tree):
+    for _ in range(2):
+        result = run("in/**/*.png", "-o", "in/out", "--overwrite", folder=tree)
+        assert result.returncode == 0, result.stderr
+        assert names(tree / "in/out") == ["a10.png", "a2.png", "b.png", "c.png"]
+    assert run("in/out/*.png", "-o", "in/out", "--overwrite", folder=tree).returncode == 0
+    assert poolcli.read_image(tree / "in/out/a2.png")[0].shape == (2, 2, 3)
+
+
+def test_the_format_of_a_file_without_an_ending(tree):
+    assert run("in/a2.png", "-o", "res", "--format", "tif", folder=tree).returncode == 0
+    assert poolcli.read_image(tree / "res")[1].format == "TIFF"
+    result = run("in/a2.png", "-o", "res.png", "--format", "tif", folder=tree)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "res.png: names another format than --format tif" in result.stderr
+
+
+def test_lists_are_filtered_and_read_once(tree):
+    listed = "in/a2.png\nin/a10.png\n"
+    assert run("--files-from", "-", "--exclude", "a10*", "-o", "out", folder=tree, input=listed).returncode == 0
+    assert names(tree / "out") == ["a2.png"]
+    result = run("-", "--files-from", "-", "-o", "out", folder=tree, input=listed)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("line", ["modes", "downsample -m max in -o out --json"])
+def test_a_full_standard_output_is_one_line(line, tree):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([*POOLCLI, *line.split()], cwd=tree, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_arrays_with_alpha_are_pooled_as_they_are_written(tree):
+    array = np.zeros((2, 2, 4), np.uint8)
+    array[..., 0], array[..., 3] = 200, [[255, 255], [0, 0]]
+    np.save(tree / "v.npy", array)
+    command = [*POOLCLI, "downsample", "-m", "average", "--linear"]
+    assert run("v.npy", "-o", "v.png", folder=tree, command=command).returncode == 0
+    assert poolcli.read_image(tree / "v.png")[0].tolist() == [[[200, 0, 0, 128]]]
+
+
 def test_35_links_are_not_followed_and_dots_do_not_leave(tree):
     picture(tree / "outside/x.png")
     (tree / "in/loop").symlink_to(".")

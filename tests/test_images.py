@@ -12,8 +12,9 @@ import tifffile
 from PIL import Image, ImageCms
 
 import poolcli
-from poolcli.images import Info, Reading
+from poolcli.images import Info, Reading, Writing
 from poolcli.images.read import open_picture
+from poolcli.images.write import write_frames
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
@@ -410,3 +411,119 @@ def test_reading_leaves_the_limit_of_pillow_alone(monkeypatch):
     array = numbers((9, 9), "uint8")
     assert_same(poolcli.read_image(written(array, "bmp"))[0], array)
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def frames_of(data):
+    with open_picture(data, Reading()) as picture:
+        return [picture.read(i) for i in range(picture.frames)]
+
+
+def written_frames(frames, ending, **options):
+    file = io.BytesIO()
+    write_frames(frames, len(frames), file, ending, Writing(**options))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("ending", ["gif", "png", "webp"])
+@pytest.mark.parametrize("order", ["oto", "tot", "too", "ott"])
+def test_frames_with_and_without_clear_parts(order, ending):
+    opaque = np.full((16, 16, 3), (200, 10, 20), np.uint8)
+    clear = np.dstack([opaque, np.full((16, 16), 255, np.uint8)])
+    clear[:8] = 0
+    frames = [
+        (opaque, Info(alpha=False, duration=50 + i)) if kind == "o" else (clear, Info(alpha=True, duration=50 + i))
+        for i, kind in enumerate(order)
+    ]
+    again = frames_of(written_frames(frames, ending))
+    # Alike frames that follow each other may be one, shown for both their times.
+    runs = [kind for i, kind in enumerate(order) if len(again) == 3 or order[i - 1 : i] != kind]
+    assert len(again) == len(runs)
+    for (image, _), kind in zip(again, runs, strict=True):
+        seen = image if image.shape[2] == 4 else np.dstack([image, np.full((16, 16), 255, np.uint8)])
+        assert (seen[8:] == (200, 10, 20, 255)).all()
+        assert (seen[:8, :, 3] == (0 if kind == "t" else 255)).all()
+
+
+def test_gif_by_conversion_keeps_what_is_clear():
+    image = numbers((40, 40, 4), "uint8")
+    image[..., 3] = 255
+    image[:20, :, 3] = 30
+    again, _ = poolcli.read_image(written(image, "gif", convert=True))
+    assert (again[:20, :, 3] == 0).all()
+    assert (again[20:, :, 3] == 255).all()
+    assert np.abs(again[20:, :, :3].astype(int) - image[20:, :, :3]).mean() < 30
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_pages_that_are_alike_are_not_merged_in_silence(ending):
+    pages = [(np.full((8, 8, 3), value, np.uint8), Info()) for value in (0, 9, 9)]
+    with pytest.raises(poolcli.ImageError, match=r"merges pages that are alike, 3 to 2: \.tif holds all"):
+        written_frames(pages, ending)
+    assert len(frames_of(written_frames(pages, "tif"))) == 3
+
+
+def test_grey_of_12_bits_keeps_its_numbers():
+    pgm = b"P5\n2 2\n4095\n" + np.array([0, 1, 100, 4095], ">u2").tobytes()
+    assert_same(poolcli.read_image(pgm)[0], np.uint16([[0, 1], [100, 4095]]))
+
+
+def test_alpha_of_a_tiff_whose_white_is_0():
+    file = io.BytesIO()
+    array = np.full((4, 4, 2), (10, 200), np.uint8)
+    tifffile.imwrite(file, array, photometric="miniswhite", planarconfig="contig", extrasamples=["unassalpha"])
+    assert poolcli.read_image(file.getvalue())[0][0, 0].tolist() == [245, 200]
+
+
+@pytest.mark.parametrize("ending", ["png", "jp2", "pgm", "tif", "npy"])
+def test_big_endian_arrays(ending):
+    array = np.array([[1, 256], [3, 4]], ">u2")
+    assert poolcli.read_image(written(array, ending))[0].tolist() == array.tolist()
+
+
+def test_premultiplied_colour_is_divided_out_for_arrays():
+    array = np.full((2, 2, 4), (64, 0, 0, 64), np.uint8)
+    again, _ = poolcli.read_image(written(array, "npy", Info(alpha=True, premultiplied=True)))
+    assert again[0, 0].tolist() == [255, 0, 0, 64]
+
+
+def test_the_fallback_of_an_animation_is_no_frame():
+    frames = [Image.new("RGB", (6, 4), (60 * i, 9, 9)) for i in range(4)]
+    data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=70, default_image=True)
+    again = frames_of(data)
+    assert [image[0, 0, 0] for image, _ in again] == [60, 120, 180]
+
+
+def test_an_animation_that_runs_once_does_so_in_other_formats():
+    data = animation("GIF", duration=50)
+    for ending in ("png", "webp"):
+        assert frames_of(written_frames(frames_of(data), ending))[0][1].loop == 1
+
+
+def test_palettes_with_one_clear_index_in_gif():
+    palette = np.array([[9, 9, 9, 255], [1, 2, 3, 0], [7, 7, 7, 255]], np.uint8)
+    indices = np.array([[0, 1, 2]], np.uint8)
+    again, info = poolcli.read_image(written(indices, "gif", Info(palette=palette)), keep_palette=True)
+    assert again.tolist() == indices.tolist()
+    assert info.palette[:3, 3].tolist() == [255, 0, 255]
+
+
+def test_background_of_grey_where_there_is_no_colour():
+    image = np.zeros((2, 2, 2), np.uint8)
+    again, _ = poolcli.read_image(written(image, "pgm", convert=True, background="red"))
+    assert again.tolist() == [[76, 76], [76, 76]]
+
+
+def test_wrong_arguments_of_the_api():
+    array = numbers((4, 4, 3), "uint8")
+    for options in ({"quality": 0}, {"quality": 300}, {"compression": "most"}):
+        with pytest.raises(ValueError, match="is not allowed: it must be"):
+            written(array, "webp", **options)
+    with pytest.raises(poolcli.ImageError, match="no file has such a name"):
+        poolcli.read_image("a\0b")
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    assert_same(poolcli.read_image(file)[0], array)
+    assert_same(poolcli.read_image(bytearray(file.getvalue()))[0], array)
+    assert_same(poolcli.read_image(written(array, "png", Info(alpha=True)))[0], array)
+    with pytest.raises(poolcli.ImageError, match=r"JPEG cannot hold all that the file says: .*--strip"):
+        written(array, "jpg", Info(xmp=b"x" * 70_000))

@@ -33,23 +33,25 @@ class Search:
     exclude: Sequence[str] = ()
     leave_out: Path | None = None  # a folder: that of the output
 
-    def takes(self, below: PurePath) -> bool:
-        """Return whether a file is wanted: by the patterns given, or else by its ending."""
+    def takes(self, below: PurePath, named: bool = False) -> bool:
+        """Return whether a file is wanted: by the patterns given, or else because it is named, or by its ending."""
 
         def matches(patterns: Sequence[str]) -> bool:
             return any(fnmatch(below.name, pattern) or fnmatch(below.as_posix(), pattern) for pattern in patterns)
 
-        wanted = matches(self.include) if self.include else below.suffix.lower() in ENDINGS
+        wanted = matches(self.include) if self.include else named or below.suffix.lower() in ENDINGS
         return wanted and not matches(self.exclude)
 
 
 def find(names: Sequence[str], listed: str | None, null: bool, search: Search) -> list[Found]:
     """Return all inputs that are named, and those that a list names, or raise a BatchError."""
+    if listed == STREAM and STREAM in names:
+        raise BatchError("standard input is a picture or the list of them, not both")
     found = [file for name in names for file in _named(name, search)]
     if listed is not None:
         paths = [Path(name) for name in _lines(listed, null)]
         # A file that has vanished since the list was made is that file's failure.
-        found += [Found(path, PurePath(path.name)) for path in paths if search.takes(path) or not search.include]
+        found += [Found(path, PurePath(path.name)) for path in paths if search.takes(path, named=True)]
         if not found:
             raise BatchError(f"{listed}: the list names no pictures")
     return found
@@ -68,13 +70,25 @@ def _named(name: str, search: Search) -> Iterator[Found]:
     elif os.path.lexists(path):
         yield Found(path, PurePath(path.name))
     elif glob.has_magic(name):
-        paths = [Path(match) for match in glob.glob(name, recursive=True)]
-        files = [Found(path, PurePath(path.name)) for path in paths if path.is_file() and search.takes(path)]
+        files = [Found(match, PurePath(match.name)) for match in _matching(name, search) if search.takes(match)]
         if not files:
             raise BatchError(f"{shown(path)}: the pattern matches no pictures")
         yield from _sorted(files, lambda found: str(found.path))
     else:
         raise BatchError(f"{shown(path)}: no such file or folder")
+
+
+def _matching(pattern: str, search: Search) -> Iterator[Path]:
+    """Yield the files that a pattern matches, without those of an output folder below what it names."""
+    parts = Path(pattern).parts
+    root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
+    leave_out = search.leave_out and Path(os.path.realpath(search.leave_out))
+    if leave_out and Path(os.path.realpath(root)).is_relative_to(leave_out):
+        leave_out = None
+    for name in glob.iglob(pattern, recursive=True):
+        path = Path(name)
+        if path.is_file() and not (leave_out and Path(os.path.realpath(path)).is_relative_to(leave_out)):
+            yield path
 
 
 def _inside(folder: Path, search: Search) -> Iterator[Found]:

@@ -30,7 +30,7 @@ class Job:
     @property
     def kind(self) -> Format | None:
         """Return the format to be written."""
-        return format_of(PurePath(f"x.{self.ending}") if self.output is None else self.output)
+        return format_of(PurePath(f"x.{self.ending}") if self.ending or self.output is None else self.output)
 
     @property
     def blends(self) -> bool:

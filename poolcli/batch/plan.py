@@ -56,7 +56,9 @@ def _job(
         return Job(file.path, file.path.with_name(f"{file.path.stem}_{mode}{suffix}"), mode, arguments)
     if folder:
         return Job(file.path, Path(output) / file.below.with_suffix(suffix), mode, arguments)
-    return Job(file.path, Path(output), mode, arguments)
+    if ending and format_of(Path(output)) not in (None, format_of(Path(f"x{suffix}"))):
+        raise BatchError(f"{shown(Path(output))}: names another format than --format {ending}: leave one of them out")
+    return Job(file.path, Path(output), mode, arguments, suffix.lstrip(".") if ending else "")
 
 
 def _check_streams(jobs: Sequence[Job]) -> None:

@@ -90,7 +90,7 @@ class Worker:
             else:
                 _make(job.output.parent)
                 clean(job.output.parent)
-                write_frames(results, len(wanted) * job.planes, job.output, None, writing)
+                write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
         return "written"
 
     def _results(
@@ -106,6 +106,8 @@ class Worker:
 
         for frame in wanted:
             image, info = picture.read(frame)
+            if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
+                info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
             dtype = job.arguments.get("dtype") or image.dtype.name
             shape = output_shape(image.shape, **job.arguments)
             shapes += [image.shape, shape] if not shapes else []

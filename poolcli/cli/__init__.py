@@ -51,8 +51,11 @@ def commands() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, and end the process."""
     code = run(arguments)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
     os._exit(code)  # taking LLVM down in order takes 0.2 s
 
 
@@ -70,3 +73,6 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return 130
+    except OSError as error:  # files are told by name; what is left are the standard streams
+        click.echo(f"error: standard output: {error.strerror}", err=True)
+        return 1

@@ -59,6 +59,13 @@ class Writing:
     record: str = ""
     layout: Literal["hwc", "chw"] = "hwc"
 
+    def __post_init__(self) -> None:
+        """Raise a ValueError for what no format understands."""
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise ValueError(f"quality={self.quality} is not allowed: it must be 1 to 100")
+        if self.compression not in ("fast", "default", "max"):
+            raise ValueError(f"compression={self.compression!r} is not allowed: it must be fast, default or max")
+
 
 def read_image(
     source: Source,
@@ -129,6 +136,7 @@ def write_image(
 
     Raises:
         ImageError: the format is not known or cannot hold the array, the file exists, the folder cannot be written.
+        ValueError: a quality, compression or background that there is not.
 
     >>> import io, numpy as np
     >>> file = io.BytesIO()

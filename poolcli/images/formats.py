@@ -76,7 +76,7 @@ def colour_of(channels: int, alpha: bool | None, palette: bool = False) -> str:
     """Return the kind of colour of a picture of so many channels; without word of alpha, 2 and 4 have it."""
     if palette:
         return "palette"
-    if channels in (1, 3) and not alpha:
+    if channels in (1, 3):
         return "grey" if channels == 1 else "RGB"
     if channels in (2, 4) and alpha is not False:
         return "grey+alpha" if channels == 2 else "RGBA"

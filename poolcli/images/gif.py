@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -13,28 +11,46 @@ from poolcli.images import ImageError, Writing
 _MOST = 256  # colours
 
 
-def few_colours(image: NDArray[Any], writing: Writing) -> Image.Image:
-    """Return a picture with a palette: exact where 256 colours are enough, else only if the user allows."""
-    seen = image
-    if image.shape[2] == 4:
-        clear = image[..., 3] == 0
-        if not (clear | (image[..., 3] == 255)).all() and not writing.convert:
-            raise ImageError("GIF knows no half transparent colours: --convert makes them so or so; .png, .webp can")
-        seen = np.where(image[..., 3:] < 128, 0, image | np.array([0, 0, 0, 255], np.uint8))
-    packed = np.ascontiguousarray(seen).astype(np.uint32) @ np.array(
-        [1 << 16, 1 << 8, 1, 1 << 24][: seen.shape[2]], np.uint32
-    )
-    colours, indices = np.unique(packed, return_inverse=True)
-    if len(colours) > _MOST:
+def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:
+    """Return RGB or RGBA as a picture with a palette: exact where 256 colours are enough, else if the user allows.
+
+    Index 0 is kept for what is clear wherever there is alpha, also where nothing is: so frames of an animation agree.
+    """
+    clear = _clear(image, writing)
+    most = _MOST - (clear is not None)
+    packed = image[..., :3].astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, indices = np.unique(packed if clear is None else packed[~clear], return_inverse=True)
+    if len(colours) > most:
         if not writing.convert:
             raise ImageError(
-                f"GIF holds {_MOST} colours, and the picture has {len(colours)}: "
+                f"GIF holds {most} colours, and the picture has {len(colours)}: "
                 "--convert chooses the nearest; .png, .webp, .tif hold all"
             )
-        return Image.fromarray(seen).quantize(_MOST, method=Image.Quantize.FASTOCTREE)
-    out = Image.fromarray(indices.reshape(image.shape[:2]).astype(np.uint8))
-    shades = np.stack([colours >> 16 & 255, colours >> 8 & 255, colours & 255], axis=1).astype(np.uint8)
+        near = Image.fromarray(np.ascontiguousarray(image[..., :3])).quantize(most, dither=Image.Dither.NONE)
+        indices = np.asarray(near).ravel() if clear is None else np.asarray(near)[~clear]
+        shades = np.array(near.getpalette(), np.uint8).reshape(-1, 3)
+    else:
+        shades = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.uint8)
+    if clear is None:
+        return _with_palette(indices.reshape(image.shape[:2]).astype(np.uint8), shades)
+    whole = np.zeros(image.shape[:2], np.uint8)
+    whole[~clear] = indices.ravel() + 1
+    out = _with_palette(whole, np.vstack([np.zeros((1, 3), np.uint8), shades[:most]]))
+    out.info["transparency"] = 0
+    return out
+
+
+def _clear(image: NDArray[np.uint8], writing: Writing) -> NDArray[np.bool_] | None:
+    """Return where a picture is clear; None if it has no alpha."""
+    if image.shape[2] == 3:
+        return None
+    alpha = image[..., 3]
+    if not writing.convert and not np.isin(alpha, (0, 255)).all():
+        raise ImageError("GIF knows no half transparent colours: --convert makes them clear or not; .png, .webp can")
+    return alpha < 128
+
+
+def _with_palette(indices: NDArray[np.uint8], shades: NDArray[np.uint8]) -> Image.Image:
+    out = Image.fromarray(indices)
     out.putpalette(shades.tobytes())
-    if image.shape[2] == 4 and colours[0] >> 24 == 0:
-        out.info["transparency"] = 0
     return out

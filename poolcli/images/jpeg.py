@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from poolcli.images import ImageError
+
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _COMMENT, _APPLICATION = 0xFE, range(0xE0, 0xF0)  # markers of segments that describe
 
@@ -34,7 +36,10 @@ def encode(image: NDArray[np.uint8], quality: int, described: dict[str, Any]) ->
 def _header(described: dict[str, Any]) -> bytes:
     """Return a file of one pixel, for its descriptions."""
     buffer = io.BytesIO()
-    Image.new("L", (1, 1)).save(buffer, "JPEG", **described)
+    try:
+        Image.new("L", (1, 1)).save(buffer, "JPEG", **described)
+    except ValueError as error:
+        raise ImageError(f"JPEG cannot hold all that the file says: {error}: --strip leaves it out") from None
     return buffer.getvalue()
 
 

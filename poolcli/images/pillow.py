@@ -38,11 +38,14 @@ class PillowReader:
         check_size(*self._size, len(self._image.getbands()), reading)
         # A JPEG may hold previews and gain maps of its one picture.
         self.frames = 1 if self._image.format == "MPO" else getattr(self._image, "n_frames", 1)
+        # An APNG may begin with a picture for those who know no animation, which is none of its frames.
+        self._skipped = 1 if self.frames > 1 and getattr(self._image, "default_image", False) else 0
+        self.frames -= self._skipped
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pictures."""
-        image = self._image
-        if image.format == "PNG" and self.frames == 1 and max(image.size) <= _PNG_SIDE:
+        image, frame = self._image, frame + self._skipped
+        if image.format == "PNG" and self.frames == 1 and not self._skipped and max(image.size) <= _PNG_SIDE:
             if not (self._reading.keep_palette and image.mode == "P"):
                 return self._png()
         elif image.format == "TIFF":
@@ -74,9 +77,9 @@ class PillowReader:
     def _pixels(self) -> tuple[NDArray[Any], Info]:
         image = self._image
         if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
-            pixels = jpeg.decode(self._file)
-            if pixels is not None:
-                return pixels, Info("JPEG", alpha=False)
+            decoded = jpeg.decode(self._file)
+            if decoded is not None:
+                return decoded, Info("JPEG", alpha=False)
         if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
             import imagecodecs
 
@@ -91,8 +94,10 @@ class PillowReader:
         plain = _plain(image, self._reading)
         info = Info(kind, alpha=plain.mode in ("LA", "RGBA"))
         pixels = _array(plain)
-        if pixels.dtype.kind in "iu" and pixels.dtype.itemsize > 1:
-            pixels = pixels.astype(np.uint16 if kind == "PPM" else pixels.dtype.newbyteorder("="), copy=False)
+        if kind == "PPM" and image.mode == "I":
+            pixels = _as_stored(pixels, self._file)
+        elif pixels.dtype.kind in "iu":
+            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
         return pixels, info
 
 
@@ -193,7 +198,15 @@ def _refuse_deep(image: ImageFile.ImageFile, file: BinaryIO) -> None:
 
 
 _SPACE = rb"(?:\s|#[^\n]*\n)+"
-_PPM = re.compile(rb"P[36]" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d+)")
+_PPM = re.compile(rb"P[2356]" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d+)")
+
+
+def _as_stored(pixels: NDArray[Any], file: BinaryIO) -> NDArray[np.uint16]:
+    """Return the numbers of a grey picture of more than 8 bits, which Pillow stretches to 16."""
+    file.seek(0)
+    found = _PPM.match(file.read(4096))
+    most = int(found[1]) if found else 65535
+    return np.rint(pixels * (most / 65535)).astype(np.uint16)
 
 
 def _jpeg2000_bits(data: bytes) -> int:

@@ -57,6 +57,7 @@ def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
 
 
 def _reader(file: BinaryIO, reading: Reading) -> Reader:
+    file.seek(0)
     head = file.read(64)
     file.seek(0)
     if not head:
@@ -80,7 +81,7 @@ def _reader(file: BinaryIO, reading: Reading) -> Reader:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[BinaryIO]:
-    if isinstance(source, bytes):
+    if isinstance(source, (bytes, bytearray, memoryview)):
         yield io.BytesIO(source)
     elif isinstance(source, (str, os.PathLike)):
         try:
@@ -91,6 +92,8 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
             raise ImageError("no such file") from None
         except OSError as error:
             raise ImageError(error.strerror or str(error)) from None
+        except ValueError as error:  # a NUL in the name
+            raise ImageError(f"no file has such a name: {error}") from None
         with file:
             yield file
     else:

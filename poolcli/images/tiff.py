@@ -123,7 +123,10 @@ def _grey(image: NDArray[Any], page: Any) -> NDArray[Any]:
     if page.photometric == _PHOTOMETRIC.MINISWHITE:
         if image.dtype.kind != "u":
             raise ImageError(f"TIFF whose white is the smallest {image.dtype} is not supported")
-        image = image.dtype.type(most) - image
+        inverted = image.dtype.type(most) - image
+        if image.ndim == 3:  # alpha is alpha
+            inverted[..., 1:] = image[..., 1:]
+        image = inverted
     return np.multiply(image, np.uint8(255 // most), dtype=np.uint8) if bits in (1, 2, 4) else image
 
 
@@ -152,7 +155,7 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dic
     alpha = info.alpha if info.alpha is not None else channels in (2, 4)
     if info.palette is not None:
         wide = info.palette.dtype == np.uint16
-        colormap = np.zeros((3, 256), np.uint16)
+        colormap = np.zeros((3, 1 << 8 * image.dtype.itemsize), np.uint16)
         colormap[:, : len(info.palette)] = info.palette[:, :3].T * np.uint16(1 if wide else 257)
         page |= {"photometric": "palette", "colormap": colormap}
     elif channels == 3 or (channels == 4 and alpha):

@@ -19,7 +19,7 @@ from poolcli.images.place import place
 
 Frame = tuple[NDArray[Any], Info]
 
-_MODES = {"grey": "L", "grey+alpha": "LA", "RGB": "RGB", "RGBA": "RGBA", "palette": "P"}
+_MOMENT = 100  # milliseconds
 
 
 def write_frames(
@@ -92,6 +92,8 @@ def _keeps(kind: Format, info: Info) -> bool:
     palette = info.palette
     if palette is None or palette.dtype.name not in kind.holds.get("palette", ()):
         return False
+    if palette.shape[1] == 4 and kind.name == "GIF":  # knows one clear colour
+        return sorted(palette[:, 3].tolist())[:2] in ([0], [0, 255])
     return kind.name != "TIFF" or palette.shape[1] == 3  # its palettes know no transparency
 
 
@@ -99,22 +101,31 @@ def _fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> 
     """Return a picture as its format holds it: converted without loss, or as far as the user allows."""
     if image.ndim not in (2, 3) or not image.size:
         raise ImageError(f"an array {image.shape} is no picture: it must be (H, W) or (H, W, C)")
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     target = check(image.shape, image.dtype.name, info, kind, writing)
     if info.palette is not None and not _keeps(kind, info):
         image, info = colour.expanded(image, info)
+    if info.premultiplied and kind.name != "TIFF":
+        image, info = colour.straight(image), replace(info, premultiplied=False)
     if kind.name == "NPY":
         return image, info
     shade = colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None)
-    if info.premultiplied and kind.name != "TIFF":
-        image, info = colour.straight(image), replace(info, premultiplied=False)
     if shade in ("grey+alpha", "RGBA") and target[0] in ("grey", "RGB"):
-        behind = ImageColor.getrgb(writing.background)[:3]
-        image, info = colour.flattened(image, info, behind), replace(info, alpha=False, premultiplied=False)
+        image, info = _flattened(image, info, kind, writing)
     if info.palette is None and target[1] != image.dtype.name:
         image = colour.eight_bits(image)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     return _widened(image, info, target[0])
+
+
+def _flattened(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
+    """Return a picture without alpha, laid over the background: over its grey where the format has no colour."""
+    behind = ImageColor.getrgb(writing.background)[:3]
+    if "RGB" not in kind.holds:
+        grey = ImageColor.getcolor(writing.background, "L")
+        behind = (grey if isinstance(grey, int) else grey[0],) * 3
+    return colour.flattened(image, info, behind), replace(info, alpha=False, premultiplied=False)
 
 
 def _widened(image: NDArray[Any], info: Info, shade: str) -> Frame:
@@ -159,23 +170,49 @@ def _encode(frames: Iterator[Frame], count: int, kind: Format, writing: Writing)
 
         image, info = next(frames)
         return jpeg.encode(image, writing.quality or 95, {} if writing.strip else _described(kind, info, writing))
-    pictures = list(frames)
+    pictures = _alike(list(frames))
     buffer = io.BytesIO()
     first, *others = [_picture(image, info, kind, writing) for image, info in pictures]
-    if others and {picture.size for picture in others} != {first.size}:
-        raise ImageError(f"{kind.name} holds frames of one size only: --frame N takes one, .tif holds all")
     options = _options(kind, first, pictures[0][1], writing)
     if others:
-        options |= _animation(kind, pictures)
-        # Frames of an animation are of one mode.
-        if len({picture.mode for picture in (first, *others)}) > 1 and kind.name != "GIF":
-            first, *others = [picture.convert("RGBA") for picture in (first, *others)]
-        options["append_images"] = others
+        if {picture.size for picture in others} != {first.size}:
+            raise ImageError(f"{kind.name} holds frames of one size only: --frame N takes one, .tif holds all")
+        options |= {**_animation(kind, pictures), "append_images": others}
     try:
         first.save(buffer, {"PGM": "PPM", "PFM": "PPM"}.get(kind.name, kind.name), **options)
     except Exception as error:  # encoders raise what they like
         raise ImageError(f"cannot be encoded as {kind.name}: {error}".splitlines()[0]) from error
+    if others:
+        _check_frames(buffer, kind, pictures)
+        if kind.name == "WEBP" and first.mode == "RGBA":
+            _mark_alpha(buffer)
     return buffer.getvalue()
+
+
+def _alike(pictures: list[Frame]) -> list[Frame]:
+    """Return frames of one kind of colour: an animation is read wrongly where some have alpha and others not."""
+    kinds = {colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None) for image, info in pictures}
+    if len(kinds) == 1:
+        return pictures
+    expanded = [colour.expanded(image, info) for image, info in pictures]
+    alpha = any(colour_of((*image.shape, 1)[2], info.alpha) in ("grey+alpha", "RGBA") for image, info in expanded)
+    return [_widened(image, info, "RGBA" if alpha else "RGB") for image, info in expanded]
+
+
+def _mark_alpha(buffer: io.BytesIO) -> None:
+    """Say in the header that frames have alpha: libwebp looks at the last one only, and readers believe it."""
+    head = buffer.getbuffer()
+    if head[12:16] == b"VP8X":
+        head[20] |= 0x10
+
+
+def _check_frames(buffer: io.BytesIO, kind: Format, pictures: list[Frame]) -> None:
+    """Raise an ImageError if pages were merged because they are alike: only in time is that no loss."""
+    if all(info.duration is None for _, info in pictures):
+        with Image.open(buffer) as made:
+            frames = getattr(made, "n_frames", 1)
+        if frames != len(pictures):
+            raise ImageError(f"{kind.name} merges pages that are alike, {len(pictures)} to {frames}: .tif holds all")
 
 
 def _picture(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Image.Image:
@@ -187,20 +224,22 @@ def _picture(image: NDArray[Any], info: Info, kind: Format, writing: Writing) ->
     if info.palette is not None:
         picture.putpalette(info.palette[:, :3].tobytes())
         if info.palette.shape[1] == 4:
-            picture.info["transparency"] = info.palette[:, 3].tobytes()
+            alpha = info.palette[:, 3]
+            picture.info["transparency"] = int(alpha.argmin()) if kind.name == "GIF" else alpha.tobytes()
     elif kind.name == "GIF" and picture.mode != "L":
         picture = gif.few_colours(image, writing)
     return picture
 
 
 def _animation(kind: Format, pictures: list[Frame]) -> dict[str, Any]:
-    durations = [info.duration or 0 for _, info in pictures]
-    loop = pictures[0][1].loop
-    options: dict[str, Any] = {"save_all": True}
-    if any(durations):
-        options["duration"] = [round(duration) for duration in durations]
-    if loop is not None:
-        options["loop"] = loop
+    """Return times and repetitions; pages that have none are shown for a moment each, for ever."""
+    durations, loop = [info.duration for _, info in pictures], pictures[0][1].loop
+    timed = any(duration is not None for duration in durations)
+    options: dict[str, Any] = {"save_all": True, "duration": [round(duration or 0) for duration in durations]}
+    if not timed:
+        options |= {"duration": _MOMENT, "loop": 0}
+    elif loop is not None or kind.name != "GIF":  # which alone says that it runs once by saying nothing
+        options["loop"] = 1 if loop is None else loop
     if kind.name == "GIF":
         options["disposal"] = 2  # a frame that is clear somewhere does not show the one before
     return options
