@@ -201,9 +201,10 @@ def _alike(pictures: list[Frame]) -> list[Frame]:
 
 def _mark_alpha(buffer: io.BytesIO) -> None:
     """Say in the header that frames have alpha: libwebp looks at the last one only, and readers believe it."""
-    head = buffer.getbuffer()
+    head = bytearray(buffer.getvalue()[:21])
     if head[12:16] == b"VP8X":
-        head[20] |= 0x10
+        buffer.seek(20)
+        buffer.write(bytes([head[20] | 0x10]))
 
 
 def _check_frames(buffer: io.BytesIO, kind: Format, pictures: list[Frame]) -> None:
