@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import imagecodecs
@@ -30,14 +31,16 @@ def decode(file: BinaryIO) -> NDArray[np.uint8] | None:
 def encode(image: NDArray[np.uint8], quality: int, described: dict[str, Any]) -> bytes:
     """Return a JPEG file of a grey or RGB picture, with what Pillow's writer of JPEG is told of it."""
     data = bytes(imagecodecs.jpeg8_encode(image, quality, subsampling="444"))
-    return _START + _segments(_header(described)) + data[2 + len(_segments(data)) :]
+    header = _header(tuple(sorted(described.items())))
+    return _START + _segments(header) + data[len(_START) + len(_segments(data)) :]
 
 
-def _header(described: dict[str, Any]) -> bytes:
+@lru_cache(maxsize=16)  # the files of a folder often say the same
+def _header(described: tuple[tuple[str, Any], ...]) -> bytes:
     """Return a file of one pixel, for its descriptions."""
     buffer = io.BytesIO()
     try:
-        Image.new("L", (1, 1)).save(buffer, "JPEG", **described)
+        Image.new("L", (1, 1)).save(buffer, "JPEG", **dict(described))
     except ValueError as error:
         raise ImageError(f"JPEG cannot hold all that the file says: {error}: --strip leaves it out") from None
     return buffer.getvalue()
