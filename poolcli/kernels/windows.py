@@ -88,6 +88,7 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     slots = (rows.most - 1) * rows.step + 1
     plan = _plan(rows, columns, channels * item, 0 if slide else slots * columns.most)
     settings = (channels, item, out_item, rows.step, columns.step, slots, plan.capacity * channels, slide)
+    settings += (plan.taps, plan.stride)
     extent = (operation.planes, images, rows.size)
     functions = _functions_for(operation, slide)
     functions["launch"](
@@ -117,6 +118,8 @@ class _Plan(NamedTuple):
     tiles: NDArray[np.int64]
     tile_weights: NDArray[np.int64]
     capacity: int  # pixels that a tile's planes take at most
+    taps: int  # of the fullest window
+    stride: int  # the widest
 
 
 @lru_cache(maxsize=64)
@@ -129,6 +132,8 @@ def _plan(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
         np.array(tiles, np.int64),
         np.ascontiguousarray(weights),
         max(tile.stride * (tile.size + tile.taps * columns.step // tile.stride + 1) for tile in tiles),
+        rows.most * columns.most,
+        max(tile.stride for tile in tiles),
     )
 
 
@@ -217,18 +222,19 @@ def _launch(band, deal, operator, put, image, rows, row_weights, tiles, tile_wei
 def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
           start, stop):
     # fmt: on
-    channels, item, out_item, row_step, column_step, slots, capacity, slide, planes, images, height = settings
+    (channels, item, out_item, row_step, column_step, slots, capacity, slide, most, widest, planes, images,
+     height) = settings
     depth = image.shape[0] // images
     ring = np.empty((slots, capacity * item), np.uint8)
     scratch = np.empty(capacity * item, np.uint8)
     result = np.empty((planes, capacity * out_item), np.uint8)
     lines = image if slide else ring
-    taps = np.empty((rows[:, 1].max() * tiles[:, 4].max(), 5), np.int64)
+    taps = np.empty((most, 5), np.int64)
     place = np.empty(15, np.int64)
     place[WIDTH] = image.shape[1] // (channels * item)
     place[CHANNELS] = channels
     loaded = np.empty(slots, np.int64)
-    needed = np.empty(tiles[:, 3].max(), np.bool_)
+    needed = np.empty(widest, np.bool_)
     outer, inner = (stop - start, len(tiles)) if slide else (len(tiles), stop - start)
     for turn in range(outer * inner):
         # Tile after tile along each row, but where rows are dealt out: then row after row, to deal each once.
