@@ -87,8 +87,8 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     slide = _main_stride(columns) <= operation.slide
     slots = (rows.most - 1) * rows.step + 1
     plan = _plan(rows, columns, channels * item, 0 if slide else slots * columns.most)
-    settings = (channels, item, out_item, rows.step, columns.step, slots, plan.capacity * channels, slide)
-    settings += (plan.taps, plan.stride)
+    strides = (rows.step, columns.step, slots, plan.capacity * channels, slide, plan.taps, plan.stride)
+    settings = (channels, item, out_item, *strides)
     extent = (operation.planes, images, rows.size)
     functions = _functions_for(operation, slide)
     functions["launch"](
