@@ -156,22 +156,15 @@ def downsample(
     return result, _pool(picture, indices, rows, columns)[0]
 
 
-def output_shape(
-    shape: tuple[int, ...],
-    *,
-    kernel_size: Size | None = None,
-    stride: Size | None = None,
-    padding: Size | Literal["same", "same-lower"] = 0,
-    dilation: Size = 1,
-    ceil: bool = False,
-    size: Size | None = None,
-    **others: object,
-) -> tuple[int, ...]:
-    """Return the shape that `downsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
+_WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")
+
+
+def output_shape(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape that `downsample` makes of (H, W) or (H, W, C) by these arguments, or raise its ValueError."""
     from poolcli import geometry
 
-    windows = geometry.shape(kernel_size, stride, padding, dilation, ceil, size)
-    rows, columns = geometry.windows(shape[0], shape[1], windows)
+    asked = geometry.shape(**{name: value for name, value in arguments.items() if name in _WINDOW})
+    rows, columns = geometry.windows(shape[0], shape[1], asked)
     return (rows.size, columns.size, *shape[2:])
 
 

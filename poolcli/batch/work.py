@@ -109,7 +109,7 @@ class Worker:
             if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
                 info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
             dtype = job.arguments.get("dtype") or image.dtype.name
-            shape = output_shape(image.shape, **job.arguments)
+            shape = output_shape(image.shape, job.arguments)
             shapes += [image.shape, shape] if not shapes else []
             _, final = check(shape, dtype, info, kind, self._settings.writing)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from poolcli.batch.jobs import Outcome, shown
+from poolcli.batch.jobs import Outcome
 
 
 class Console:
@@ -68,8 +68,3 @@ def _as_data(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 6),
         "error": outcome.error or None,
     }
-
-
-def listing(outcome_input: Any, outcome_output: Any) -> str:
-    """Return the line of a dry run."""
-    return f"{shown(outcome_input)} -> {shown(outcome_output)}"

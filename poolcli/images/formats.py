@@ -11,12 +11,6 @@ from poolcli.parameters import DTYPES
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "TGA", "QOI", "JPEG2000", "AVIF", "GIF", "ICO")
 """What Pillow may open: it would start another program for EPS, and has formats that nobody checks."""
 
-ENDINGS = (
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm",
-    ".tga", ".qoi", ".jp2", ".j2k", ".jpx", ".avif", ".gif", ".ico", ".npy", ".heic", ".heif", ".jxl",
-)  # fmt: skip
-"""Endings by which a picture is found in a folder; what a file is, its content tells."""
-
 _8, _16 = ("uint8",), ("uint8", "uint16")
 _COLOURS = ("grey", "grey+alpha", "RGB", "RGBA")
 _ANY = dict.fromkeys((*_COLOURS, "bands"), tuple(dtype for dtype in DTYPES if dtype != "bool"))
@@ -62,6 +56,9 @@ WRITABLE: Mapping[str, Format] = {
     ".ico": Format("ICO", {"RGBA": _8}, side=256),
     ".npy": _NPY,
 }
+
+ENDINGS = (*WRITABLE, ".pbm", ".pnm", ".qoi", ".jpx", ".heic", ".heif", ".jxl")
+"""Endings by which a picture is found in a folder; what a file is, its content tells."""
 
 _WIDER = {"grey": "RGB", "grey+alpha": "RGBA", "RGB": "RGBA"}
 """Kinds of colour that another holds without loss, with grey three times and alpha at its largest."""

@@ -19,7 +19,10 @@ from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upri
 from poolcli.images.read import check_size
 
 _STRIP = 256  # rows; np.asarray of a whole picture holds it three times
-_PLUGINS = {"HEIF": ("pillow_heif", "register_heif_opener", "heif"), "JXL": ("pillow_jxl", "", "jxl")}
+_PLUGINS = {  # module, what registers it, how people call the format, the package, the extra
+    "HEIF": ("pillow_heif", "register_heif_opener", "HEIC", "pillow-heif", "heif"),
+    "JXL": ("pillow_jxl", "", "JPEG XL", "pillow-jxl-plugin", "jxl"),
+}
 _PNG_SIDE = 1_000_000  # pixels; libpng takes no more
 
 
@@ -115,12 +118,10 @@ def _open(file: BinaryIO, formats: tuple[str, ...]) -> ImageFile.ImageFile:
 
 
 def _load(plugin: str) -> None:
-    module, register, extra = _PLUGINS[plugin]
+    module, register, name, package, extra = _PLUGINS[plugin]
     try:
         loaded = import_module(module)
     except ImportError:
-        name = {"HEIF": "HEIC", "JXL": "JPEG XL"}[plugin]
-        package = {"HEIF": "pillow-heif", "JXL": "pillow-jxl-plugin"}[plugin]
         raise ImageError(f"{name} needs the package {package}, which the extra {extra} of poolcli brings") from None
     if register:
         getattr(loaded, register)()

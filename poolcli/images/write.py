@@ -201,7 +201,8 @@ def _alike(pictures: list[Frame]) -> list[Frame]:
 
 def _mark_alpha(buffer: io.BytesIO) -> None:
     """Say in the header that frames have alpha: libwebp looks at the last one only, and readers believe it."""
-    head = bytearray(buffer.getvalue()[:21])
+    buffer.seek(0)
+    head = buffer.read(21)
     if head[12:16] == b"VP8X":
         buffer.seek(20)
         buffer.write(bytes([head[20] | 0x10]))
