@@ -424,6 +424,32 @@ def written_frames(frames, ending, **options):
     return file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("BMP", {}),
+        ("PPM", {}),
+        ("TGA", {}),
+        ("TGA", {"orientation": 1}),
+        ("TGA", {"compression": "tga_rle"}),
+        ("WEBP", {}),
+        ("AVIF", {}),
+        ("AVIF", {"subsampling": "4:4:4"}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(5, 7), (33, 700), (1, 1)])
+def test_rows_that_pillow_does_not_unpack_are_as_it_would(kind, options, mode, size):
+    if (kind, mode) == ("PPM", "RGBA"):
+        return
+    image = Image.fromarray(numbers((*size[::-1], len(mode)), "uint8"))
+    file = saved(image, kind, **options)
+    assert_same(poolcli.read_image(file)[0], np.array(Image.open(io.BytesIO(file))))
+    with pytest.raises(poolcli.ImageError, match=r"damaged|truncated|not a supported"):
+        poolcli.read_image(file[: len(file) * 2 // 3 - 20])
+
+
 @pytest.mark.parametrize("ending", ["gif", "png", "webp"])
 @pytest.mark.parametrize("order", ["oto", "tot", "too", "ott"])
 def test_frames_with_and_without_clear_parts(order, ending):

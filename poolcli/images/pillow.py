@@ -23,6 +23,7 @@ _PLUGINS = {  # module, what registers it, how people call the format, the packa
     "HEIF": ("pillow_heif", "register_heif_opener", "HEIC", "pillow-heif", "heif"),
     "JXL": ("pillow_jxl", "", "JPEG XL", "pillow-jxl-plugin", "jxl"),
 }
+_BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pillow's name of its layout
 _PNG_SIDE = 1_000_000  # pixels; libpng takes no more
 
 
@@ -90,8 +91,12 @@ class PillowReader:
             data = self._file.read()
             if _jpeg2000_bits(data) > 8:
                 return imagecodecs.jpeg2k_decode(data), Info("JPEG2000", alpha=image.mode != "RGB")
-        image.load()
         kind = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
+        if self.frames == 1 and image.mode in ("RGB", "RGBA") and "transparency" not in image.info:
+            lean = _decoded(image, self._file) if kind in ("WEBP", "AVIF") else _stored(image, self._file)
+            if lean is not None:
+                return lean, Info(kind, alpha=image.mode == "RGBA")
+        image.load()
         if image.mode == "P" and self._reading.keep_palette:
             return _array(image), Info(kind, alpha=False, palette=_palette(image))
         plain = _plain(image, self._reading)
@@ -214,6 +219,39 @@ def _jpeg2000_bits(data: bytes) -> int:
     """Return the depth of the first component, from the SIZ segment of the codestream."""
     at = data.find(b"\xff\x4f\xff\x51")
     return (data[at + 42] & 127) + 1 if at >= 0 else 8
+
+
+def _decoded(image: ImageFile.ImageFile, file: BinaryIO) -> NDArray[Any] | None:
+    """Decode as Pillow does, by the same libraries, without its copies."""
+    import imagecodecs
+
+    file.seek(0)
+    decode = imagecodecs.webp_decode if image.format == "WEBP" else imagecodecs.avif_decode
+    pixels: NDArray[Any] = decode(file.read())
+    return pixels if pixels.shape == (image.height, image.width, len(image.mode)) else None
+
+
+def _stored(image: ImageFile.ImageFile, file: BinaryIO) -> NDArray[Any] | None:
+    """Unpack rows that lie uncompressed in the file strip by strip: Pillow holds RGB in four bytes a pixel."""
+    if len(image.tile) != 1 or image.tile[0][0] != "raw":
+        return None
+    _, extents, offset, args = image.tile[0]
+    width, height = image.size
+    raw, stride, direction = args if isinstance(args, tuple) else (args, 0, 1)
+    if extents != (0, 0, width, height) or raw not in _BYTES:
+        return None
+    stride = stride or width * _BYTES[raw]
+    out = np.empty((height, width, len(image.mode)), np.uint8)
+    file.seek(offset)
+    for top in range(0, height, _STRIP):
+        rows = min(_STRIP, height - top)
+        data = file.read(rows * stride)
+        if len(data) < (rows - 1) * stride + width * _BYTES[raw]:
+            raise ValueError("image file is truncated")
+        strip = Image.frombytes(image.mode, (width, rows), data, "raw", raw, stride, direction)
+        to = slice(top, top + rows) if direction > 0 else slice(height - top - rows, height - top)
+        out[to] = np.asarray(strip)
+    return out
 
 
 def _array(image: Image.Image) -> NDArray[Any]:
