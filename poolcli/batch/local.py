@@ -22,6 +22,8 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     Each of the threads has one picture at a time: memory depends on their number, not on that of the files.
     """
     gc.disable()  # until the first is done: the many imports before it make no garbage, and 0.1 s of searches
+    # NumPy starts threads of OpenBLAS that spin for 0.1 s of processor time, and are asked for nothing here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Threads of OpenMP that wait for more work in a loop would take the cores from the decoders.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at once.
