@@ -2,6 +2,7 @@
 
 from poolcli.downsample import MODES, downsample
 from poolcli.images import ImageError, read_image, write_image
+from poolcli.reduce import REDUCTIONS, reduce
 
-__all__ = ["MODES", "ImageError", "downsample", "read_image", "write_image"]
+__all__ = ["MODES", "REDUCTIONS", "ImageError", "downsample", "read_image", "reduce", "write_image"]
 __version__ = "0.1.0"

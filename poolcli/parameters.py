@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -14,7 +15,7 @@ DTYPES = (
 
 
 class Parameters(TypedDict, total=False):
-    """What `downsample` takes beside window and stride, where the mode has it."""
+    """What a mode takes beside what all of its function take."""
 
     q: float
     k: int
@@ -25,6 +26,14 @@ class Parameters(TypedDict, total=False):
     lam: float
     beta: float
     seed: int
+    levels: int | tuple[int, ...]
+    pool: str
+    order: str
+    center: bool
+    power: float
+    log: bool
+    top_k: int
+    matrix: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,9 @@ class Parameter:
             return " or ".join(self.choices)
         if self.type is bool:
             return "True or False"
-        kind = "a whole number" if self.type is int else "a finite number"
+        if self.type is tuple:
+            return f"whole numbers of at least {self.low:g}"
+        kind = {int: "a whole number", str: "a name"}.get(self.type, "a finite number")
         if self.high < math.inf:
             return f"{kind} from {_short(self.low)} to {_short(self.high)}"
         if self.low > -math.inf:
@@ -57,10 +68,14 @@ class Parameter:
     @property
     def shown(self) -> str:
         """Return the default as help shows it."""
+        if self.type is tuple:
+            return ",".join(map(str, self.default))
         return f"{self.default:g}" if self.type is float else str(self.default)
 
     def check(self, value: Any) -> Any:
         """Return the value as this parameter's type, or raise a ValueError that tells what is allowed."""
+        if self.type is tuple:
+            return self._check_all(value)
         try:
             number = self.type(value)
             right = number == value and not (isinstance(value, bool) and self.type is not bool)
@@ -68,12 +83,23 @@ class Parameter:
             right = False
         if right and self.choices:
             right = number in self.choices
-        elif right and self.type is not bool:
+        elif right and self.type not in (bool, str):
             right = self.low <= number <= self.high and not (self.above and number == self.low)
             right = right and math.isfinite(number)
         if not right:
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return number
+
+    def _check_all(self, value: Any) -> tuple[int, ...]:
+        try:
+            numbers = tuple(
+                operator.index(number) for number in (value if isinstance(value, (tuple, list)) else [value])
+            )
+        except TypeError:
+            numbers = ()
+        if not numbers or min(numbers) < self.low:
+            raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
+        return numbers
 
 
 def _short(number: float) -> str:
@@ -93,6 +119,14 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
+        Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1),
+        Parameter("pool", str, "max", "mode of every bin"),
+        Parameter("order", str, "rows", "which neighbours follow each other", choices=("rows", "columns")),
+        Parameter("center", bool, False, "subtract the mean of each channel first"),
+        Parameter("power", float, 1.0, "exponent of the eigenvalues", 0, above=True),
+        Parameter("log", bool, False, "take the logarithm of the eigenvalues"),
+        Parameter("top_k", int, 0, "how many of the largest eigenvalues stay, 0 for all", 0),
+        Parameter("matrix", bool, False, "give the whole matrix, not its upper triangle"),
     )
 }  # fmt: skip
 

@@ -196,3 +196,53 @@ MODES = {
     "stochastic": stochastic,
     "blur": blur,
 }
+
+
+def reduce(image, mode, **parameters):
+    """Return the vector of an (H, W, C) map, or the matrix, before any rounding."""
+    local = {"gap": "average", "gmp": "max"}.get(mode, mode)
+    if local in MODES:
+        return _in_order(downsample(image, local, size=1, **parameters))
+    if mode == "spp":
+        levels, pool = parameters.pop("levels", (1, 2, 4)), parameters.pop("pool", "max")
+        pooled = [downsample(image, pool, size=level, **parameters) for level in levels]
+        return [value for level in pooled for value in _in_order(level)]
+    height, width, channels = image.shape
+    if mode == "flatten":
+        pixels = [(y, x) for y in range(height) for x in range(width)]
+        if parameters.get("order") == "columns":
+            pixels = [(y, x) for x in range(width) for y in range(height)]
+        return [image[y, x, c].item() for c in range(channels) for y, x in pixels]
+    return covariance([[float(v) for v in image[:, :, c].ravel()] for c in range(channels)], **parameters)
+
+
+def _in_order(pooled):
+    """Return the bins in row order; where each holds k values, those of rank 1 of all channels first."""
+    out = []
+    for pixel in pooled.reshape(-1, pooled.shape[2]):
+        planes = list(zip(*pixel, strict=True)) if isinstance(pixel[0], list) else [pixel]
+        out += [value for plane in planes for value in plane]
+    return out
+
+
+def covariance(maps, center=False, power=1.0, log=False, top_k=0, matrix=False):
+    n, channels = len(maps[0]), len(maps)
+    means = [math.fsum(x) / n if center else 0.0 for x in maps]
+    r = np.array(
+        [
+            [
+                math.fsum((a - ma) * (b - mb) for a, b in zip(x, y, strict=True)) / n
+                for y, mb in zip(maps, means, strict=True)
+            ]
+            for x, ma in zip(maps, means, strict=True)
+        ]
+    )
+    if power != 1 or log or top_k:
+        u, eigenvalues, _ = np.linalg.svd(r)  # of a positive semidefinite matrix: the same as its eigenvectors
+        keep = top_k or channels
+        floor = channels * max(2.0**-50 * eigenvalues[0], 2.0**-1022)
+        lifted = [
+            math.log(max(value, floor)) if log else value**power if value > floor else 0 for value in eigenvalues[:keep]
+        ]
+        r = sum(value * np.outer(u[:, i], u[:, i]) for i, value in enumerate(lifted))
+    return r if matrix else [r[i, j] for i in range(channels) for j in range(i, channels)]

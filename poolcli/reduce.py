@@ -1,0 +1,145 @@
+"""Global pools: the table of reductions, and the function that makes a vector of a whole map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
+
+from poolcli.downsample import MODES
+from poolcli.parameters import PARAMETERS, Parameters, resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One global pool: its formula over the n values r of a map, and the parameters it takes."""
+
+    name: str
+    formula: str
+    parameters: tuple[str, ...] = ()
+    pool: str = ""  # the local mode that it applies, to the whole map
+    same_length: bool = True  # whatever the size of the map
+
+
+REDUCTIONS: Mapping[str, Reduction] = {
+    reduction.name: reduction
+    for reduction in (
+        Reduction("gap", "sum(r) / n, of each channel", pool="average"),
+        Reduction("gmp", "max(r), of each channel", pool="max"),
+        Reduction(
+            "covariance",
+            "X X^T / n = U L U^T, X the channels by n pixels; U L^power U^T; U log(L) U^T",
+            ("center", "power", "log", "top_k", "matrix"),
+        ),
+        Reduction("spp", "the pool of each of level x level bins, level after level", ("levels", "pool")),
+        Reduction("flatten", "all r, channel after channel", ("order",), same_length=False),
+        *(
+            Reduction(
+                mode.name,
+                mode.formula,
+                tuple(name for name in mode.parameters if name != "count_include_pad"),
+                pool=mode.name,
+            )
+            for mode in MODES.values()
+        ),
+    )
+}
+
+
+def reduce(
+    image: ArrayLike,
+    mode: str,
+    *,
+    dtype: DTypeLike | None = None,
+    **parameters: Unpack[Parameters],
+) -> Any:
+    """Reduce a whole picture or feature map to a vector, of one length whatever its height and width.
+
+    The local pools take the whole map as one window. Sums are exact for integers of up to 32 bits, and kept in
+    float64 for others.
+
+    Args:
+        image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
+            any strides; it is not changed. NaN propagates in every mode.
+        mode: a key of `poolcli.REDUCTIONS`, which holds the formulas: gap, gmp, covariance, spp, flatten, or a mode of
+            `downsample`.
+        dtype: of the output. Unless given, modes that select values of the map (gmp, flatten, median, ...) keep its
+            dtype, and all others give float64.
+        **parameters: of the mode: `levels` of spp (whole numbers; (1, 2, 4) unless given) and `pool`, the mode of its
+            bins, with the parameters of that; `order` of flatten ("rows", "columns"); `center`, `power` (above 0),
+            `log`, `top_k` (0 for all) and `matrix` of covariance; those of the modes of `downsample`.
+
+    Returns:
+        A vector, or (N, length) of a batch. gap, gmp and the local pools give a number a channel, spp one a channel for
+        each bin: level after level, bins in row order, their channels together. covariance gives the upper triangle row
+        by row, C (C + 1) / 2 numbers; with `matrix` (C, C), or (N, C, C). flatten gives all, rows of the first channel
+        first.
+
+    Raises:
+        ValueError: a value is not allowed, or the map is empty.
+        TypeError: the dtype is none of the above, or there is no such parameter.
+
+    Global average pooling is from Lin, Chen and Yan 2013, spatial pyramids from He et al. 2014, and covariance pooling
+    with powers and logarithms of eigenvalues from Li et al. 2017 and Ionescu, Vantzos and Sminchisescu 2015.
+    Eigenvalues below C 2^-50 of the largest are rounding: `power` takes them as 0, `log` as that.
+
+    >>> import numpy as np
+    >>> image = np.array([[[1, 8], [3, 6]], [[5, 4], [9, 2]]], np.uint8)
+    >>> reduce(image, "gap"), reduce(image, "gmp")
+    (array([4.5, 5. ]), array([9, 8], dtype=uint8))
+    >>> reduce(image, "covariance", center=True)
+    array([ 8.75, -6.5 ,  5.  ])
+    >>> reduce(image, "spp", levels=(1, 2), pool="min")
+    array([1, 2, 1, 8, 3, 6, 5, 4, 9, 2], dtype=uint8)
+    """
+    import numpy as np
+
+    from poolcli import dtypes, whole
+
+    row, values = arguments_of(mode, parameters)
+    array = np.asarray(image)
+    source = dtypes.check(array.dtype)
+    target = None if dtype is None else dtypes.check(dtype)
+    if array.ndim not in (2, 3, 4):
+        raise ValueError(f"an array of rank {array.ndim} is no map: it must be (H, W), (H, W, C) or (N, H, W, C)")
+    batch = array[None] if array.ndim < 4 else array
+    batch = batch[..., None] if array.ndim == 2 else batch
+    if 0 in batch.shape[1:]:
+        raise ValueError(f"the map is empty: its shape is {array.shape}")
+    if mode == "flatten":
+        axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
+        result = batch.transpose(axes).reshape(len(batch), -1)
+    elif mode == "covariance":
+        result = whole.covariance(dtypes.to_working(batch), **values)
+    else:
+        levels = values.pop("levels", (1,))
+        pooled = whole.pool(
+            dtypes.to_working(batch), values.pop("pool", row.pool), levels, dtypes.maximum(source), values
+        )
+        result = pooled.reshape(len(batch), -1)
+        if target is None and result.dtype != np.float64:
+            target = source
+    out = result if target is None else dtypes.convert(result, target)
+    out = out.copy() if np.shares_memory(out, array) else out
+    return out if array.ndim == 4 else out[0]
+
+
+def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:
+    """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
+    if mode not in REDUCTIONS:
+        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(REDUCTIONS)}")
+    row = REDUCTIONS[mode]
+    takes = row.parameters
+    if mode == "spp":
+        pool = given.get("pool", PARAMETERS["pool"].default)
+        if pool not in MODES:
+            raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
+        takes += REDUCTIONS[pool].parameters
+    modes = {name: other.parameters for name, other in REDUCTIONS.items()} | {mode: takes}
+    values = resolve(mode, takes, given, modes)
+    if values.get("log") and values["power"] != 1:
+        raise ValueError(f"power={values['power']:g} and log exclude each other: give one of them")
+    return row, values
