@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -143,3 +143,27 @@ def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[s
     if values.get("log") and values["power"] != 1:
         raise ValueError(f"power={values['power']:g} and log exclude each other: give one of them")
     return row, values
+
+
+def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what each number is that `reduce` makes of a map (H, W) or (H, W, C) with these names of channels.
+
+    >>> columns((4, 4, 2), "rg", "spp", {"levels": (1, 2)})[:4]
+    ('spp_1x1_0_0_r', 'spp_1x1_0_0_g', 'spp_2x2_0_0_r', 'spp_2x2_0_0_g')
+    >>> columns((4, 4, 2), "rg", "covariance", {})
+    ('cov_r_r', 'cov_r_g', 'cov_g_g')
+    """
+    _, values = arguments_of(mode, {name: value for name, value in given.items() if name != "dtype"})
+    height, width = shape[:2]
+    if mode == "flatten":
+        pixels = [(y, x) for y in range(height) for x in range(width)]
+        if values["order"] == "columns":
+            pixels = [(y, x) for x in range(width) for y in range(height)]
+        return tuple(f"flatten_{c}_{y}_{x}" for c in channels for y, x in pixels)
+    if mode == "covariance":
+        whole = values["matrix"]
+        return tuple(f"cov_{a}_{b}" for i, a in enumerate(channels) for b in channels[0 if whole else i :])
+    ranks = [f"_{rank + 1}" for rank in range(values["k"])] if values.get("combine") == "planes" else [""]
+    levels = values.get("levels", ())
+    bins = [f"_{n}x{n}_{i}_{j}" for n in levels for i in range(n) for j in range(n)] or [""]
+    return tuple(f"{mode}{part}{rank}_{channel}" for part in bins for rank in ranks for channel in channels)

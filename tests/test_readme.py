@@ -18,11 +18,19 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_table_of_modes_is_that_of_the_code():
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ?(.*?) ?\|$", README.split("## Modes")[1].split("## ")[0], re.MULTILINE)
+@pytest.mark.parametrize(
+    ("section", "modes"),
+    [
+        ("Modes", list(poolcli.MODES.values())),
+        ("Whole maps", [mode for mode in poolcli.REDUCTIONS.values() if mode.name not in poolcli.MODES]),
+    ],
+)
+def test_tables_of_modes_are_those_of_the_code(section, modes):
+    text = README.split(f"## {section}\n")[1].split("## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ?(.*?) ?\|$", text, re.MULTILINE)
     expected = [
         (mode.name, mode.formula.replace("|", r"\|"), ", ".join(f"`{name}`" for name in mode.parameters))
-        for mode in poolcli.MODES.values()
+        for mode in modes
     ]
     assert rows == expected
 
@@ -34,16 +42,17 @@ def test_python_runs(tmp_path, monkeypatch):
     assert poolcli.read_image("small.tif")[0].shape == (199, 299, 3)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^poolcli downsample [^|\n]*$", README, re.MULTILINE))
+@pytest.mark.parametrize("line", re.findall(r"^poolcli (?:downsample|reduce) [^|\n]*$", README, re.MULTILINE))
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("scans").mkdir()
     coffee, _ = poolcli.read_image(ROOT / "sample_images/coffee.png")
-    for name in ("photo.png", "photo.jpg", "mask.png", "scans/a.png", "scans/b.png"):
+    Path("photos").mkdir()
+    for name in ("photo.png", "photo.jpg", "mask.png", "scans/a.png", "scans/b.png", "photos/a.png", "maps.npy"):
         poolcli.write_image(coffee[:80, :90], name)
     result = CliRunner().invoke(commands, shlex.split(line.split("#")[0])[1:])
     assert result.exit_code == 0, result.output
-    assert len(list(tmp_path.rglob("*.*"))) > 5
+    assert len(list(tmp_path.rglob("*.*"))) > 7 or "input,frame" in result.output or '"frame": 0' in result.output
 
 
 def test_options_are_those_of_the_command():

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolcli.downsample import MODES
 from poolcli.images import Reading, Writing
 from poolcli.images.formats import Format, format_of
 from poolcli.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class BatchError(Exception):
@@ -19,13 +22,14 @@ class BatchError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One file to make; None is standard input, or output."""
+    """One file to make, or to make rows of a table of; None is standard input, or output."""
 
     input: Path | None
     output: Path | None
     mode: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     ending: str = ""  # of the format, where no name tells
+    command: str = "downsample"
 
     @property
     def kind(self) -> Format | None:
@@ -53,7 +57,7 @@ class Job:
             f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(value)}")
             for name, value in self.arguments.items()
         ]
-        return " ".join([f"poolcli {poolcli.__version__} downsample --mode {self.mode}", *options])
+        return " ".join([f"poolcli {poolcli.__version__} {self.command} --mode {self.mode}", *options])
 
 
 def _text(value: Any) -> str:
@@ -74,6 +78,15 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Row:
+    """What a picture was reduced to, and what each number is."""
+
+    frame: int
+    columns: tuple[str, ...]
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of a job."""
 
@@ -84,6 +97,7 @@ class Outcome:
     seconds: float = 0.0
     error: str = ""
     warnings: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
 
     @property
     def line(self) -> str:

@@ -13,6 +13,16 @@ from poolcli.batch.jobs import BatchError, Job, Settings, shown
 from poolcli.images.formats import WRITABLE, endings, format_of
 
 
+def plan_rows(found: Sequence[Found], mode: str, arguments: Mapping[str, Any], output: str | None) -> list[Job]:
+    """Return a job for each input of a table, or raise a BatchError."""
+    if sum(file.path is None for file in found) > 1:
+        raise BatchError("standard input can be read once")
+    for file in found:
+        if file.path is not None and output is not None and _same(file.path, Path(output)):
+            raise BatchError(f"{shown(file.path)}: is also the table")
+    return [Job(file.path, None, mode, arguments, command="reduce") for file in found]
+
+
 def is_folder(output: str, inputs: Sequence[str], listed: bool) -> bool:
     """Return whether an output is a folder: it is one, ends like one, or is to hold the results of several inputs."""
     if output == STREAM:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poolcli.batch.jobs import Job, Outcome, Settings, shown
+from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
 from poolcli.downsample import MODES, downsample, output_shape
 from poolcli.images import ImageError, Info
-from poolcli.images.formats import Format
+from poolcli.images.formats import Format, colour_of
 from poolcli.images.place import EXISTS
 from poolcli.parameters import PARAMETERS
+from poolcli.reduce import arguments_of, columns, reduce
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,9 +52,13 @@ class Worker:
         begin = time.perf_counter()
         shapes: list[tuple[int, ...]] = []
         warnings: list[str] = []
+        rows: tuple[Row, ...] = ()
         status, error = "written", ""
         try:
-            status = self._write(job, shapes, warnings)
+            if job.command == "reduce":
+                rows = tuple(self._reduce(job, shapes))
+            else:
+                status = self._write(job, shapes, warnings)
         except BrokenPipeError:
             raise
         except (ImageError, ValueError, TypeError, OSError, MemoryError) as reason:
@@ -63,7 +68,22 @@ class Worker:
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
             status, error = "skipped", ""
         before, after = (*shapes, (), ())[:2]
-        return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings))
+        return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows)
+
+    def _reduce(self, job: Job, shapes: list[tuple[int, ...]]) -> Iterator[Row]:
+        from poolcli.images.read import open_picture
+
+        settings = self._settings
+        self._prepare()
+        with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
+            for frame in range(picture.frames) if settings.frame is None else [settings.frame]:
+                if self._stopped():
+                    raise StopError
+                image, info = picture.read(frame)
+                values = self._compute(measure, image, info, job, settings.linear, self._notice)
+                shapes += [image.shape, values.shape] if not shapes else []
+                channels = channel_names((*image.shape, 1)[2], info)
+                yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
         from poolcli.images.place import check_free, clean
@@ -164,12 +184,56 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         if values is image:
             pooled: NDArray[Any] = downsample(image, job.mode, **arguments)
             return pooled
-        from poolcli.dtypes import check, convert, maximum
+        from poolcli.dtypes import check, convert
 
         target = check(arguments.pop("dtype", None) or image.dtype)
-        if "beta" in MODES[job.mode].parameters:  # which is meant for fractions of the dtype's maximum
-            arguments["beta"] = arguments.get("beta", PARAMETERS["beta"].default) / maximum(image.dtype)
+        _scale_beta(arguments, MODES[job.mode].parameters, image)
         blended = downsample(values, job.mode, **arguments)
         if info.alpha and "norm" in MODES[job.mode].parameters:  # alpha is a share, never a sum
             blended[..., -1:] = downsample(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
         return convert(viewable(blended, info, linear, image.dtype), target)
+
+
+def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
+    """Reduce one picture; modes that blend see it as they do in `operate`."""
+    from poolcli.images.colour import blendable, viewable
+    from poolcli.kernels.specialise import announcing
+
+    arguments = dict(job.arguments)
+    row, parameters = arguments_of(job.mode, {name: arguments[name] for name in arguments if name != "dtype"})
+    pool = parameters.get("pool", row.pool)
+    selects = job.mode == "flatten" or (pool and MODES[pool].selects and parameters.get("combine") != "mean")
+    with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
+        values = image if selects else blendable(image, info, linear)
+        if values is image or not pool:
+            vector: NDArray[Any] = reduce(values, job.mode, **arguments).ravel()
+            return vector
+        from poolcli.dtypes import check, convert
+
+        target = check(arguments.pop("dtype", None) or "float64")
+        _scale_beta(arguments, parameters, image)
+        channels = (*image.shape, 1)[2]
+        bins = reduce(values, job.mode, **arguments).reshape(-1, channels)
+        if info.alpha and "norm" in parameters:
+            alpha = reduce(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
+            bins[:, -1] = alpha
+        return convert(viewable(bins, info, linear, image.dtype), target).ravel()
+
+
+def _scale_beta(arguments: dict[str, Any], takes: Container[str], image: NDArray[Any]) -> None:
+    """Keep beta what it means, that of fractions of the dtype's maximum, for floats of the dtype's scale."""
+    from poolcli.dtypes import maximum
+
+    if "beta" in takes:
+        arguments["beta"] = arguments.get("beta", PARAMETERS["beta"].default) / maximum(image.dtype)
+
+
+def channel_names(count: int, info: Info) -> tuple[str, ...]:
+    """Return r, g, b, a or grey where a picture has colour, and numbers where it has bands.
+
+    >>> channel_names(4, Info("PNG", alpha=True)), channel_names(3, Info("NPY"))
+    (('r', 'g', 'b', 'a'), ('0', '1', '2'))
+    """
+    shade = "bands" if info.format == "NPY" else colour_of(count, info.alpha, info.palette is not None)
+    names = {"grey": ("grey",), "grey+alpha": ("grey", "a"), "RGB": ("r", "g", "b"), "RGBA": ("r", "g", "b", "a")}
+    return ("index",) if shade == "palette" else names.get(shade, tuple(map(str, range(count))))

@@ -13,6 +13,7 @@ import poolcli
 
 _COMMANDS = {
     "downsample": "Pool pictures: reduce every window to one pixel.",
+    "reduce": "Reduce pictures to vectors: rows of a table.",
     "modes": "List every mode with its formula and its parameters.",
     "shape": "Compute the output size of a pool, by every convention.",
     "completion": "Print the script that completes commands in a shell.",
@@ -44,6 +45,7 @@ def commands() -> None:
     \b
         poolcli downsample --mode max photo.png
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
+        poolcli reduce --mode gap photos/ --format csv
         poolcli modes
     """  # noqa: D301
 

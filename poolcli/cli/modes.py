@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import click
 
-from poolcli.downsample import MODES
+from poolcli.downsample import MODES, Mode
 from poolcli.parameters import PARAMETERS, Parameter
+from poolcli.reduce import REDUCTIONS, Reduction
 
 
 @click.command(short_help="List every mode with its formula and its parameters.")
 def modes() -> None:
     """List every mode with its formula and its parameters.
 
-    r are the n values of a window; those outside the picture are left out.
+    r are the n values of a window, for reduce of a whole channel; those outside the picture are left out.
     """
     formatter = click.HelpFormatter(width=100)
     with formatter.section("downsample"):
         formatter.write_dl([(mode.name, mode.formula) for mode in MODES.values()])
+    with formatter.section("reduce, beside all of these"):
+        formatter.write_dl([(mode.name, mode.formula) for mode in REDUCTIONS.values() if mode.name not in MODES])
     with formatter.section("parameters"):
         formatter.write_dl([(parameter.name, _describe(parameter)) for parameter in PARAMETERS.values()])
     click.echo(formatter.getvalue().rstrip())
 
 
 def _describe(parameter: Parameter) -> str:
-    takers = ", ".join(mode.name for mode in MODES.values() if parameter.name in mode.parameters)
+    modes: list[Mode | Reduction] = [*MODES.values(), *(mode for mode in REDUCTIONS.values() if mode.name not in MODES)]
+    takers = ", ".join(mode.name for mode in modes if parameter.name in mode.parameters)
     return f"{parameter.help}: {parameter.allowed}, {parameter.shown} unless given ({takers})"

@@ -10,6 +10,7 @@ import click
 
 from poolcli.batch.jobs import Settings
 from poolcli.batch.plan import known_ending
+from poolcli.batch.table import FORMATS
 from poolcli.images import MAX_PIXELS, Reading, Writing
 from poolcli.images.formats import WRITABLE
 from poolcli.parameters import DTYPES, PARAMETERS, Parameter
@@ -46,7 +47,7 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
-        self.name = "|".join(parameter.choices) or {int: "N", float: "X"}[parameter.type]
+        self.name = "|".join(parameter.choices) or {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}[parameter.type]
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Return the name as it is, not in capitals."""
@@ -55,7 +56,8 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Return the value in the parameter's type."""
         try:
-            number = self.parameter.type(value)
+            parts = str(value).split(",")
+            number = tuple(map(int, parts)) if self.parameter.type is tuple else self.parameter.type(value)
         except ValueError:
             number = value
         try:
@@ -95,21 +97,50 @@ def files(command: Command) -> Command:
             click.option("--overwrite", is_flag=True, help="Replace files that exist."),
             click.option("--skip-existing", is_flag=True, help="Leave files that exist, and go on with the others."),
             click.option("-r", "--recursive", is_flag=True, help="Descend into folders; the output mirrors them."),
-            click.option("--include", multiple=True, metavar="PATTERN",
-                         help="Of folders and lists take only these files, as '*.png'; may be repeated."),
-            click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out; may be repeated."),
-            click.option("--files-from", metavar="LIST",
-                         help="Take the names of inputs from a file, one a line; - is standard input."),
-            click.option("--null", is_flag=True, help="Names in the list end with NUL, as find -print0 writes them."),
-            click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
-                         help="Threads that read and write.  [default: the cores]"),
+            *_LOOKING,
             click.option("--dry-run", is_flag=True, help="List what would be written, and write nothing."),
-            click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
-            click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+            *_GOING,
             click.option("--json", is_flag=True, help="Write a line of JSON for each file to standard output."),
-            click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
         ),
     )  # fmt: skip
+
+
+def table(command: Command) -> Command:
+    """Add the options that say where a table goes."""
+    return _section(
+        "Table",
+        command,
+        (
+            click.option("-o", "--output", metavar="FILE", help="File of the table.  [default: standard output]"),
+            click.option("--format", type=click.Choice(list(FORMATS)),
+                         help="Format of the table.  [default: by the file's name; table on a terminal; csv]"),
+            click.option("--overwrite", is_flag=True, help="Replace a file that exists."),
+        ),
+    )  # fmt: skip
+
+
+def inputs(command: Command) -> Command:
+    """Add the options that say which files are read, for a command that writes one."""
+    recursive = click.option("-r", "--recursive", is_flag=True, help="Descend into folders.")
+    dry = click.option("--dry-run", is_flag=True, help="List what would be read, and read nothing.")
+    return _section("Files and folders", command, (recursive, *_LOOKING, dry, *_GOING))
+
+
+_LOOKING = (
+    click.option("--include", multiple=True, metavar="PATTERN",
+                 help="Of folders and lists take only these files, as '*.png'; may be repeated."),
+    click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out; may be repeated."),
+    click.option("--files-from", metavar="LIST",
+                 help="Take the names of inputs from a file, one a line; - is standard input."),
+    click.option("--null", is_flag=True, help="Names in the list end with NUL, as find -print0 writes them."),
+)  # fmt: skip
+_GOING = (
+    click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
+                 help="Threads that read and write.  [default: the cores]"),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
+)  # fmt: skip
 
 
 def pictures(command: Command) -> Command:
@@ -118,15 +149,7 @@ def pictures(command: Command) -> Command:
         "Pictures",
         command,
         (
-            click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
-                         help="Of the output's values, rounded and saturated.  [default: the input's]"),
-            click.option("--frame", type=click.IntRange(0), metavar="N",
-                         help="Of several frames or pages take one; the first is 0."),
-            click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
-            click.option("--keep-palette", is_flag=True,
-                         help="Pool the indices of pictures with a palette, such as label masks."),
-            click.option("--convert", is_flag=True,
-                         help="Scale to 8 bits and drop alpha where the output's format holds no more."),
+            *_READING,
             click.option("--background", default="white", show_default=True, callback=_colour, metavar="COLOUR",
                          help="Behind alpha that --convert drops: a name or #rrggbb."),
             click.option("--quality", type=click.IntRange(1, 100), metavar="1-100",
@@ -134,12 +157,30 @@ def pictures(command: Command) -> Command:
             click.option("--compression", type=click.Choice(["fast", "default", "max"]), default="default",
                          help="Effort for PNG, TIFF and WebP."),
             click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, nor the command."),
-            click.option("--layout", type=click.Choice(["hwc", "chw"]), default="hwc",
-                         help="Axes of .npy arrays: channels last or first."),
-            click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
-                         help="Refuse pictures that claim to have more."),
         ),
     )  # fmt: skip
+
+
+def numbers(command: Command) -> Command:
+    """Add the options that say how pictures are read, for a command that writes none."""
+    return _section("Pictures", command, _READING)
+
+
+_READING = (
+    click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
+                 help="Of the output's values, rounded and saturated.  [default: as the mode needs]"),
+    click.option("--frame", type=click.IntRange(0), metavar="N",
+                 help="Of several frames or pages take one; the first is 0."),
+    click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
+    click.option("--keep-palette", is_flag=True,
+                 help="Pool the indices of pictures with a palette, such as label masks."),
+    click.option("--convert", is_flag=True,
+                 help="Scale to 8 bits, drop alpha where the output's format holds no more; read CMYK by formula."),
+    click.option("--layout", type=click.Choice(["hwc", "chw"]), default="hwc",
+                 help="Axes of .npy arrays: channels last or first."),
+    click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
+                 help="Refuse pictures that claim to have more."),
+)  # fmt: skip
 
 
 def _section(title: str, command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
@@ -167,18 +208,19 @@ class Sections(click.Command):
 
 def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
     """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays."""
-    taken = {name: values.pop(name) for name in _SETTINGS}
-    batch = {name: values.pop(name) for name in _BATCH}
+    taken = {name: values.pop(name) for name in _SETTINGS if name in values}
+    batch = dict.fromkeys(_BATCH) | {name: values.pop(name) for name in _BATCH if name in values}
     if taken["overwrite"] and batch["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
+    batch["overwrite"] = taken["overwrite"]
     return Settings(
         Reading(**{field: taken[field] for field in ("max_pixels", "keep_palette", "layout", "convert")}),
-        Writing(**{name: taken[name] for name in _WRITING}),
+        Writing(**{name: taken[name] for name in _WRITING if name in taken}),
         taken["frame"],
         taken["linear"],
-        batch["skip_existing"],
-        batch["fail_fast"],
-        batch["debug"],
+        bool(batch["skip_existing"]),
+        bool(batch["fail_fast"]),
+        bool(batch["debug"]),
     ), batch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from poolcli.batch.find import STREAM, Search, find
-from poolcli.batch.jobs import Job, Settings, shown
+from poolcli.batch.jobs import Job, Outcome, Settings, shown
 from poolcli.batch.plan import is_folder, plan
 from poolcli.batch.report import Report
 from poolcli.cli.progress import Console
@@ -37,11 +37,17 @@ def jobs_of(
     return plan(found, mode, arguments, output, folder, files["format"], settings)
 
 
-def carry_out(jobs: Sequence[Job], settings: Settings, files: Mapping[str, Any]) -> int:
+def carry_out(
+    jobs: Sequence[Job],
+    settings: Settings,
+    files: Mapping[str, Any],
+    take: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
+) -> int:
     """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them."""
     if files["dry_run"]:
         for job in jobs:
-            click.echo(f"{shown(job.input)} -> {shown(job.output)}")
+            rows = job.command == "reduce"
+            click.echo(shown(job.input) if rows else f"{shown(job.input)} -> {shown(job.output)}")
         return 0
     if files["json"] and jobs[0].output is None:
         raise click.UsageError("--json and the picture cannot both go to standard output")
@@ -50,7 +56,7 @@ def carry_out(jobs: Sequence[Job], settings: Settings, files: Mapping[str, Any])
     report = Report(len(jobs))
     console = Console(len(jobs), files["quiet"], files["json"])
     with _stoppable() as (stop, received):
-        for outcome in execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice):
+        for outcome in take(execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice)):
             report.add(outcome)
             console.tell(outcome)
     console.end(str(report) if len(jobs) > 1 or received else "")

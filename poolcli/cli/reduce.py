@@ -1,0 +1,135 @@
+"""The command that reduces pictures to rows of a table."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from poolcli.batch.find import STREAM, Search, find
+from poolcli.batch.jobs import BatchError, Job, Outcome, shown
+from poolcli.batch.plan import plan_rows
+from poolcli.batch.table import FORMATS, Table, fill, in_order
+from poolcli.cli import options
+from poolcli.cli.running import carry_out
+from poolcli.downsample import MODES
+from poolcli.images import ImageError
+from poolcli.parameters import PARAMETERS
+from poolcli.reduce import REDUCTIONS, arguments_of
+
+_TAKES = {mode.name: mode.parameters for mode in REDUCTIONS.values()}
+_IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
+
+
+@click.command(cls=options.Sections, short_help="Reduce pictures to vectors: rows of a table.")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option(
+    "-m",
+    "--mode",
+    required=True,
+    type=click.Choice(list(REDUCTIONS)),
+    metavar="MODE",
+    help=f"One of {', '.join(REDUCTIONS)}.",
+)
+@options.mode_parameters(_TAKES)
+@options.table
+@options.inputs
+@options.numbers
+def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+    """Reduce whole pictures or feature maps to vectors, a row each.
+
+    INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
+
+    \b
+        poolcli reduce --mode gap photos/
+        poolcli reduce --mode spp --levels 1,2,4 photos/ -r -o features.csv
+        poolcli reduce --mode covariance --power 0.5 maps.npy --layout chw --format jsonl
+    """  # noqa: D301
+    settings, files = options.settings(values)
+    arguments = options.given(values)
+    output, kind = files["output"], files["format"]
+    if output == STREAM:
+        output = None
+    try:
+        _check(mode, arguments, settings.reading.keep_palette)
+        kind = kind or _format_of(output)
+        search = Search(files["recursive"], files["include"], files["exclude"])
+        if not inputs and files["files_from"] is None:
+            raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
+        found = find(inputs, files["files_from"], files["null"], search)
+        jobs = plan_rows(found, mode, arguments, output)
+        if output is None and kind in ("npy", "npz", "parquet") and sys.stdout.isatty():
+            raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
+        target = _Target(output, kind, files["overwrite"], jobs)
+    except (ValueError, BatchError) as error:
+        raise click.UsageError(str(error)) from None
+    code = carry_out(jobs, settings, files, target.take)
+    click.get_current_context().exit(target.close(code))
+
+
+class _Target:
+    """Where the table goes: to standard output row by row, or to a file when all rows are there."""
+
+    def __init__(self, output: str | None, kind: str, overwrite: bool, jobs: list[Job]) -> None:
+        from poolcli.images.place import check_free
+
+        self._output, self._overwrite, self._jobs = output, overwrite, jobs
+        if output is not None:
+            try:
+                check_free(Path(output), overwrite)
+            except ImageError as error:
+                raise BatchError(f"{shown(Path(output))}: {error}") from None
+        self._file: BinaryIO = sys.stdout.buffer
+        if output is not None:
+            self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # type: ignore[assignment]  # noqa: SIM115
+        self._table: Table = FORMATS[kind](self._file)
+
+    def take(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Write rows as they come."""
+        return fill(self._table, in_order(self._jobs, outcomes))
+
+    def close(self, code: int) -> int:
+        """End the table, unless a signal ended the batch, and return the exit code."""
+        whole = code < 128 and self._table.count > 0
+        if whole:
+            self._table.end()
+        if self._output is None:
+            return code
+        with self._file:
+            return self._place(Path(self._output)) or code if whole else code
+
+    def _place(self, output: Path) -> int:
+        from poolcli.images.place import place
+
+        self._file.seek(0)
+        try:
+            place(lambda file: shutil.copyfileobj(self._file, file), output, self._overwrite)
+        except ImageError as error:
+            click.echo(f"error: {shown(output)}: {error}", err=True)
+            return 1
+        return 0
+
+
+def _check(mode: str, arguments: dict[str, Any], keep_palette: bool) -> None:
+    row, values = arguments_of(mode, {name: value for name, value in arguments.items() if name in PARAMETERS})
+    pool = values.get("pool", row.pool)
+    selects = mode == "flatten" or (pool and MODES[pool].selects and values.get("combine") != "mean")
+    if keep_palette and not selects:
+        raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for modes that select")
+
+
+def _format_of(output: str | None) -> str:
+    if output is None:
+        return "table" if sys.stdout.isatty() else "csv"
+    ending = Path(output).suffix.lstrip(".").lower()
+    if ending not in FORMATS:
+        known = ", ".join(f".{name}" for name in FORMATS if name != "table")
+        raise BatchError(
+            f"{shown(Path(output))}: no table is written for the ending '.{ending}': use {known}, or --format"
+        )
+    return ending

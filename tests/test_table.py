@@ -1,0 +1,261 @@
+"""The command that makes rows: what is in them, their order, their formats, and what happens to the others."""
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import poolcli
+from poolcli.cli import commands
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="tables are written alike, compiled or not"
+)
+REDUCE = [sys.executable, "-m", "poolcli", "reduce"]
+
+
+def run(*arguments, folder, **options):
+    return subprocess.run(
+        [*REDUCE, *map(str, arguments)], cwd=folder, capture_output=True, timeout=120, text=True, **options
+    )
+
+
+def numbers(shape, seed=0, dtype=np.uint8):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of colour pictures of several sizes; their natural order is that of their seeds."""
+    (tmp_path / "in").mkdir()
+    for seed, (name, size) in enumerate({"a2.png": (5, 7), "a10.png": (9, 4), "b.tif": (6, 6)}.items()):
+        poolcli.write_image(numbers((*size, 3), seed), tmp_path / "in" / name)
+    return tmp_path
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def expected(folder, mode, **parameters):
+    names = ("in/a2.png", "in/a10.png", "in/b.tif")
+    return {name: poolcli.reduce(poolcli.read_image(folder / name)[0], mode, **parameters) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode", "parameters", "columns"),
+    [
+        (["-m", "gap"], "gap", {}, ["gap_r", "gap_g", "gap_b"]),
+        (["-m", "median"], "median", {}, ["median_r", "median_g", "median_b"]),
+        (["-m", "covariance", "--center"], "covariance", {"center": True},
+         ["cov_r_r", "cov_r_g", "cov_r_b", "cov_g_g", "cov_g_b", "cov_b_b"]),
+        (["-m", "spp", "--levels", "1,2", "--pool", "min"], "spp", {"levels": (1, 2), "pool": "min"},
+         [f"spp_{part}_{c}" for part in ("1x1_0_0", "2x2_0_0", "2x2_0_1", "2x2_1_0", "2x2_1_1") for c in "rgb"]),
+        (["-m", "kmax"], "kmax", {}, [f"kmax_{rank}_{c}" for rank in (1, 2) for c in "rgb"]),
+    ],
+)  # fmt: skip
+def test_a_row_for_each_input_in_natural_order(arguments, mode, parameters, columns, folder):
+    result = run(*arguments, "in", folder=folder)
+    assert (result.returncode, result.stderr) == (0, "3 written\n")
+    rows = rows_of(result.stdout)
+    assert list(rows[0]) == ["input", "frame", *columns]
+    vectors = expected(folder, mode, **parameters)
+    assert [row["input"] for row in rows] == list(vectors)
+    for row in rows:
+        assert [float(row[column]) for column in columns] == vectors[row["input"]].tolist()
+
+
+def read(path):
+    """Return names, columns where the format has them, and numbers of a table."""
+    if path.suffix == ".npy":
+        return None, None, np.load(path)
+    if path.suffix == ".npz":
+        with np.load(path) as file:
+            return file["input"].tolist(), file["columns"].tolist(), file["values"]
+    if path.suffix == ".parquet":
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    elif path.suffix == ".csv":
+        rows = rows_of(path.read_text())
+    else:
+        text = path.read_text()
+        rows = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines()]
+    columns = list(rows[0])[2:]
+    return [row["input"] for row in rows], columns, np.array([[float(row[name]) for name in columns] for row in rows])
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "npy", "npz", "parquet"])
+def test_every_format_holds_the_same_numbers(ending, folder):
+    assert run("-m", "gap", "in", "-o", f"table.{ending}", folder=folder).returncode == 0
+    names, columns, values = read(folder / f"table.{ending}")
+    vectors = expected(folder, "gap")
+    assert names in (None, list(vectors))
+    assert columns in (None, ["gap_r", "gap_g", "gap_b"])
+    np.testing.assert_array_equal(values, np.stack(list(vectors.values())))
+    assert sorted(path.name for path in folder.iterdir()) == ["in", f"table.{ending}"]
+    result = run("-m", "gap", "in", "-o", f"table.{ending}", folder=folder)
+    assert result.returncode == 2
+    assert result.stderr == f"error: table.{ending}: exists; --overwrite replaces it\n"
+    assert run("-m", "gmp", "in", "-o", f"table.{ending}", "--overwrite", folder=folder).returncode == 0
+    np.testing.assert_array_equal(read(folder / f"table.{ending}")[2], np.stack(list(expected(folder, "gmp").values())))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
+def test_binary_tables_into_a_pipe(kind, folder):
+    result = subprocess.run([*REDUCE, "-m", "gap", "in", "--format", kind], cwd=folder, capture_output=True, check=True)
+    (folder / f"piped.{kind}").write_bytes(result.stdout)
+    np.testing.assert_array_equal(read(folder / f"piped.{kind}")[2], np.stack(list(expected(folder, "gap").values())))
+
+
+def test_what_fails_has_no_row_and_the_others_have(folder):
+    (folder / "in/a3.png").write_bytes(b"no picture")
+    poolcli.write_image(numbers((4, 4)), folder / "in/c.png")
+    result = run("-m", "gap", "in", "-o", "table.csv", folder=folder)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "error: in/a3.png: not a supported image",
+        "error: in/c.png: gives 1 value, gap_grey, and the rows before it have 3 values, gap_r ... gap_b: "
+        "--format jsonl takes rows of any kind",
+        "3 written, 2 failed: not a supported image (1), gives 1 value, gap_grey, and the rows before it have 3 "
+        "values, gap_r ... gap_b: --format jsonl takes rows of any kind (1)",
+    ]
+    assert [row["input"] for row in rows_of((folder / "table.csv").read_text())] == [
+        "in/a2.png",
+        "in/a10.png",
+        "in/b.tif",
+    ]
+    lines = run("-m", "gap", "in", "--format", "jsonl", folder=folder).stdout.splitlines()
+    assert [len(json.loads(line)) for line in lines] == [5, 5, 5, 3]
+
+
+def test_no_table_where_nothing_is_right(folder):
+    result = run("-m", "gap", "in/none.png", "-o", "table.csv", folder=folder)
+    assert result.returncode != 0
+    assert result.stderr.count("\n") == 1
+    assert not (folder / "table.csv").exists()
+
+
+def test_frames_are_rows(tmp_path):
+    np.save(tmp_path / "batch.npy", numbers((4, 5, 6, 3)))
+    rows = rows_of(run("-m", "gmp", "batch.npy", folder=tmp_path).stdout)
+    assert [row["frame"] for row in rows] == ["0", "1", "2", "3"]
+    assert list(rows[0])[2:] == ["gmp_0", "gmp_1", "gmp_2"]
+    assert [int(row["gmp_1"]) for row in rows] == np.load(tmp_path / "batch.npy")[..., 1].max(axis=(1, 2)).tolist()
+    one = rows_of(run("-m", "gmp", "batch.npy", "--frame", 2, folder=tmp_path).stdout)
+    assert one == rows[2:3]
+
+
+@pytest.mark.parametrize("shape", [(64, 56, 56), (512, 7, 7)], ids=str)
+def test_feature_maps_channels_first(shape, tmp_path):
+    maps = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    np.save(tmp_path / "maps.npy", maps)
+    rows = rows_of(run("-m", "gap", "maps.npy", "--layout", "chw", folder=tmp_path).stdout)
+    values = [float(rows[0][f"gap_{c}"]) for c in range(shape[0])]
+    np.testing.assert_allclose(values, maps.mean(axis=(1, 2), dtype=np.float64), rtol=1e-12, atol=1e-15)
+
+
+def test_colour_counts_as_much_as_it_is_seen(tmp_path):
+    pixels = np.zeros((1, 2, 4), np.uint8)
+    pixels[0] = [(0, 0, 0, 255), (255, 255, 255, 0)]
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    (row,) = rows_of(run("-m", "gap", "half.png", folder=tmp_path).stdout)
+    assert [float(row[f"gap_{c}"]) for c in "rgba"] == [0, 0, 0, 127.5]
+    checkerboard = np.indices((8, 8)).sum(axis=0) % 2 * 255
+    Image.fromarray(checkerboard.astype(np.uint8)).save(tmp_path / "board.png")
+    (row,) = rows_of(run("-m", "gap", "--linear", "board.png", folder=tmp_path).stdout)
+    assert round(float(row["gap_grey"])) == 188
+
+
+def test_the_commonest_label(tmp_path):
+    image = Image.fromarray(np.array([[1, 1, 2], [0, 1, 2]], np.uint8), "P")
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "labels.png")
+    (row,) = rows_of(run("-m", "majority", "--keep-palette", "labels.png", folder=tmp_path).stdout)
+    assert row["majority_index"] == "1"
+    result = run("-m", "gap", "--keep-palette", "labels.png", folder=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+
+
+def test_nan_in_json_is_null(tmp_path):
+    np.save(tmp_path / "hole.npy", np.array([[1.0, np.nan]]))
+    assert json.loads(run("-m", "gap", "hole.npy", "--format", "json", folder=tmp_path).stdout)[0]["gap_0"] is None
+
+
+def test_names_that_are_no_text(folder):
+    name = os.fsdecode(b"in/\xff\n.png")
+    os.rename(folder / "in/a2.png", os.path.join(folder, name))
+    result = subprocess.run([*REDUCE, "-m", "gap", "in"], cwd=folder, capture_output=True, check=True)
+    assert b'"in/\xff\n.png",0,' in result.stdout
+    for kind in ("json", "npz", "parquet"):
+        assert run("-m", "gap", "in", "-o", f"t.{kind}", folder=folder).returncode == 0
+
+
+def test_a_pipe_that_is_closed_early(folder):
+    (folder / "many").mkdir()
+    for i in range(300):
+        poolcli.write_image(numbers((64, 64, 3), i), folder / f"many/x{i}.png")
+    command = f"{' '.join(REDUCE)} -m flatten many | head -c 100 > /dev/null; echo ${{PIPESTATUS[0]}} >&2"
+    result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert result.stderr.splitlines() == ["1"]
+
+
+def test_a_table_for_people(folder):
+    parent, child = pty.openpty()
+    process = subprocess.Popen([*REDUCE, "-q", "-m", "gap", "in"], cwd=folder, stdout=child, stderr=child)
+    os.close(child)
+    text = b""
+    try:
+        while part := os.read(parent, 4096):
+            text += part
+    except OSError:  # the other end is closed
+        pass
+    assert process.wait() == 0
+    lines = text.decode().splitlines()
+    assert lines[0].split() == ["input", "gap_r", "gap_g", "gap_b"]
+    assert [line.split()[0] for line in lines[2:]] == ["in/a2.png", "in/a10.png", "in/b.tif"]
+
+
+def test_standard_input(folder):
+    with open(folder / "in/a2.png", "rb") as file:
+        result = run("-m", "gmp", "-", folder=folder, stdin=file)
+    assert rows_of(result.stdout)[0]["input"] == "-"
+
+
+def test_a_full_disk_leaves_nothing(folder):
+    command = f"ulimit -f 1; {' '.join(REDUCE)} -m flatten in/x.png -o table.csv"
+    poolcli.write_image(numbers((64, 64, 3)), folder / "in/x.png")
+    result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1
+    assert result.stderr == "error: table.csv: File too large\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "gap", "--levels", "2", "in"], "mode 'gap' takes no levels: the modes that do are spp"),
+        (["-m", "spp", "--levels", "1,x", "in"], "levels must be whole numbers of at least 1"),
+        (["-m", "spp", "--pool", "gap", "in"], "pool='gap' is not allowed"),
+        (["-m", "gap", "in", "-o", "table.txt"], "no table is written for the ending '.txt': use .csv, .json"),
+        (["-m", "gap"], "Missing argument 'INPUT...'"),
+        (["-m", "gap", "in/a2.png", "-o", "in/a2.png", "--format", "csv", "--overwrite"], "is also the table"),
+        (["-m", "covariance", "--log", "--power", "0.5", "in"], "power=0.5 and log exclude each other"),
+    ],
+)
+def test_wrong_usage_is_found_first(arguments, message, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    from poolcli.cli import run as run_command
+
+    runner = CliRunner()
+    result = runner.invoke(commands, ["reduce", *arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+    assert run_command(["reduce", *arguments]) == 2
