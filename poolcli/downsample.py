@@ -61,6 +61,7 @@ MODES: Mapping[str, Mode] = {
             ("seed",),
             True,
         ),
+        Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "importance:lip", ("weights", "norm")),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "sums:low_pass", low_pass=True),
     )
 }
@@ -101,7 +102,8 @@ def downsample(
         return_indices: with "max", return also where each value was found: row * W + column, the first in row order.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
-            and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic.
+            and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic, `weights` (path
+            or mapping of arrays) and `norm` ("weights", "count": divided by n too) of lip.
 
     Returns:
         An array of the image's rank; with "kmax" and combine="planes" one with a leading axis of k; with
@@ -113,7 +115,7 @@ def downsample(
 
     The definitions are those of the papers: soft pooling from Stergiou, Poppe and Kalliatakis 2021, GeM from
     Radenovic, Tolias and Chum 2018, stochastic from Zeiler and Fergus 2013, mixed from Yu et al. 2014, blur from Zhang
-    2019. Sizes and ceil follow PyTorch and ONNX.
+    2019, local importance from Gao, Wang and Wu 2019. Sizes and ceil follow PyTorch and ONNX.
 
     >>> import numpy as np
     >>> image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.uint8)
@@ -148,7 +150,18 @@ def downsample(
     selects = row.selects and values.get("combine") != "mean"
     output = picture.dtype if selects else dtypes.working(target)
     given = picture.dtype, rows.most * columns.most, dtypes.maximum(source)
-    planes = dtypes.convert(_pool(picture, _operation(row.kernel, output, *given, **values), rows, columns), target)
+    if "weights" in values:
+        from poolcli.network import load
+
+        values["weights"] = load(values["weights"])
+        values["weights"].check(array.shape[-1] if array.ndim > 2 else 1)
+    operation = _operation(row.kernel, output, *given, **values)
+    planes = _pool(picture, operation, rows, columns)
+    if operation.first:
+        planes = planes[:1] / planes[1:]
+    if values.get("norm") == "count":
+        planes /= np.outer(rows.count, columns.count)[(..., None)[: array.ndim - 1]]
+    planes = dtypes.convert(planes, target)
     result = planes if values.get("combine") == "planes" else planes[0]
     if not return_indices:
         return result

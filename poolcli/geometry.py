@@ -37,6 +37,16 @@ class Windows:
         """Return how many taps the fullest window has."""
         return int(self.count.max(initial=0))
 
+    def part(self, begin: int, end: int) -> Windows:
+        """Return some of the windows."""
+        weights = self.weights if len(self.weights) == 1 else self.weights[begin:end]
+        first, count, divisor = self.first[begin:end], self.count[begin:end], self.divisor[begin:end]
+        return replace(self, first=first, count=count, divisor=divisor, weights=weights)
+
+    def moved(self, distance: int) -> Windows:
+        """Return the windows of an axis that begins elsewhere."""
+        return replace(self, first=self.first + distance)
+
     @lru_cache(maxsize=64)  # noqa: B019
     def without_padding(self) -> Windows:
         """Return the same windows with a mean over the input only."""

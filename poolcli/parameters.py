@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
 DTYPES = (
@@ -26,6 +26,7 @@ class Parameters(TypedDict, total=False):
     lam: float
     beta: float
     seed: int
+    weights: Any
     levels: int | tuple[int, ...]
     pool: str
     order: str
@@ -48,6 +49,13 @@ class Parameter:
     high: float = math.inf
     above: bool = False  # `low` itself is not allowed
     choices: tuple[str, ...] = ()
+    choices_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of some modes; the first is the default
+
+    def of(self, mode: str) -> Parameter:
+        """Return the parameter as a mode has it."""
+        if mode not in self.choices_in:
+            return self
+        return replace(self, choices=self.choices_in[mode], default=self.choices_in[mode][0])
 
     @property
     def allowed(self) -> str:
@@ -56,6 +64,8 @@ class Parameter:
             return " or ".join(self.choices)
         if self.type is bool:
             return "True or False"
+        if self.type is object:
+            return "a path or a mapping of arrays"
         if self.type is tuple:
             return f"whole numbers of at least {self.low:g}"
         kind = {int: "a whole number", str: "a name"}.get(self.type, "a finite number")
@@ -74,6 +84,8 @@ class Parameter:
 
     def check(self, value: Any) -> Any:
         """Return the value as this parameter's type, or raise a ValueError that tells what is allowed."""
+        if self.type is object:
+            return value
         if self.type is tuple:
             return self._check_all(value)
         try:
@@ -115,10 +127,11 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("count_include_pad", bool, False, "count the padding in n"),
         Parameter("p", float, 3.0, "exponent", 0, above=True),
         Parameter("norm", str, "size", "divide the root by n (size), the sum by n (mean), nothing (sum)",
-                  choices=("size", "mean", "sum")),
+                  choices=("size", "mean", "sum"), choices_in={"lip": ("weights", "count")}),
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
+        Parameter("weights", object, None, "file of the network that weighs values, instead of the one shipped"),
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1),
         Parameter("pool", str, "max", "mode of every bin"),
         Parameter("order", str, "rows", "which neighbours follow each other", choices=("rows", "columns")),
@@ -131,10 +144,17 @@ PARAMETERS: Mapping[str, Parameter] = {
 }  # fmt: skip
 
 
-def resolve(mode: str, takes: tuple[str, ...], given: Mapping[str, Any], modes: Mapping[str, tuple[str, ...]]) -> Any:
+def resolve(
+    mode: str,
+    takes: tuple[str, ...],
+    given: Mapping[str, Any],
+    modes: Mapping[str, tuple[str, ...]],
+    inner: str = "",
+) -> Any:
     """Return all parameters of a mode: those given, checked, and the defaults of the others.
 
     `modes` tells what each mode takes; a parameter that this one does not take is an error that names those that do.
+    `inner` is the mode that this one applies.
     """
     for name in given:
         if name not in PARAMETERS:
@@ -142,4 +162,5 @@ def resolve(mode: str, takes: tuple[str, ...], given: Mapping[str, Any], modes: 
         if name not in takes:
             fitting = ", ".join(other for other, names in modes.items() if name in names)
             raise ValueError(f"mode {mode!r} takes no {name}: the modes that do are {fitting}")
-    return {name: PARAMETERS[name].check(given[name]) if name in given else PARAMETERS[name].default for name in takes}
+    rows = {name: PARAMETERS[name].of(inner or mode) for name in takes}
+    return {name: row.check(given[name]) if name in given else row.default for name, row in rows.items()}

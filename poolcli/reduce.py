@@ -132,14 +132,14 @@ def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[s
     if mode not in REDUCTIONS:
         raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(REDUCTIONS)}")
     row = REDUCTIONS[mode]
-    takes = row.parameters
+    takes, pool = row.parameters, ""
     if mode == "spp":
         pool = given.get("pool", PARAMETERS["pool"].default)
         if pool not in MODES:
             raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
         takes += REDUCTIONS[pool].parameters
     modes = {name: other.parameters for name, other in REDUCTIONS.items()} | {mode: takes}
-    values = resolve(mode, takes, given, modes)
+    values = resolve(mode, takes, given, modes, pool)
     if values.get("log") and values["power"] != 1:
         raise ValueError(f"power={values['power']:g} and log exclude each other: give one of them")
     return row, values

@@ -14,6 +14,7 @@ from poolcli import geometry
 from poolcli.geometry import Windows
 from poolcli.kernels import maps, samples
 from poolcli.kernels.samples import Samples
+from poolcli.network import load
 
 Values = Mapping[str, Any]
 
@@ -22,8 +23,8 @@ def pool(image: NDArray[Any], mode: str, levels: tuple[int, ...], maximum: float
     """Return the pool of every bin of every level of (N, H, W, C), (N, bins, planes, C); `maximum` counts as 1."""
     images, height, width, channels = image.shape
     grids = [(geometry.adaptive(height, level), geometry.adaptive(width, level)) for level in levels]
-    if mode in ("max", "min", "average"):
-        return _by_cells(image, mode, grids).reshape(images, -1, 1, channels)
+    if mode in ("max", "min", "average", "lip"):
+        return _by_cells(image, mode, grids, maximum, values).reshape(images, -1, 1, channels)
     if mode == "blur":
         return _blurred(image, grids).reshape(images, -1, 1, channels)
     if "beta" in values:
@@ -32,17 +33,27 @@ def pool(image: NDArray[Any], mode: str, levels: tuple[int, ...], maximum: float
     return np.concatenate(bins, axis=1)
 
 
-def _by_cells(image: NDArray[Any], mode: str, grids: list[tuple[Windows, Windows]]) -> NDArray[Any]:
+def _by_cells(
+    image: NDArray[Any], mode: str, grids: list[tuple[Windows, Windows]], maximum: float, values: Values
+) -> NDArray[Any]:
     """Read the picture once for all levels."""
     cells = maps.Cells([rows for rows, _ in grids], [columns for _, columns in grids], *image.shape[1:3])
-    parts = maps.total(cells, image) if mode == "average" else maps.extreme(cells, image, mode == "max")
-    join: Any = {"max": np.max, "min": np.min, "average": np.sum}[mode]
+    if mode == "lip":
+        network = load(values["weights"])
+        network.check(image.shape[3])
+        parts = maps.weighed(cells, image, network, maximum)
+    else:
+        parts = (maps.total(cells, image) if mode == "average" else maps.extreme(cells, image, mode == "max"))[None]
+    join: Any = {"max": np.max, "min": np.min}.get(mode, np.sum)
     found = []
     for rows, columns in grids:
-        bins = cells.gather(parts, rows, columns, join)
-        if mode == "average":
-            bins = bins / np.outer(rows.count, columns.count)[:, :, None]
-        found.append(bins.reshape(len(image), -1, image.shape[3]))
+        counts = np.outer(rows.count, columns.count)[:, :, None]
+        bins = [cells.gather(part, rows, columns, join) for part in parts]
+        if mode == "lip":
+            pooled = bins[0] / bins[1] / (counts if values["norm"] == "count" else 1)
+        else:
+            pooled = bins[0] / counts if mode == "average" else bins[0]
+        found.append(pooled.reshape(len(image), -1, image.shape[3]))
     return np.concatenate(found, axis=1)
 
 

@@ -58,6 +58,8 @@ def downsample(image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1
                     out[i, j, c] = math.nan
                 elif mode == "blur":
                     out[i, j, c] = blur(image[:, :, c], inside)
+                elif mode == "lip":
+                    out[i, j, c] = lip(image, inside, c, **parameters)
                 elif mode in ("random", "stochastic"):
                     out[i, j, c] = MODES[mode](r, place=Place(i, j, c), **parameters)
                 elif parameters.get("count_include_pad"):
@@ -179,6 +181,33 @@ def blur(plane, inside):
     return total / weight
 
 
+def lip(image, inside, c, weights, norm="weights", maximum=1.0):
+    """Weigh each value by e^G; outside the picture the convolution sees 0."""
+    w = [math.exp(importance(image, y, x, c, weights, maximum)) for y, x in inside]
+    r = [image[y, x, c].item() for y, x in inside]
+    total = sum(value * weight for value, weight in zip(r, w, strict=True)) / sum(w)
+    return total / len(r) if norm == "count" else total
+
+
+def importance(image, y, x, c, weights, maximum):
+    convolution, bias, mix, shift = (weights[name].tolist() for name in NETWORK)
+    height, width, _ = image.shape
+    seen = [c] if len(mix) == 1 else range(image.shape[2])
+    logit = shift[0 if len(mix) == 1 else c]
+    for kernel, b, v in zip(convolution, bias, mix[0 if len(mix) == 1 else c], strict=True):
+        total = b
+        for plane, channel in zip(kernel, seen, strict=True):
+            for dy in (-1, 0, 1):
+                for dx in (-1, 0, 1):
+                    if 0 <= y + dy < height and 0 <= x + dx < width:
+                        total += plane[dy + 1][dx + 1] * image[y + dy, x + dx, channel].item() / maximum
+        logit += v * max(total, 0)
+    bound = float(weights.get("bound", 12))
+    return bound / (1 + math.exp(-logit)) if bound else logit
+
+
+NETWORK = ("conv.weight", "conv.bias", "logit.weight", "logit.bias")
+
 MODES = {
     "max": max,
     "min": min,
@@ -194,6 +223,7 @@ MODES = {
     "soft": soft,
     "random": random,
     "stochastic": stochastic,
+    "lip": lip,
     "blur": blur,
 }
 

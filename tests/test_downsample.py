@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import naive
 import numpy as np
@@ -40,6 +41,8 @@ VARIANTS = [
     ("random", {"beta": 3.0, "seed": 5}),
     ("stochastic", {"seed": 7}),
     ("blur", {}),
+    ("lip", {}),
+    ("lip", {"norm": "count"}),
 ]
 GEOMETRIES = [
     {},
@@ -78,12 +81,21 @@ def twin(image, mode, **arguments):
     """Return the naive result, in the numbers that the mode sees."""
     if mode in ("soft", "random") and image.dtype.kind in "iu":
         arguments["beta"] = arguments.get("beta", 1.0) / np.iinfo(image.dtype).max
+    if mode == "lip":
+        arguments |= network_of(image, arguments.get("weights"))
     result = naive.downsample(image, mode, **arguments)
     if mode == "kmax" and arguments.get("combine") != "mean":
         return np.array([[[list(value) for value in row] for row in rows] for rows in result], object).transpose(
             3, 0, 1, 2
         )
     return result
+
+
+def network_of(image, weights=None):
+    """Return what the twin of lip takes."""
+    with np.load(Path(poolcli.__file__).with_name("lip.npz")) as shipped:
+        weights = weights or dict(shipped)
+    return {"weights": weights, "maximum": np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1}
 
 
 def assert_rounded(result, exact, scale):
@@ -446,7 +458,8 @@ def test_bad_arguments_name_the_value_and_what_is_allowed(image, mode, arguments
 
 def test_table_twins_and_parameters_agree():
     assert list(poolcli.MODES) == list(naive.MODES)
-    assert {name for mode in poolcli.MODES.values() for name in mode.parameters} == set(PARAMETERS)
+    rows = [*poolcli.MODES.values(), *poolcli.REDUCTIONS.values()]
+    assert {name for mode in rows for name in mode.parameters} == set(PARAMETERS)
     assert {mode for mode, _ in VARIANTS} == set(poolcli.MODES)
 
 

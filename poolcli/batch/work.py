@@ -15,7 +15,6 @@ from poolcli.downsample import MODES, downsample, output_shape
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format, colour_of
 from poolcli.images.place import EXISTS
-from poolcli.parameters import PARAMETERS
 from poolcli.reduce import arguments_of, columns, reduce
 
 if TYPE_CHECKING:
@@ -187,8 +186,8 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         from poolcli.dtypes import check, convert
 
         target = check(arguments.pop("dtype", None) or image.dtype)
-        _scale_beta(arguments, MODES[job.mode].parameters, image)
-        blended = downsample(values, job.mode, **arguments)
+        scale = _scale(MODES[job.mode].parameters, image)
+        blended = scale * downsample(values / scale, job.mode, **arguments)
         if info.alpha and "norm" in MODES[job.mode].parameters:  # alpha is a share, never a sum
             blended[..., -1:] = downsample(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
         return convert(viewable(blended, info, linear, image.dtype), target)
@@ -211,21 +210,19 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         from poolcli.dtypes import check, convert
 
         target = check(arguments.pop("dtype", None) or "float64")
-        _scale_beta(arguments, parameters, image)
-        channels = (*image.shape, 1)[2]
-        bins = reduce(values, job.mode, **arguments).reshape(-1, channels)
+        scale = _scale(parameters, image)
+        bins = scale * reduce(values / scale, job.mode, **arguments).reshape(-1, (*image.shape, 1)[2])
         if info.alpha and "norm" in parameters:
             alpha = reduce(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
             bins[:, -1] = alpha
         return convert(viewable(bins, info, linear, image.dtype), target).ravel()
 
 
-def _scale_beta(arguments: dict[str, Any], takes: Container[str], image: NDArray[Any]) -> None:
-    """Keep beta what it means, that of fractions of the dtype's maximum, for floats of the dtype's scale."""
+def _scale(takes: Container[str], image: NDArray[Any]) -> float:
+    """Return what counts as 1 where a mode depends on the scale of the values: they are floats of the dtype's here."""
     from poolcli.dtypes import maximum
 
-    if "beta" in takes:
-        arguments["beta"] = arguments.get("beta", PARAMETERS["beta"].default) / maximum(image.dtype)
+    return maximum(image.dtype) if "beta" in takes or "weights" in takes else 1.0
 
 
 def channel_names(count: int, info: Info) -> tuple[str, ...]:

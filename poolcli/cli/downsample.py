@@ -39,6 +39,7 @@ def downsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     given = {name: values.pop(name) for name in PARAMETERS if name in values}
     try:
         parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
+        options.check_weights(parameters)
         _check_window(parameters, values)
         _check_palette(mode, parameters, settings, values)
         jobs = jobs_of(inputs, mode, {**values, **given}, files, settings)

@@ -28,4 +28,6 @@ def modes() -> None:
 def _describe(parameter: Parameter) -> str:
     modes: list[Mode | Reduction] = [*MODES.values(), *(mode for mode in REDUCTIONS.values() if mode.name not in MODES)]
     takers = ", ".join(mode.name for mode in modes if parameter.name in mode.parameters)
-    return f"{parameter.help}: {parameter.allowed}, {parameter.shown} unless given ({takers})"
+    default = "" if parameter.default is None else f", {parameter.shown} unless given"
+    others = "".join(f"; of {mode}, {parameter.of(mode).allowed}" for mode in parameter.choices_in)
+    return f"{parameter.help}: {parameter.allowed}{default}{others} ({takers})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 import click
@@ -42,12 +43,16 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
+_METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,...", object: "FILE"}
+
+
 class _Checked(click.ParamType):  # type: ignore[type-arg]
     """A parameter of a mode, checked as the API checks it."""
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
-        self.name = "|".join(parameter.choices) or {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}[parameter.type]
+        choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
+        self.name = "|".join(choices) or _METAVARS[parameter.type]
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Return the name as it is, not in capitals."""
@@ -57,9 +62,12 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
         """Return the value in the parameter's type."""
         try:
             parts = str(value).split(",")
-            number = tuple(map(int, parts)) if self.parameter.type is tuple else self.parameter.type(value)
+            kind = self.parameter.type
+            number = tuple(map(int, parts)) if kind is tuple else value if kind is object else kind(value)
         except ValueError:
             number = value
+        if self.parameter.choices_in:  # which the mode decides on
+            return value
         try:
             return self.parameter.check(number)
         except ValueError as error:
@@ -254,6 +262,14 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
+def check_weights(parameters: dict[str, Any]) -> None:
+    """Raise a ValueError if a file of weights is not what a mode takes."""
+    if parameters.get("weights"):
+        from poolcli.network import load
+
+        load(parameters["weights"])
+
+
 def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Command]:
     """Add an option for every parameter of these modes, from the table of parameters."""
 
@@ -264,11 +280,14 @@ def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Co
             if not takers:
                 continue
             text = f"{parameter.help[0].upper()}{parameter.help[1:]} ({', '.join(takers)})."
+            for mode, choices in parameter.choices_in.items():
+                text += f" Of {mode}, {' or '.join(choices)}."
             name = f"--{parameter.name.replace('_', '-')}"
             if parameter.type is bool:
                 added.append(click.option(name, is_flag=True, default=None, help=text))
             else:
-                text += f"  [default: {parameter.shown}]"
+                if parameter.default is not None:
+                    text += f"  [default: {parameter.shown}]"
                 added.append(click.option(name, type=_Checked(parameter), help=text))
         return _section("Parameters of modes", command, added)
 

@@ -117,6 +117,7 @@ class _Target:
 
 def _check(mode: str, arguments: dict[str, Any], keep_palette: bool) -> None:
     row, values = arguments_of(mode, {name: value for name, value in arguments.items() if name in PARAMETERS})
+    options.check_weights(values)
     pool = values.get("pool", row.pool)
     selects = mode == "flatten" or (pool and MODES[pool].selects and values.get("combine") != "mean")
     if keep_palette and not selects:

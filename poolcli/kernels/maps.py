@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.geometry import Windows, adaptive, singles
-from poolcli.kernels import extremes, products, sums
+from poolcli.kernels import extremes, importance, products, sums
 from poolcli.kernels.operation import Operation, Task
 from poolcli.kernels.windows import pool
 
@@ -27,11 +27,11 @@ class Cells:
         self._bands = _bands(self._rows)
 
     def join(self, image: NDArray[Any], operation: Operation, ufunc: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return what `operation` makes of each cell, (N, rows, columns, C)."""
-        bands = pool(image, operation, self._bands, singles(np.ones(image.shape[2], np.int64)))[0]
-        across = ufunc.reduceat(bands, self._columns[:-1], axis=2, dtype=dtype)
+        """Return what `operation` makes of each cell, (planes, N, rows, columns, C)."""
+        bands = pool(image, operation, self._bands, singles(np.ones(image.shape[2], np.int64)))
+        across = ufunc.reduceat(bands, self._columns[:-1], axis=3, dtype=dtype)
         starts = np.searchsorted(self._bands.first, self._rows[:-1])
-        cells: NDArray[Any] = ufunc.reduceat(across, starts, axis=1)
+        cells: NDArray[Any] = ufunc.reduceat(across, starts, axis=2)
         return cells
 
     def gather(self, cells: NDArray[Any], rows: Windows, columns: Windows, join: Callable[..., Any]) -> NDArray[Any]:
@@ -64,14 +64,22 @@ def _bands(edges: NDArray[np.int64]) -> Windows:
 def extreme(cells: Cells, image: NDArray[Any], largest: bool) -> NDArray[Any]:
     """Return the largest or smallest value of each cell."""
     choose, ufunc = (extremes.maximum, np.maximum) if largest else (extremes.minimum, np.minimum)
-    return cells.join(image, choose(Task(image.dtype, image.dtype, 1, {})), ufunc, image.dtype)
+    found: NDArray[Any] = cells.join(image, choose(Task(image.dtype, image.dtype, 1, {})), ufunc, image.dtype)[0]
+    return found
 
 
 def total(cells: Cells, image: NDArray[Any]) -> NDArray[Any]:
     """Return the sum of each cell: exactly, for integers of up to 32 bits."""
     down = sums.mean(Task(image.dtype, np.dtype(np.float64), _BAND, {})).axes[0]  # type: ignore[index]
     wide = np.dtype(np.float64) if down.target.kind == "f" else np.dtype(np.int64)
-    return cells.join(image, down, np.add, wide)
+    found: NDArray[Any] = cells.join(image, down, np.add, wide)[0]
+    return found
+
+
+def weighed(cells: Cells, image: NDArray[Any], network: Any, maximum: float) -> NDArray[Any]:
+    """Return the sums of r e^G and of e^G of each cell, with a leading axis of these two."""
+    operation = importance.lip(Task(image.dtype, np.dtype(np.float64), 1, {"weights": network}, maximum))
+    return cells.join(image, operation, np.add, np.dtype(np.float64))
 
 
 def covariance(image: NDArray[Any], center: bool) -> NDArray[np.float64]:

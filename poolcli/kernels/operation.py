@@ -56,4 +56,5 @@ class Operation:
     table: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     planes: int = 1  # results of each window
     axes: tuple[Operation, Operation] | None = None  # down and across: the same in two steps, for wide windows
+    first: Operation | None = None  # what makes planes of every pixel and its neighbours; all are pooled alike
     slide: int = 1  # largest stride at which computing every window and keeping some is cheapest; 0 for never

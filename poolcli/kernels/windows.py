@@ -12,6 +12,7 @@ half a second what is its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 from numba import get_num_threads, prange, types
 from numpy.typing import NDArray
 
-from poolcli.geometry import Windows, singles
+from poolcli.geometry import Windows, singles, sliding
 from poolcli.kernels import layout
 from poolcli.kernels.operation import Operation
 from poolcli.kernels.place import (
@@ -59,6 +60,7 @@ LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _b
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
 _SLIDE_BYTES = 1 << 15  # and computed rows, before they are thinned out, close to the first
 _WIDE = 16  # taps; wider windows go one axis at a time, where the operator can
+_PLANE_ROWS = 128  # of the picture, whose planes are made and pooled before those of the next
 _BANDS = 32  # for each thread: a band that is slow, because the machine is busy, holds nobody up
 
 
@@ -75,6 +77,8 @@ class _Tile(NamedTuple):
 
 def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Windows) -> NDArray[Any]:
     """Apply an operation to (N, H, W, C) and return (planes, N, rows, columns, C)."""
+    if operation.first:
+        return _pool_planes(image, operation.first, replace(operation, first=None), rows, columns)
     if operation.axes and rows.most > 1 and columns.most > 1 and rows.most * columns.most > _WIDE:
         down, across = operation.axes
         middle = pool(image, down, rows, singles(np.ones(image.shape[2], np.int64)))[0]
@@ -107,6 +111,27 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
         out.reshape(-1, columns.size * channels).view(np.uint8),
         min(images * rows.size, _BANDS * get_num_threads()),
     )
+    return out
+
+
+def _pool_planes(
+    image: NDArray[Any], first: Operation, operation: Operation, rows: Windows, columns: Windows
+) -> NDArray[Any]:
+    """Pool the planes that `first` makes of each pixel's 3 x 3 neighbours, some rows at a time."""
+    images, height, width, channels = image.shape
+    out = np.empty((first.planes, images, rows.size, columns.size, channels), operation.target)
+    neighbours, across = (sliding(n, 3, 1, (1, 1)) for n in (height, width))
+    step = max(1, _PLANE_ROWS * rows.size // height)
+    for begin in range(0, rows.size, step):
+        part = rows.part(begin, begin + step)
+        top, bottom = int(part.first.min()), int((part.first + (part.count - 1) * part.step).max()) + 1
+        above, below = max(top - 1, 0), min(bottom + 1, height)
+        around = neighbours.part(top, bottom).moved(-above)
+        for n in range(images):
+            told = replace(first, parameters=(top - above, *first.parameters))  # what row 0 is the neighbours of
+            planes = pool(image[n : n + 1, above:below], told, around, across)
+            for p, plane in enumerate(planes):
+                out[p, n, begin : begin + step] = pool(plane, operation, part.moved(-top), columns)[0, 0]
     return out
 
 
