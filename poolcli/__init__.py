@@ -3,6 +3,19 @@
 from poolcli.downsample import MODES, downsample
 from poolcli.images import ImageError, read_image, write_image
 from poolcli.reduce import REDUCTIONS, reduce
+from poolcli.resize import resize
+from poolcli.upsample import UPSAMPLINGS, upsample
 
-__all__ = ["MODES", "REDUCTIONS", "ImageError", "downsample", "read_image", "reduce", "write_image"]
+__all__ = [
+    "MODES",
+    "REDUCTIONS",
+    "UPSAMPLINGS",
+    "ImageError",
+    "downsample",
+    "read_image",
+    "reduce",
+    "resize",
+    "upsample",
+    "write_image",
+]
 __version__ = "0.1.0"

@@ -35,6 +35,23 @@ class Parameters(TypedDict, total=False):
     log: bool
     top_k: int
     matrix: bool
+    cubic_a: float
+    lobes: int
+    coordinates: str
+    border: str
+    fill: float
+    rounding: str
+    indices: Any
+    enlarge: str
+
+
+class Convolution(Parameters, total=False):
+    """What `upsample` takes beside these."""
+
+    kernel_size: int | tuple[int, int]
+    padding: int | tuple[int, int]
+    output_padding: int | tuple[int, int]
+    dilation: int | tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,7 @@ class Parameter:
     high: float = math.inf
     above: bool = False  # `low` itself is not allowed
     choices: tuple[str, ...] = ()
+    most: int = 0  # of several numbers, 0 for any
     choices_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of some modes; the first is the default
 
     def of(self, mode: str) -> Parameter:
@@ -66,6 +84,8 @@ class Parameter:
             return "True or False"
         if self.type is object:
             return "a path or a mapping of arrays"
+        if self.most:
+            return f"a whole number of at least {self.low:g}, or {self.most} of them"
         if self.type is tuple:
             return f"whole numbers of at least {self.low:g}"
         kind = {int: "a whole number", str: "a name"}.get(self.type, "a finite number")
@@ -84,7 +104,7 @@ class Parameter:
 
     def check(self, value: Any) -> Any:
         """Return the value as this parameter's type, or raise a ValueError that tells what is allowed."""
-        if self.type is object:
+        if self.type is object or (value is None and self.default is None):
             return value
         if self.type is tuple:
             return self._check_all(value)
@@ -109,7 +129,7 @@ class Parameter:
             )
         except TypeError:
             numbers = ()
-        if not numbers or min(numbers) < self.low:
+        if not numbers or min(numbers) < self.low or 0 < self.most < len(numbers) or isinstance(value, bool):
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return numbers
 
@@ -131,15 +151,32 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
-        Parameter("weights", object, None, "file of the network that weighs values, instead of the one shipped"),
+        Parameter("weights", object, None, "of lip a file; of convolutions box, bilinear, gaussian or a file"),
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1),
         Parameter("pool", str, "max", "mode of every bin"),
-        Parameter("order", str, "rows", "which neighbours follow each other", choices=("rows", "columns")),
+        Parameter("order", str, "rows", "what follows what", choices=("rows", "columns"),
+                  choices_in={"subpixel": ("crd", "dcr")}),
         Parameter("center", bool, False, "subtract the mean of each channel first"),
         Parameter("power", float, 1.0, "exponent of the eigenvalues", 0, above=True),
         Parameter("log", bool, False, "take the logarithm of the eigenvalues"),
         Parameter("top_k", int, 0, "how many of the largest eigenvalues stay, 0 for all", 0),
         Parameter("matrix", bool, False, "give the whole matrix, not its upper triangle"),
+        Parameter("cubic_a", float, -0.5, "slope of the cubic at distance 1; -0.75 in PyTorch and OpenCV"),
+        Parameter("lobes", int, 3, "of the sinc, to each side", 1, 16),
+        Parameter("coordinates", str, "half-pixel", "where the pixels of the output lie", choices=(
+            "half-pixel", "align-corners", "asymmetric", "half-pixel-symmetric", "pytorch-half-pixel")),
+        Parameter("border", str, "edge", "what lies beyond the picture",
+                  choices=("edge", "reflect", "wrap", "constant", "exclude"),
+                  choices_in=dict.fromkeys(("resize-conv", "subpixel"), ("edge", "reflect", "wrap", "constant"))),
+        Parameter("fill", float, 0.0, "value of the constant border"),
+        Parameter("rounding", str, "half-up", "which of two pixels is nearest",
+                  choices=("half-up", "half-down", "floor", "ceil")),
+        Parameter("indices", object, None, "file of where max took its values from"),
+        Parameter("kernel_size", tuple, None, "window of the weights, in pixels", 1, most=2),
+        Parameter("padding", tuple, None, "pixels cut off around the output", 0, most=2),
+        Parameter("output_padding", tuple, None, "pixels added after the output", 0, most=2),
+        Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, most=2),
+        Parameter("enlarge", str, "nearest", "what comes before the convolution", choices=("nearest", "bilinear")),
     )
 }  # fmt: skip
 

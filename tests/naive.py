@@ -276,3 +276,139 @@ def covariance(maps, center=False, power=1.0, log=False, top_k=0, matrix=False):
         ]
         r = sum(value * np.outer(u[:, i], u[:, i]) for i, value in enumerate(lifted))
     return r if matrix else [r[i, j] for i in range(channels) for j in range(i, channels)]
+
+
+def resize(image, size, mode, scale=None, antialias=False, coordinates="half-pixel", border="edge", fill=0.0,
+           cubic_a=-0.5, lobes=3, rounding="half-up"):  # fmt: skip
+    """Return the resampled (H, W, C) picture, before any rounding: at each position, weights of what is around it."""
+    height, width, channels = image.shape
+    scales = scale or (size[0] / height, size[1] / width)
+    axes = []
+    for n, m, s in zip((height, width), size, scales, strict=True):
+        axis = []
+        for i in range(m):
+            x = position(i, n, m, s, coordinates)
+            if mode == "nearest" and not antialias:
+                near = {"half-up": math.floor(x + 0.5), "half-down": math.ceil(x - 0.5), "floor": math.floor(x),
+                        "ceil": math.ceil(x)}[rounding]  # fmt: skip
+                axis.append([(min(max(near, 0), n - 1), 1.0)])
+                continue
+            shrink = min(s, 1.0) if antialias else 1.0
+            support = {"nearest": 0.5, "bilinear": 1, "bicubic": 2, "lanczos": lobes}[mode] / shrink
+            taps = range(math.floor(x - support), math.ceil(x + support) + 1)
+            weights = [(k, curve(mode, (k - x) * shrink, cubic_a, lobes)) for k in taps]
+            if border == "exclude":
+                weights = [(k, w) for k, w in weights if 0 <= k < n]
+            total = sum(w for _, w in weights)
+            axis.append([(beyond(k, n, border), w / total) for k, w in weights])
+        axes.append(axis)
+    out = np.empty((*size, channels))
+    for i, rows in enumerate(axes[0]):
+        for j, columns in enumerate(axes[1]):
+            for c in range(channels):
+                out[i, j, c] = sum(
+                    v * w * (fill if y is None or x is None else float(image[y, x, c]))
+                    for y, v in rows for x, w in columns if v * w != 0
+                )  # fmt: skip
+    return out
+
+
+def position(i, n, m, scale, coordinates):
+    if coordinates == "align-corners":
+        return i * (n - 1) / (m - 1) if m > 1 else 0.0
+    if coordinates == "asymmetric":
+        return i / scale
+    if coordinates == "pytorch-half-pixel" and m == 1:
+        return 0.0
+    if coordinates == "half-pixel-symmetric":
+        return n / 2 * (1 - m / (n * scale)) + (i + 0.5) / scale - 0.5
+    return (i + 0.5) / scale - 0.5
+
+
+def curve(mode, x, a, lobes):
+    x = x if mode == "nearest" else abs(x)
+    if mode == "nearest":
+        return 1.0 if -0.5 < x <= 0.5 else 0.0
+    if mode == "bilinear":
+        return max(1 - x, 0.0)
+    if mode == "bicubic":
+        if x <= 1:
+            return (a + 2) * x**3 - (a + 3) * x**2 + 1
+        return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a if x < 2 else 0.0
+    if x == 0:
+        return 1.0
+    return math.sin(math.pi * x) * math.sin(math.pi * x / lobes) * lobes / (math.pi * x) ** 2 if x < lobes else 0.0
+
+
+def beyond(k, n, border):
+    """Return which pixel stands for one beyond the border, None for the constant."""
+    if 0 <= k < n or border in ("edge", "exclude"):
+        return min(max(k, 0), n - 1)
+    if border == "constant":
+        return None
+    if border == "wrap":
+        return k % n
+    while not 0 <= k < n:
+        k = -k if k < 0 else 2 * (n - 1) - k
+        k = 0 if n == 1 else k
+    return k
+
+
+def nails(image, strides):
+    out = np.zeros((image.shape[0] * strides[0], image.shape[1] * strides[1], image.shape[2]), image.dtype)
+    for y, x, c in np.ndindex(image.shape):
+        out[y * strides[0], x * strides[1], c] = image[y, x, c]
+    return out
+
+
+def unpool(image, indices, size):
+    out = np.zeros((*size, image.shape[2]), image.dtype)
+    taken = np.zeros(out.shape, bool)
+    for y, x, c in np.ndindex(image.shape):
+        at = (*divmod(int(indices[y, x, c]), size[1]), c)
+        if not taken[at] or image[y, x, c] > out[at]:
+            out[at] = image[y, x, c]
+        taken[at] = True
+    return out
+
+
+def transposed(image, weights, strides, padding, extra, dilation=(1, 1)):
+    """Add each value times each weight where it belongs, on a canvas with room around, and cut out the middle."""
+    weights = np.asarray(weights, float)
+    channels = image.shape[2]
+    if weights.ndim == 2:
+        weights = np.eye(channels)[:, :, None, None] * weights
+    spans = [d * (f - 1) + 1 for d, f in zip(dilation, weights.shape[2:], strict=True)]
+    shape = [(n - 1) * s + span + e for n, s, span, e in zip(image.shape, strides, spans, extra, strict=False)]
+    canvas = np.zeros((*shape, weights.shape[1]))
+    for y, x, c in np.ndindex(image.shape):
+        for o, ky, kx in np.ndindex(weights.shape[1:]):
+            at = (y * strides[0] + ky * dilation[0], x * strides[1] + kx * dilation[1], o)
+            canvas[at] += float(image[y, x, c]) * weights[c, o, ky, kx]
+    return canvas[padding[0] : shape[0] - padding[0], padding[1] : shape[1] - padding[1]]
+
+
+def convolve(image, weights, border):
+    """Convolve, as networks do, to the same size; an even window has its odd tap after the pixel."""
+    weights = np.asarray(weights, float)
+    height, width, channels = image.shape
+    if weights.ndim == 2:
+        weights = np.eye(channels)[:, :, None, None] * weights
+    out = np.zeros((height, width, weights.shape[1]))
+    before = [(f - 1) // 2 for f in weights.shape[2:]]
+    for y, x, o in np.ndindex(out.shape):
+        for c, ky, kx in np.ndindex(weights.shape[0], *weights.shape[2:]):
+            at = beyond(y + ky - before[0], height, border), beyond(x + kx - before[1], width, border)
+            if None not in at:
+                out[y, x, o] += float(image[(*at, c)]) * weights[c, o, ky, kx]
+    return out
+
+
+def depth_to_space(image, strides, order):
+    down, across = strides
+    count = image.shape[2] // (down * across)
+    out = np.zeros((image.shape[0] * down, image.shape[1] * across, count), image.dtype)
+    for y, x, c in np.ndindex(out.shape):
+        s = y % down * across + x % across
+        out[y, x, c] = image[y // down, x // across, c * down * across + s if order == "crd" else s * count + c]
+    return out

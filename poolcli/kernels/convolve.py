@@ -1,0 +1,191 @@
+"""The loop under convolutions of each channel by itself, plain and transposed: sums of shifted rows, phase by phase.
+
+Output q S + s of an axis is the sum of the input at q + offset times the weight of some taps, the same for all q.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import get_num_threads, njit, prange, types
+from numpy.typing import NDArray
+
+from poolcli.kernels.numbers import settle
+from poolcli.kernels.phases import merge
+from poolcli.kernels.resample import load
+from poolcli.kernels.specialise import pointer, specialise
+from poolcli.sampling import beyond
+
+_integer = types.int64
+_source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")
+_integers1, _integers2 = (types.Array(types.int64, rank, "C") for rank in (1, 2))
+_floats2 = types.Array(types.float64, 2, "C")
+_axis = (_integers2, _integers2, _integers1)
+BAND = types.void(_source, _integers1, *_axis, *_axis, _floats2, _bytes2, _integer, _integer)
+LAUNCH = types.void(types.FunctionType(BAND), *BAND.args[:-1])
+
+_BANDS = 16  # for each thread
+_LEAST = 16  # rows of a band
+
+source: Any = np.uint8  # bound, as are
+target: Any = np.uint8
+lane: Any = np.float32
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Of every phase of an axis: which taps of the kernel count, -1 for none, and how far from q their input is."""
+
+    tap: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    size: int  # of the output
+
+
+def plain(n: int, taps: int, padding: int, dilation: int = 1) -> Taps:
+    """Return the taps of a convolution, in the sense of networks: out[i] = sum of w[k] x[i + k dilation - padding]."""
+    k = np.arange(taps, dtype=np.int64)
+    return Taps(k[None], (k * dilation - padding)[None], n + 2 * padding - dilation * (taps - 1))
+
+
+def transposed(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> Taps:
+    """Return the taps of a transposed convolution: x[i] w[k] is added to out[i stride + k dilation - padding]."""
+    found = []
+    for s in range(stride):
+        places = [(k, divmod(s + padding - k * dilation, stride)) for k in range(taps)]
+        found.append([(k, offset) for k, (offset, rest) in places if rest == 0])
+    most = max(max(map(len, found)), 1)
+    pairs = np.array([phase + [(-1, 0)] * (most - len(phase)) for phase in found], np.int64)
+    size = (n - 1) * stride - 2 * padding + dilation * (taps - 1) + 1 + extra
+    return Taps(np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1]), size)
+
+
+def convolve(
+    image: NDArray[Any], weights: NDArray[np.float64], rows: Taps, columns: Taps, border: str, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Convolve every channel of (N, H, W, C) with weights (F, F), and round once."""
+    images, height, width, channels = image.shape
+    out = np.empty((images, rows.size, columns.size, channels), dtype)
+    if not out.size:
+        return out
+    wide = np.dtype(np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64)
+    (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))
+    ring = int(rows.offset.max() - rows.offset.min()) + 1
+    settings = np.array([images, height, channels, rows.size, columns.size, above, before, ring], np.int64)
+    band = _function(image.dtype, dtype, wide)
+    _launcher()(
+        band,
+        image.reshape(images * height, width * channels).view(np.uint8),
+        settings,
+        rows.tap,
+        rows.offset,
+        down,
+        columns.tap,
+        columns.offset,
+        across,
+        np.ascontiguousarray(weights, np.float64),
+        out.reshape(images * rows.size, -1).view(np.uint8),
+        max(1, min(_BANDS * get_num_threads(), images * rows.size // _LEAST)),
+    )
+    return out
+
+
+def _index(axis: Taps, n: int, border: str) -> tuple[NDArray[np.int64], int]:
+    """Return the input pixel of every place that is read, and how many of them come before the input."""
+    last = -(-axis.size // len(axis.tap)) - 1
+    low, high = min(int(axis.offset.min()), 0), max(last + int(axis.offset.max()) + 1, n)
+    return beyond(np.arange(low, high, dtype=np.int64), n, border), -low
+
+
+@njit(inline="always")
+def _sum4(rows, slots, starts, w, out, size):
+    a, b = rows[slots[0]][starts[0] :], rows[slots[1]][starts[1] :]
+    c, d = rows[slots[2]][starts[2] :], rows[slots[3]][starts[3] :]
+    w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
+    for j in range(size):
+        out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
+
+
+@njit(inline="always")
+def _sum(rows, slots, starts, w, count, total, out, size):
+    for j in range(size):
+        total[j] = 0
+    for k in range(count):
+        a, weight = rows[slots[k]][starts[k] :], w[k]
+        for j in range(size):
+            total[j] += weight * a[j]
+    for j in range(size):
+        out[j] = settle(total[j], out)
+
+
+# fmt: off
+def _launch(band, image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out, bands):
+    total = len(out)
+    for b in prange(bands):
+        band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out,
+             b * total // bands, (b + 1) * total // bands)
+
+
+def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out, start, stop):
+    # fmt: on
+    _, height, channels, out_rows, out_columns, above, before, slots = settings
+    phases = len(tap)
+    pixels = (out_columns + phases - 1) // phases
+    lanes = pixels * channels
+    ring = np.empty((slots, index.size * channels), lane)
+    loaded = np.full(slots, -1, np.int64)
+    most = row_tap.shape[1] * tap.shape[1]
+    slot_of, start_of, weight_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, lane)
+    planes = np.empty((phases, lanes), target)
+    whole = np.empty(phases * lanes, target)
+    total = np.empty(lanes, lane)
+    for i in range(start, stop):
+        n, y = i // out_rows, i % out_rows
+        q, t = y // len(row_tap), y % len(row_tap)
+        for m in range(row_tap.shape[1]):
+            if row_tap[t, m] >= 0:
+                place = q + row_offset[t, m] + above
+                slot, key = place % slots, n * row_index.size + place
+                if loaded[slot] != key:
+                    loaded[slot] = key
+                    if row_index[place] < 0:
+                        ring[slot] = lane(0)
+                    else:
+                        values = image.view(source)[n * height + row_index[place]]
+                        load(values, index, before, channels, lane(0), ring[slot], lane)
+        for s in range(phases):
+            count = 0
+            for m in range(row_tap.shape[1]):
+                for k in range(tap.shape[1]):
+                    if row_tap[t, m] >= 0 and tap[s, k] >= 0:
+                        slot_of[count] = (q + row_offset[t, m] + above) % slots
+                        start_of[count] = (offset[s, k] + before) * channels
+                        weight_of[count] = lane(weights[row_tap[t, m], tap[s, k]])
+                        count += 1
+            if count == 4:
+                _sum4(ring, slot_of, start_of, weight_of, planes[s], lanes)
+            else:
+                _sum(ring, slot_of, start_of, weight_of, count, total, planes[s], lanes)
+        result = out.view(target)[i]
+        if phases == 1:
+            for j in range(result.size):
+                result[j] = planes[0, j]
+        elif phases * lanes == result.size:
+            merge(planes, result, channels, phases, pixels)
+        else:
+            merge(planes, whole, channels, phases, pixels)
+            for j in range(result.size):
+                result[j] = whole[j]
+
+
+@cache
+def _function(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any]) -> Any:
+    name = f"convolve_{given.name}_{made.name}_{wide.name}"
+    return pointer(_band, name, BAND, source=given.type, target=made.type, lane=wide.type)
+
+
+@cache
+def _launcher() -> Any:
+    return specialise(_launch, "convolve", LAUNCH, parallel=True)

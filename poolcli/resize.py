@@ -1,0 +1,159 @@
+"""The general separable resampler: any size, larger or smaller, by one of four filters."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from poolcli.parameters import Parameters, resolve
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Size = int | tuple[int, int]
+Scale = float | tuple[float, float]
+
+FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
+_COMMON = ("coordinates", "border", "fill")
+TAKES = {
+    "nearest": ("coordinates", "rounding"),
+    "bilinear": _COMMON,
+    "bicubic": ("cubic_a", *_COMMON),
+    "lanczos": ("lobes", *_COMMON),
+}
+
+
+def resize(
+    image: ArrayLike,
+    size: Size | None = None,
+    mode: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear",
+    *,
+    scale: Scale | None = None,
+    antialias: bool = False,
+    dtype: DTypeLike | None = None,
+    **parameters: Unpack[Parameters],
+) -> Any:
+    """Resample a picture to any size: out(i) = sum(w(k - x(i)) r(k)) / sum(w(k - x(i))) along both axes.
+
+    Args:
+        image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
+            any strides; it is not changed.
+        size: of the output, in pixels, one number or (height, width).
+        mode: the filter w: "nearest", "bilinear" (2 taps an axis), "bicubic" (4) or "lanczos" (2 lobes).
+        scale: output over input size, one number or (down, across), instead of the size, which is its whole part.
+        antialias: stretch the filter where the picture shrinks, so that every pixel counts; with "nearest" a mean.
+        dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
+            saturated.
+        **parameters: `cubic_a` of bicubic (-0.5: Keys, GDAL, Pillow; -0.75: PyTorch, OpenCV), `lobes` of lanczos (3),
+            `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners",
+            "asymmetric" (i / scale), "half-pixel-symmetric", "pytorch-half-pixel"; `border`, what lies beyond the
+            picture: "edge", "reflect", "wrap", "constant" (`fill`), "exclude" (nothing: the other weights count more);
+            `rounding` of nearest: "half-up", "half-down", "floor", "ceil".
+
+    Returns:
+        An array of the image's rank.
+
+    Raises:
+        ValueError: a value is not allowed, or the output would be empty.
+        TypeError: the dtype is none of the above, or there is no such parameter.
+
+    Cubic convolution is from Keys 1981, Lanczos' windowed sinc from Duchon 1979; coordinates are those of ONNX.
+
+    >>> import numpy as np
+    >>> resize(np.array([[0, 8]], np.uint8), (1, 4))
+    array([[0, 2, 6, 8]], dtype=uint8)
+    >>> resize(np.arange(10)[None], (1, 3), "nearest")
+    array([[1, 5, 8]])
+    """
+    import numpy as np
+
+    from poolcli import dtypes
+
+    if mode not in FILTERS:
+        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(FILTERS)}")
+    values = resolve(mode, TAKES[mode], parameters, TAKES)
+    array = np.asarray(image)
+    source = dtypes.check(array.dtype)
+    target = source if dtype is None else dtypes.check(dtype)
+    batch = as_batch(array)
+    sizes, scales = output_sizes(batch.shape[1:3], size, scale)
+    return as_given(resample(batch, mode, sizes, scales, antialias, values, target), array, target)
+
+
+def resample(
+    batch: NDArray[Any],
+    mode: str,
+    sizes: tuple[int, int],
+    scales: tuple[float | None, float | None],
+    antialias: bool,
+    values: dict[str, Any],
+    target: np.dtype[Any],
+) -> NDArray[Any]:
+    """Return (N, rows, columns, C); a scale of None is that of the sizes."""
+    from poolcli import dtypes, sampling
+
+    axes = list(zip(batch.shape[1:3], sizes, scales, strict=True))
+    picture = dtypes.to_working(batch)
+    if mode == "nearest" and not antialias:
+        from poolcli.kernels.phases import spread
+
+        places = [sampling.nearest(*one, values["coordinates"], values["rounding"]) for one in axes]
+        return spread(picture, *places)
+    from poolcli.kernels import resample as kernel
+
+    border, fill = values.get("border", "edge"), values.get("fill", 0.0)
+    filter_values = (values.get("cubic_a", -0.5), values.get("lobes", 3))
+    rows, columns = (
+        sampling.axis(n, m, s, values["coordinates"], border, antialias, mode, *filter_values) for n, m, s in axes
+    )
+    return kernel.resample(picture, rows, columns, dtypes.working(target), fill)
+
+
+def as_batch(array: NDArray[Any]) -> NDArray[Any]:
+    """Return (N, H, W, C) of a picture of rank 2 to 4, or raise a ValueError."""
+    if array.ndim not in (2, 3, 4):
+        raise ValueError(f"an array of rank {array.ndim} is no picture: it must be (H, W), (H, W, C) or (N, H, W, C)")
+    batch = array.reshape(*(1,) * (array.ndim < 4), *array.shape, *(1,) * (array.ndim == 2))
+    for name, n in zip(("height", "width"), batch.shape[1:3], strict=True):
+        if n < 1:
+            raise ValueError(f"the picture is empty: its {name} is {n}")
+    return batch
+
+
+def as_given(batch: NDArray[Any], array: NDArray[Any], target: np.dtype[Any]) -> NDArray[Any]:
+    """Return a batch in the rank of an array."""
+    from poolcli import dtypes
+
+    out = dtypes.convert(batch, target)
+    grey = array.ndim == 2 and out.shape[3] == 1
+    return out.reshape(*array.shape[: array.ndim == 4], *out.shape[1:3], *out.shape[3:][: not grey])
+
+
+def output_sizes(
+    shape: tuple[int, ...], size: Size | None, scale: Scale | None
+) -> tuple[tuple[int, int], tuple[float | None, float | None]]:
+    """Return the output size, and the scales if they were given, or raise a ValueError."""
+    from poolcli.geometry import pair
+
+    if (size is None) == (scale is None):
+        raise ValueError("size or scale says how large the output is: give one of them")
+    if size is not None:
+        return pair("size", size), (None, None)
+    scales = scales_of(scale)
+    sizes = [math.floor(n * s + 1e-9) for n, s in zip(shape[:2], scales, strict=True)]
+    if min(sizes) < 1:
+        raise ValueError(f"scale={scale} makes {sizes[0]} x {sizes[1]} pixels of {shape[0]} x {shape[1]}: no picture")
+    return (sizes[0], sizes[1]), scales
+
+
+def scales_of(scale: Any) -> tuple[float, float]:
+    """Return the scales down and across, or raise a ValueError."""
+    try:
+        numbers = tuple(float(number) for number in (scale if isinstance(scale, (tuple, list)) else (scale,)))
+    except (TypeError, ValueError):
+        numbers = ()
+    right = len(numbers) in (1, 2) and all(0 < number < math.inf for number in numbers)
+    if not right or isinstance(scale, bool):
+        raise ValueError(f"scale={scale!r} is not allowed: it must be a finite number above 0, or two of them")
+    return numbers[0], numbers[-1]

@@ -1,0 +1,89 @@
+"""Max unpooling: every value back to where max pooling took it from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pair = tuple[int, int]
+
+
+def unpool(
+    image: NDArray[Any], strides: Pair, target: np.dtype[Any], indices: Any, size: Any, rank: int
+) -> NDArray[Any]:
+    """Return a picture of 0 with each value at its index, the largest where several have the same."""
+    places, _ = _places(indices)
+    height, width = shape_of(image.shape[1:3], strides, size, indices)
+    images, rows, columns, channels = image.shape
+    expected = {2: (rows, columns), 3: (rows, columns, channels), 4: image.shape}[rank]
+    if places.shape != expected:
+        raise ValueError(f"the indices are of shape {places.shape}, and the picture is {expected}: they are of another")
+    if places.size and not (places.min() >= 0 and places.max() < height * width):
+        raise ValueError(
+            f"the indices reach {places.min()} to {places.max()}, beyond a picture of {height} x {width} pixels"
+        )
+    lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
+    out = np.full((images, height * width, channels), lowest, image.dtype)
+    taken = np.zeros(out.shape, bool)
+    flat = places.reshape(images, rows * columns, channels)
+    n, c = np.arange(images)[:, None, None], np.arange(channels)
+    np.maximum.at(out, (n, flat, c), image.reshape(flat.shape))
+    taken[n, flat, c] = True
+    out[~taken] = 0
+    return out.reshape(images, height, width, channels)
+
+
+def shape_of(shape: tuple[int, ...], strides: Pair, size: Any, indices: Any) -> Pair:
+    """Return the size of the picture that was pooled: as given, as stored with the indices, or S times this one."""
+    from poolcli.geometry import pair
+
+    stored = _places(indices)[1]
+    if size is not None:
+        found = pair("size", size)
+        if stored and found != stored:
+            raise ValueError(f"size={size} is not that of the picture of the indices, {stored[0]} x {stored[1]}")
+        return found
+    return stored or (shape[0] * strides[0], shape[1] * strides[1])
+
+
+def save(
+    path: Path, indices: NDArray[np.int64], shape: tuple[int, ...], window: Mapping[str, Any], overwrite: bool
+) -> None:
+    """Write indices with the size of the picture that was pooled, and its windows."""
+    from poolcli import geometry
+    from poolcli.images.place import place
+
+    asked = geometry.shape(**window)
+    about = {"kernel_size": asked.kernel_size, "stride": asked.stride, "dilation": asked.dilation}
+    arrays: Any = {name: np.array(value, np.int64) for name, value in about.items()}
+    arrays["padding"] = np.array([str(one) for one in asked.padding])
+    arrays["shape"] = np.array(shape[:2], np.int64)
+    place(lambda file: np.savez_compressed(file, indices=indices, **arrays), path, overwrite)
+
+
+def _places(indices: Any) -> tuple[NDArray[Any], Pair | None]:
+    """Return indices, and the size of the picture that they point into, where it was stored with them."""
+    if indices is None:
+        raise ValueError("unpool needs indices: those that max returned, or a file that --save-indices wrote")
+    name = "the indices"
+    if isinstance(indices, (str, Path)):
+        from poolcli.network import arrays
+
+        indices, name = arrays(Path(indices)), str(indices)
+    if isinstance(indices, Mapping):
+        missing = [part for part in ("indices", "shape") if part not in indices]
+        if missing:
+            raise ValueError(f"{name}: no array {', '.join(missing)}: --save-indices of downsample writes such files")
+        shape = np.asarray(indices["shape"]).ravel()
+        if shape.size != 2 or shape.dtype.kind not in "iu" or shape.min() < 1:
+            raise ValueError(f"{name}: shape is not the height and width of a picture")
+        found, stored = np.asarray(indices["indices"]), (int(shape[0]), int(shape[1]))
+    else:
+        found, stored = np.asarray(indices), None
+    if found.dtype.kind not in "iu":
+        raise ValueError(f"{name}: they are {found.dtype}, and must be whole numbers")
+    return found, stored

@@ -1,0 +1,195 @@
+"""The way back up: the table of modes, and the function that applies one of them to an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Unpack
+
+from poolcli.parameters import Convolution, resolve
+from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, output_sizes, resample, scales_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+
+@dataclass(frozen=True)
+class Upsampling:
+    """One way to enlarge: what it makes of a value r, and the parameters it takes."""
+
+    name: str
+    formula: str
+    parameters: tuple[str, ...] = ()
+    selects: bool = False  # only ever returns values of the input, and 0
+    fractional: bool = False  # takes any scale, and sizes
+
+
+UPSAMPLINGS: Mapping[str, Upsampling] = {
+    mode.name: mode
+    for mode in (
+        Upsampling("nearest", "r over its whole region", TAKES["nearest"], selects=True, fractional=True),
+        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", selects=True),
+        Upsampling("bilinear", "a sum over 2 x 2 neighbours", TAKES["bilinear"], fractional=True),
+        Upsampling("bicubic", "a sum over 4 x 4 neighbours, of Keys' cubic", TAKES["bicubic"], fractional=True),
+        Upsampling("lanczos", "a sum over 2 lobes x 2 lobes neighbours, of the windowed sinc", TAKES["lanczos"],
+                   fractional=True),
+        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", ("indices",), True),
+        Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
+                   ("kernel_size", "padding", "output_padding")),
+        Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
+                   ("weights", "kernel_size", "padding", "output_padding", "dilation")),
+        Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
+                   ("weights", "kernel_size", "enlarge", "border")),
+        Upsampling("subpixel", "a convolution to C S^2 channels, which become S x S pixels",
+                   ("weights", "kernel_size", "order", "border")),
+    )
+}  # fmt: skip
+
+
+def upsample(
+    image: ArrayLike,
+    mode: str,
+    *,
+    scale: Scale | None = None,
+    size: Size | None = None,
+    dtype: DTypeLike | None = None,
+    **parameters: Unpack[Convolution],
+) -> Any:
+    """Enlarge a picture S times: every pixel becomes a region of S x S.
+
+    Args:
+        image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
+            any strides; it is not changed. NaN propagates.
+        mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
+        scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
+            above 0, the others whole ones.
+        size: output size in pixels instead of S; of unpool, with S, that of the picture that was pooled.
+        dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
+            saturated: bicubic, lanczos and convolutions overshoot.
+        **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
+            `downsample` returned, or a path that `--save-indices` wrote. `weights` of transposed, resize-conv and
+            subpixel: "box", "bilinear" (unless given), "gaussian", a path or an array (F, F), for every channel by
+            itself, or (C_in, C_out, F, F); with the names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the
+            others unless given. Named weights sum to 1 a pixel of the output. `padding`, `output_padding` and
+            `dilation` of transposed, in pixels of the output; unless given, the output is S times the input.
+            `enlarge` of resize-conv ("nearest", "bilinear"); `order` of subpixel: channel c S^2 + s of the
+            convolution ("crd", as PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of
+            both: "edge", "reflect", "wrap", "constant" (0).
+
+    Returns:
+        An array of the image's rank.
+
+    Raises:
+        ValueError: a value is not allowed, or weights or indices do not fit the picture.
+        TypeError: the dtype is none of the above, or there is no such parameter.
+
+    Unpooling and transposed convolution are from Zeiler, Taylor and Fergus 2011, convolution after enlargement from
+    Odena, Dumoulin and Olah 2016, sub-pixel convolution from Shi et al. 2016, and its first weights, alike in all
+    phases, from Aitken et al. 2017.
+
+    >>> import numpy as np
+    >>> upsample(np.array([[1, 2]], np.uint8), "nails")
+    array([[1, 0, 2, 0],
+           [0, 0, 0, 0]], dtype=uint8)
+    >>> image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.uint8)
+    >>> from poolcli import downsample
+    >>> values, indices = downsample(image, "max", return_indices=True)
+    >>> upsample(values, "unpool", indices=indices)
+    array([[0, 5, 0, 0],
+           [0, 0, 8, 0]], dtype=uint8)
+    """
+    import numpy as np
+
+    from poolcli import dtypes
+
+    row = find(mode)
+    values = resolve(mode, row.parameters, parameters, _TAKES)
+    array = np.asarray(image)
+    source = dtypes.check(array.dtype)
+    target = source if dtype is None else dtypes.check(dtype)
+    batch = as_batch(array)
+    if row.fractional:
+        if scale is None and size is None:
+            scale = 2
+        sizes, scales = output_sizes(batch.shape[1:3], size, scale)
+        out = resample(batch, mode, sizes, scales, False, values, target)
+    else:
+        strides = whole_scales(mode, scale)
+        if size is not None and mode != "unpool":
+            raise ValueError(f"mode {mode!r} takes no size: the modes that do are {', '.join(_sized())}")
+        more = {"size": size, "rank": array.ndim} if mode == "unpool" else {}
+        out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.working(target), **values, **more)
+    return as_given(out, array, target)
+
+
+_TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
+
+
+def find(mode: str) -> Upsampling:
+    """Return the row of a mode, or raise a ValueError that lists the modes."""
+    if mode not in UPSAMPLINGS:
+        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(UPSAMPLINGS)}")
+    return UPSAMPLINGS[mode]
+
+
+def _sized() -> list[str]:
+    return [name for name, mode in UPSAMPLINGS.items() if mode.fractional or name == "unpool"]
+
+
+def whole_scales(mode: str, scale: Scale | None) -> tuple[int, int]:
+    """Return whole scales, 2 unless given, or raise a ValueError."""
+    scales = scales_of(2 if scale is None else scale)
+    if any(s % 1 for s in scales):
+        fractional = ", ".join(name for name, row in UPSAMPLINGS.items() if row.fractional)
+        raise ValueError(f"scale={scale} is not allowed: mode {mode!r} takes whole numbers; {fractional} take others")
+    return int(scales[0]), int(scales[1])
+
+
+def _nails(image: NDArray[Any], strides: tuple[int, int], target: np.dtype[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    from poolcli.kernels.phases import spread
+
+    places = []
+    for n, stride in zip(image.shape[1:3], strides, strict=True):
+        i = np.arange(n * stride, dtype=np.int64)
+        places.append(np.where(i % stride == 0, i // stride, -1))
+    return spread(image, *places)
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """Return a function that is imported when it is called: the table and its help do without NumPy."""
+    return lambda *arguments, **values: getattr(import_module(f"poolcli.{module}"), name)(*arguments, **values)
+
+
+_MODES: Mapping[str, Callable[..., Any]] = {
+    "nails": _nails,
+    "unpool": _later("unpooling", "unpool"),
+    "average-unpool": _later("convolutions", "average_unpool"),
+    "transposed": _later("convolutions", "transposed"),
+    "resize-conv": _later("convolutions", "resize_conv"),
+    "subpixel": _later("convolutions", "subpixel"),
+}
+
+
+def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
+    row = find(mode)
+    scale, size = arguments.get("scale"), arguments.get("size")
+    if row.fractional:
+        sizes, _ = output_sizes(shape[:2], size, 2 if scale is None and size is None else scale)
+        return (*sizes, *shape[2:])
+    strides = whole_scales(mode, scale)
+    given = {name: value for name, value in arguments.items() if name in row.parameters}
+    if mode == "unpool":
+        from poolcli.unpooling import shape_of
+
+        return (*shape_of(shape, strides, size, given.get("indices")), *shape[2:])
+    if mode in ("transposed", "average-unpool"):
+        from poolcli import convolutions
+
+        values = resolve(mode, row.parameters, given, _TAKES)
+        return convolutions.shape_of(mode, shape, strides, values)
+    return (shape[0] * strides[0], shape[1] * strides[1], *shape[2:])

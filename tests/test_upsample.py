@@ -1,0 +1,381 @@
+"""Every way up against its twin, its defining properties, and small pictures whose pixels can be read."""
+
+import os
+import re
+from itertools import product
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from test_downsample import assert_rounded, picture
+
+import poolcli
+from poolcli.convolutions import depth_to_space
+from poolcli.convolutions import load as weights_of
+from poolcli.dtypes import DTYPES
+from poolcli.sampling import BORDERS, COORDINATES, ROUNDINGS
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
+EXAMPLES = settings(max_examples=40 if JIT else 4, deadline=None, derandomize=True)
+KINDS = DTYPES if JIT else ("uint8", "float32")
+INTERPOLATORS = ("bilinear", "bicubic", "lanczos")
+
+
+def largest(image):
+    return float(np.abs(image.astype(np.float64)).max())
+
+
+@pytest.mark.parametrize("size", [(14, 22), (21, 11), (9, 17), (4, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("mode", ["nearest", *INTERPOLATORS])
+def test_twin_of_resize(mode, dtype, size):
+    image = picture(dtype)
+    for antialias in (False, True):
+        result = poolcli.resize(image, size, mode, antialias=antialias)
+        exact = naive.resize(image, size, mode, antialias=antialias)
+        assert (result.dtype, result.shape) == (image.dtype, (*size, 3))
+        if mode == "nearest" and not antialias:
+            places = [[(2 * i + 1) * n // (2 * m) for i in range(m)] for n, m in zip(image.shape, size, strict=False)]
+            np.testing.assert_array_equal(result, image[np.ix_(*places)])
+        else:
+            assert_rounded(result, exact, 2 * largest(image))
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("coordinates", COORDINATES)
+@pytest.mark.parametrize("mode", INTERPOLATORS)
+def test_twin_of_every_position_and_border(mode, coordinates, border):
+    image = picture("float64", (5, 7, 2))
+    for scale in ((2, 3), (1.7, 0.6), (1, 0.2)):
+        values = {"coordinates": coordinates, "border": border} | ({"fill": 0.5} if border == "constant" else {})
+        result = poolcli.resize(image, mode=mode, scale=scale, **values)
+        exact = naive.resize(image, result.shape[:2], mode, scale=scale, **values)
+        np.testing.assert_allclose(result, exact, rtol=1e-12, atol=1e-12 * largest(image))
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("coordinates", COORDINATES)
+def test_twin_of_nearest(coordinates, rounding):
+    image = picture("int16", (5, 7, 2))
+    for scale in ((2, 3), (1.7, 0.6), (0.5, 0.2)):
+        result = poolcli.resize(image, mode="nearest", scale=scale, coordinates=coordinates, rounding=rounding)
+        exact = naive.resize(image, result.shape[:2], "nearest", scale, coordinates=coordinates, rounding=rounding)
+        np.testing.assert_array_equal(result, exact)
+
+
+@pytest.mark.parametrize(("values", "mode"), [({"cubic_a": -0.75}, "bicubic"), ({"lobes": 2}, "lanczos")], ids=str)
+def test_twin_of_other_filters(values, mode):
+    image = picture("float64")
+    expected = naive.resize(image, (21, 22), mode, **values)
+    np.testing.assert_allclose(poolcli.resize(image, (21, 22), mode, **values), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1), (6, 5, 4), (6, 5, 7), (2, 6, 5, 3)], ids=str)
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, (2, 1), (1, 5), 17])
+def test_upsample_is_resize_of_every_rank(scale, shape):
+    image = picture("uint8", shape)
+    size = tuple(
+        n * s
+        for n, s in zip(
+            shape[-3:-1] if len(shape) > 2 else shape, (scale, scale) if isinstance(scale, int) else scale, strict=True
+        )
+    )
+    for mode in ("nearest", *INTERPOLATORS):
+        result = poolcli.upsample(image, mode, scale=scale)
+        np.testing.assert_array_equal(result, poolcli.resize(image, size, mode))
+        if len(shape) < 4 and max(size) < 40:
+            exact = naive.resize(image.reshape(*shape[:2], -1), size, mode).reshape(result.shape)
+            assert_rounded(result, exact, 255)
+
+
+ROW = np.array([[10, 20, 40]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("mode", "parameters", "expected"),
+    [
+        ("nearest", {"scale": (1, 2)}, [[10, 10, 20, 20, 40, 40]]),
+        ("nails", {"scale": (1, 2)}, [[10, 0, 20, 0, 40, 0]]),
+        ("bilinear", {"scale": (1, 2)}, [[10, 12, 18, 25, 35, 40]]),  # 12.5 and 17.5: ties to even
+        ("bilinear", {"size": (1, 5), "coordinates": "align-corners"}, [[10, 15, 20, 30, 40]]),
+        ("bicubic", {"scale": (1, 2)}, [[9, 12, 17, 25, 36, 41]]),
+        ("transposed", {"scale": (1, 2), "weights": "box", "kernel_size": (1, 2)}, [[10, 10, 20, 20, 40, 40]]),
+        ("transposed", {"scale": (1, 2), "weights": np.array([[1, 2, 1]])}, [[20, 30, 40, 60, 80, 40]]),
+        ("transposed", {"scale": (1, 2), "weights": np.array([[1, 2, 1]]), "padding": 0},
+         [[10, 20, 30, 40, 60, 80, 40]]),
+        ("average-unpool", {"scale": (1, 2)}, [[5, 5, 10, 10, 20, 20]]),
+        ("resize-conv", {"scale": (1, 2), "weights": "box", "kernel_size": (1, 3)}, [[10, 13, 17, 27, 33, 40]]),
+        ("subpixel", {"scale": (1, 2), "weights": "box", "kernel_size": (1, 3)}, [[13, 13, 23, 23, 33, 33]]),
+    ],
+)  # fmt: skip
+def test_pixels_that_can_be_read(mode, parameters, expected):
+    result = poolcli.upsample(ROW, mode, **parameters)
+    assert result.dtype == np.uint8
+    assert result.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2), (3, 1), (2, 5)], ids=str)
+def test_nails(strides, dtype):
+    image = picture(dtype)
+    np.testing.assert_array_equal(poolcli.upsample(image, "nails", scale=strides), naive.nails(image, strides))
+
+
+CASES = [
+    # F, S, padding, output padding, dilation
+    ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1)),
+    ((3, 2), (2, 3), (1, 0), (1, 2), (1, 1)),
+    ((1, 5), (3, 2), (0, 2), (0, 0), (1, 2)),
+    ((3, 3), (2, 2), (0, 1), (0, 1), (2, 3)),
+    ((2, 2), (1, 1), (0, 0), (0, 0), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_twin_of_transposed(case, dtype):
+    size, strides, padding, extra, dilation = case
+    rng = np.random.default_rng(0)
+    image = picture(dtype, (4, 6, 3))
+    for weights in (rng.normal(size=size), rng.normal(size=(3, 2, *size))):
+        values = {"padding": padding, "output_padding": extra, "dilation": dilation}
+        result = poolcli.upsample(image, "transposed", scale=strides, weights=weights, **values)
+        exact = naive.transposed(image, weights, strides, padding, extra, dilation)
+        assert result.shape == exact.shape
+        assert_rounded(result, exact, 20 * largest(image))
+
+
+@pytest.mark.parametrize("border", ["edge", "reflect", "wrap", "constant"])
+@pytest.mark.parametrize("size", [(3, 3), (2, 4), (1, 1), (5, 1)], ids=str)
+def test_twins_of_convolutions(size, border):
+    image = picture("float64", (4, 5, 3))
+    rng = np.random.default_rng(1)
+    for enlarge, weights in product(("nearest", "bilinear"), (rng.normal(size=size), rng.normal(size=(3, 2, *size)))):
+        result = poolcli.upsample(image, "resize-conv", scale=(2, 3), weights=weights, enlarge=enlarge, border=border)
+        exact = naive.convolve(naive.resize(image, (8, 15), enlarge), weights, border)
+        np.testing.assert_allclose(result, exact, rtol=1e-11, atol=1e-11 * largest(image))
+    for order in ("crd", "dcr"):
+        weights = rng.normal(size=(3, 12, *size))
+        result = poolcli.upsample(image, "subpixel", scale=(2, 3), weights=weights, order=order, border=border)
+        exact = naive.depth_to_space(naive.convolve(image, weights, border), (2, 3), order)
+        np.testing.assert_allclose(result, exact, rtol=1e-11, atol=1e-11 * largest(image))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int16", "float32"])
+@pytest.mark.parametrize("geometry", [{}, {"kernel_size": 3, "stride": 2}, {"kernel_size": 3, "stride": 1}], ids=str)
+@pytest.mark.parametrize("shape", [(8, 9), (8, 9, 3), (2, 8, 9, 3)], ids=str)
+def test_unpool(shape, geometry, dtype):
+    image = picture(dtype, shape)
+    values, indices = poolcli.downsample(image, "max", return_indices=True, **geometry)
+    size = shape[-3:-1] if len(shape) > 2 else shape
+    result = poolcli.upsample(values, "unpool", indices=indices, size=size)
+    assert result.shape == shape
+    for n in range(shape[0] if len(shape) == 4 else 1):
+        one = [part[n] if len(shape) == 4 else part.reshape(*part.shape[:2], -1) for part in (values, indices, result)]
+        np.testing.assert_array_equal(one[2], naive.unpool(one[0], one[1], size))
+    again = poolcli.downsample(result, "max", **geometry)
+    if geometry == {} and dtype[0] == "u":
+        np.testing.assert_array_equal(again, values)
+
+
+def test_the_largest_wins_on_collisions():
+    values = np.array([[-5, -3], [-4, -9]], np.int8)
+    indices = np.array([[4, 4], [4, 0]])
+    expected = [[-9, 0, 0], [0, -3, 0], [0, 0, 0]]
+    assert poolcli.upsample(values, "unpool", indices=indices, size=3).tolist() == expected
+
+
+@given(arrays.arrays(np.uint16, arrays.array_shapes(min_dims=3, max_dims=3, max_side=8)), st.integers(1, 4))
+@EXAMPLES
+def test_pooling_undoes_nearest(image, s):
+    large = poolcli.upsample(image, "nearest", scale=s)
+    for mode in ("max", "min", "median", "average", "majority"):
+        np.testing.assert_array_equal(poolcli.downsample(large, mode, kernel_size=s), image)
+
+
+@given(arrays.arrays(np.float64, (5, 6, 2), elements=st.floats(-10, 10)), st.integers(1, 4))
+@EXAMPLES
+def test_nails_then_a_convolution_is_transposed(image, s):
+    weights = np.random.default_rng(0).normal(size=(2 * s - s % 2,) * 2)
+    nails = poolcli.upsample(image, "nails", scale=s)
+    flipped = weights[::-1, ::-1]
+    padding = (len(weights) - s) // 2
+    # Each nail stands where its kernel begins, so it has to lie that far before.
+    padded = np.pad(nails, ((len(weights) - 1, 0), (len(weights) - 1, 0), (0, 0)))
+    convolved = sum(
+        padded[y : y + nails.shape[0], x : x + nails.shape[1]] * flipped[y, x] for y, x in np.ndindex(weights.shape)
+    )
+    result = poolcli.upsample(image, "transposed", scale=s, weights=weights, padding=0)
+    np.testing.assert_allclose(result[: nails.shape[0], : nails.shape[1]], convolved, rtol=1e-9, atol=1e-9)
+    trimmed = poolcli.upsample(image, "transposed", scale=s, weights=weights)
+    np.testing.assert_allclose(trimmed, result[padding:, padding:][: trimmed.shape[0], : trimmed.shape[1]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("s", [2, 3, 4])
+def test_nails_then_the_low_pass_is_lanczos(s):
+    """The windowed sinc at 1/S of the band, sampled between pixels where S is even, as half-pixel centres ask."""
+    image = np.random.default_rng(0).normal(size=(12, 12))
+    nails = poolcli.upsample(image, "nails", scale=s)
+    reach = 3 * s
+    taps = np.arange(-reach, reach + s + 1)
+    shift = (s - 1) / 2  # of the nail, which stands in the first pixel of its region, from the region's centre
+    weights = np.array([naive.curve("lanczos", abs(k - shift) / s, 0, 3) for k in taps])
+    for phase in range(s):  # a constant picture stays constant
+        weights[(taps - phase) % s == 0] /= weights[(taps - phase) % s == 0].sum()
+    low_passed = np.zeros_like(nails)
+    padded = np.pad(nails, reach + s)
+    for y, x in np.ndindex(len(taps), len(taps)):
+        shifted = padded[2 * reach + s - y :, 2 * reach + s - x :][: nails.shape[0], : nails.shape[1]]
+        low_passed[: shifted.shape[0], : shifted.shape[1]] += weights[y] * weights[x] * shifted
+    inside = slice(4 * s, -4 * s)
+    result = poolcli.upsample(image, "lanczos", scale=s)
+    np.testing.assert_allclose(result[inside, inside], low_passed[inside, inside], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("weights", ["box", "bilinear", "gaussian"])
+@pytest.mark.parametrize("s", [1, 2, 3, 4])
+def test_a_constant_stays_constant(s, weights):
+    image = np.full((9, 8, 3), 77, np.uint8)
+    inside = slice(2 * s, -2 * s)
+    for mode in ("resize-conv", "subpixel"):
+        assert (poolcli.upsample(image, mode, scale=s, weights=weights) == 77).all()
+    for f in (s, 2 * s, 3 * s) if weights == "box" else ():
+        large = poolcli.upsample(image, "transposed", scale=s, weights=weights, kernel_size=f)
+        assert (large[inside, inside] == 77).all()
+    if weights == "bilinear":
+        assert (poolcli.upsample(image, "transposed", scale=s)[inside, inside] == 77).all()
+
+
+@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, max_side=8)), st.integers(1, 3))
+@EXAMPLES
+def test_subpixel_with_phases_alike_is_nearest_after_the_convolution(image, s):
+    weights = np.random.default_rng(0).normal(size=(3, 3))
+    channels = image.shape[2]
+    convolved = poolcli.upsample(image, "resize-conv", scale=1, weights=weights)
+    expected = poolcli.upsample(convolved, "nearest", scale=s)
+    np.testing.assert_array_equal(poolcli.upsample(image, "subpixel", scale=s, weights=weights), expected)
+    single = image.astype(np.float64)
+    full = np.repeat(np.eye(channels)[:, :, None, None] * weights, s * s, axis=1)
+    expected = poolcli.upsample(poolcli.upsample(single, "resize-conv", scale=1, weights=weights), "nearest", scale=s)
+    result = poolcli.upsample(single, "subpixel", scale=s, weights=full)
+    np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.parametrize("geometry", [{}, {"kernel_size": 3}, {"kernel_size": 3, "padding": 1}], ids=str)
+def test_average_unpool_is_the_adjoint_of_average(geometry):
+    """<average(x), y> = <x, average-unpool(y)>."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9, 9, 2))
+    pooled = poolcli.downsample(x, "average", stride=2, **geometry)
+    y = rng.normal(size=pooled.shape)
+    given = {"kernel_size": 2, "padding": 0, **geometry}
+    extra = (9 - 1 + 2 * given["padding"] - given["kernel_size"] + 1) - 2 * (pooled.shape[0] - 1)
+    spread = poolcli.upsample(y, "average-unpool", scale=2, output_padding=extra, **given)
+    np.testing.assert_allclose((pooled * y).sum(), (x * spread).sum(), rtol=1e-12)
+
+
+def test_overshoot_is_clipped_in_integers_and_kept_in_floats():
+    edge = np.repeat(np.array([[0, 0, 0, 255, 255, 255]], np.uint8), 6, axis=0)
+    for mode in ("bicubic", "lanczos"):
+        floats = poolcli.upsample(edge.astype(np.float32), mode)
+        assert floats.min() < -5
+        assert floats.max() > 260
+        result = poolcli.upsample(edge, mode)
+        np.testing.assert_array_equal(result, np.clip(np.rint(floats), 0, 255))
+
+
+@pytest.mark.parametrize("mode", ["nearest", *INTERPOLATORS, "transposed", "resize-conv", "subpixel", "nails"])
+def test_threads_and_batches_change_nothing(mode):
+    import numba
+
+    image = picture("uint8", (3, 70, 40, 3))
+    together = poolcli.upsample(image, mode)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        np.testing.assert_array_equal(poolcli.upsample(image, mode), together)
+    finally:
+        numba.set_num_threads(before)
+    for n in range(3):
+        np.testing.assert_array_equal(poolcli.upsample(image[n], mode), together[n])
+    np.testing.assert_array_equal(poolcli.upsample(image[:, ::-1].copy()[:, ::-1], mode), together)
+
+
+def test_named_weights():
+    np.testing.assert_allclose(weights_of("bilinear", 4, (4, 4), (2, 2))[0] * 4, np.array([0.25, 0.75, 0.75, 0.25]))
+    np.testing.assert_allclose(weights_of(None, None, (3, 3), (2, 2))[1], [0.5, 1, 0.5])
+    assert weights_of("gaussian", 5, (3, 3), (1, 1)).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("order", ["crd", "dcr"])
+def test_depth_to_space(order):
+    image = picture("uint8", (3, 4, 12))
+    np.testing.assert_array_equal(
+        depth_to_space(image[None], (2, 3), order)[0], naive.depth_to_space(image, (2, 3), order)
+    )
+
+
+def test_no_picture_is_changed():
+    image = picture("float32")
+    before = image.copy()
+    for mode in set(poolcli.UPSAMPLINGS) - {"unpool"}:
+        poolcli.upsample(image, mode)
+    np.testing.assert_array_equal(image, before)
+
+
+WRONG = [
+    ("nearest", {"scale": 0}, "scale=0 is not allowed: it must be a finite number above 0, or two of them"),
+    ("bilinear", {"scale": -2}, "scale=-2 is not allowed"),
+    ("bilinear", {"scale": np.nan}, "scale=nan is not allowed"),
+    ("bilinear", {"scale": 0.1}, "scale=0.1 makes 0 x 1 pixels of 7 x 11"),
+    ("bilinear", {"scale": 2, "size": 4}, "size or scale says how large the output is: give one of them"),
+    ("nails", {"scale": 1.5}, "scale=1.5 is not allowed: mode 'nails' takes whole numbers; nearest, bilinear, bicubic, "
+     "lanczos take others"),
+    ("nails", {"size": 4}, "mode 'nails' takes no size: the modes that do are nearest, bilinear, bicubic"),
+    ("bilinear", {"lobes": 2}, "mode 'bilinear' takes no lobes: the modes that do are lanczos"),
+    ("bilinear", {"border": "mirror"}, "border='mirror' is not allowed: border must be edge or reflect"),
+    ("resize-conv", {"border": "exclude"}, "border='exclude' is not allowed: border must be edge or reflect or wrap or "
+     "constant"),
+    ("subpixel", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),
+    ("lanczos", {"lobes": 0}, "lobes=0 is not allowed: lobes must be a whole number from 1 to 16"),
+    ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F)"),
+    ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the picture has 3"),
+    ("transposed", {"weights": np.full((2, 2), np.nan)}, "the weights: holds what is no finite number"),
+    ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "is not that of the weights, 2 x 2"),
+    ("transposed", {"weights": "none.npy"}, "none.npy: No such file or directory"),
+    ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no picture"),
+    ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
+    ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number of at least 1"),
+    ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
+    ("unpool", {}, "unpool needs indices"),
+    ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the picture is (7, 11, 3)"),
+    ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond a picture of 14 x 22 pixels"),
+    ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
+    ("cubic", {}, "there is no mode 'cubic': the modes are nearest, nails"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "values", "message"), WRONG, ids=[message for _, _, message in WRONG])
+def test_wrong_values(mode, values, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        poolcli.upsample(picture("uint8"), mode, **values)
+
+
+def test_wrong_pictures():
+    with pytest.raises(ValueError, match="the picture is empty: its width is 0"):
+        poolcli.upsample(np.zeros((3, 0, 3)), "nearest")
+    with pytest.raises(TypeError, match="dtype complex128 is not supported"):
+        poolcli.upsample(np.zeros((3, 3), complex), "nearest")
+
+
+def test_nan_stays_where_it_is_seen():
+    image = np.zeros((9, 9), np.float32)
+    image[4, 4] = np.nan
+    for mode in ("nearest", *INTERPOLATORS):
+        result = poolcli.upsample(image, mode)
+        assert np.isnan(result[8:10, 8:10]).all()
+        assert np.isfinite(result[:2]).all()
+    assert poolcli.upsample(image, "bilinear", dtype="uint8").max() == 0
