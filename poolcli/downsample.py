@@ -172,11 +172,16 @@ def downsample(
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")
 
 
+def window_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the arguments that say where windows lie."""
+    return {name: value for name, value in arguments.items() if name in _WINDOW}
+
+
 def output_shape(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the shape that `downsample` makes of (H, W) or (H, W, C) by these arguments, or raise its ValueError."""
     from poolcli import geometry
 
-    asked = geometry.shape(**{name: value for name, value in arguments.items() if name in _WINDOW})
+    asked = geometry.shape(**window_of(arguments))
     rows, columns = geometry.windows(shape[0], shape[1], asked)
     return (rows.size, columns.size, *shape[2:])
 

@@ -110,15 +110,11 @@ def upsample(
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
+    strides = check_scale(mode, scale, size)
     if row.fractional:
-        if scale is None and size is None:
-            scale = 2
-        sizes, scales = output_sizes(batch.shape[1:3], size, scale)
+        sizes, scales = output_sizes(batch.shape[1:3], size, 2 if scale is None and size is None else scale)
         out = resample(batch, mode, sizes, scales, False, values, target)
     else:
-        strides = whole_scales(mode, scale)
-        if size is not None and mode != "unpool":
-            raise ValueError(f"mode {mode!r} takes no size: the modes that do are {', '.join(_sized())}")
         more = {"size": size, "rank": array.ndim} if mode == "unpool" else {}
         out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.working(target), **values, **more)
     return as_given(out, array, target)
@@ -134,15 +130,17 @@ def find(mode: str) -> Upsampling:
     return UPSAMPLINGS[mode]
 
 
-def _sized() -> list[str]:
-    return [name for name, mode in UPSAMPLINGS.items() if mode.fractional or name == "unpool"]
-
-
-def whole_scales(mode: str, scale: Scale | None) -> tuple[int, int]:
-    """Return whole scales, 2 unless given, or raise a ValueError."""
+def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int, int]:
+    """Return the scales as whole numbers, 2 unless given, or raise a ValueError if a mode does not take them."""
+    row = find(mode)
+    if size is not None and not row.fractional and mode != "unpool":
+        sized = [name for name, other in UPSAMPLINGS.items() if other.fractional or name == "unpool"]
+        raise ValueError(f"mode {mode!r} takes no size: the modes that do are {', '.join(sized)}")
+    if size is not None and scale is not None and row.fractional:
+        raise ValueError("size or scale says how large the output is: give one of them")
     scales = scales_of(2 if scale is None else scale)
-    if any(s % 1 for s in scales):
-        fractional = ", ".join(name for name, row in UPSAMPLINGS.items() if row.fractional)
+    if not row.fractional and any(s % 1 for s in scales):
+        fractional = ", ".join(name for name, other in UPSAMPLINGS.items() if other.fractional)
         raise ValueError(f"scale={scale} is not allowed: mode {mode!r} takes whole numbers; {fractional} take others")
     return int(scales[0]), int(scales[1])
 
@@ -181,7 +179,7 @@ def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]
     if row.fractional:
         sizes, _ = output_sizes(shape[:2], size, 2 if scale is None and size is None else scale)
         return (*sizes, *shape[2:])
-    strides = whole_scales(mode, scale)
+    strides = check_scale(mode, scale, size)
     given = {name: value for name, value in arguments.items() if name in row.parameters}
     if mode == "unpool":
         from poolcli.unpooling import shape_of

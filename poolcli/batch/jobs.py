@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from poolcli.downsample import MODES
+from poolcli.downsample import MODES, Mode
 from poolcli.images import Reading, Writing
 from poolcli.images.formats import Format, format_of
 from poolcli.parameters import PARAMETERS
+from poolcli.reduce import REDUCTIONS, Reduction
+from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +32,7 @@ class Job:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     ending: str = ""  # of the format, where no name tells
     command: str = "downsample"
+    indices: Path | None = None  # where the places of the maxima go
 
     @property
     def kind(self) -> Format | None:
@@ -37,9 +40,19 @@ class Job:
         return format_of(PurePath(f"x.{self.ending}") if self.ending or self.output is None else self.output)
 
     @property
+    def row(self) -> Mode | Upsampling | Reduction:
+        """Return the mode's row of the table of its command."""
+        tables: Mapping[str, Mapping[str, Mode | Upsampling | Reduction]] = {
+            "downsample": MODES,
+            "upsample": UPSAMPLINGS,
+            "reduce": REDUCTIONS,
+        }
+        return tables[self.command][self.mode]
+
+    @property
     def blends(self) -> bool:
         """Return whether the mode makes values that the picture does not have."""
-        return not MODES[self.mode].selects or self._value("combine") == "mean"
+        return not getattr(self.row, "selects", False) or self._value("combine") == "mean"
 
     @property
     def planes(self) -> int:
@@ -47,7 +60,7 @@ class Job:
         return self._value("k") if self._value("combine") == "planes" else 1
 
     def _value(self, name: str) -> Any:
-        return self.arguments.get(name, PARAMETERS[name].default) if name in MODES[self.mode].parameters else None
+        return self.arguments.get(name, PARAMETERS[name].default) if name in self.row.parameters else None
 
     def __str__(self) -> str:
         """Return the command that does it, for the record."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
@@ -40,11 +41,12 @@ def plan(
     folder: bool,
     ending: str | None,
     settings: Settings,
+    command: str,
 ) -> list[Job]:
     """Return a job for each input, or raise a BatchError that says why no work should begin."""
     if output is not None and folder and os.path.lexists(output) and not os.path.isdir(output):
         raise BatchError(f"{shown(Path(output))}: is a file, and the output of several pictures must be a folder")
-    jobs = [_job(file, mode, arguments, output, folder, ending) for file in found]
+    jobs = [replace(_job(file, mode, arguments, output, folder, ending), command=command) for file in found]
     if output is None:
         # A folder that holds results of an earlier run is not an input of results.
         made = {_place(job.output) for job in jobs if job.output}

@@ -7,15 +7,18 @@ import time
 import traceback
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
-from poolcli.downsample import MODES, downsample, output_shape
+from poolcli.downsample import MODES, downsample, output_shape, window_of
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format, colour_of
 from poolcli.images.place import EXISTS
 from poolcli.reduce import arguments_of, columns, reduce
+from poolcli.upsample import output_shape as upsampled_shape
+from poolcli.upsample import upsample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +105,10 @@ class Worker:
             if job.planes > 1 and not kind.streams:
                 way = "combine=mean makes one; .tif, .npy hold all"
                 raise ImageError(f"{job.mode} makes {job.planes} pictures of one: {way}")
-            results = self._results(picture, wanted, job, kind, shapes, warnings)
+            if job.indices and len(wanted) > 1:
+                raise ImageError("the indices of one picture can be saved: --frame N takes one")
+            places: list[NDArray[Any]] = []
+            results = self._results(picture, wanted, job, kind, shapes, warnings, places)
             writing = replace(settings.writing, record=str(job))
             if job.output is None:
                 write_frames(results, len(wanted) * job.planes, sys.stdout.buffer, job.ending, writing)
@@ -110,6 +116,10 @@ class Worker:
                 _make(job.output.parent)
                 clean(job.output.parent)
                 write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
+            if job.indices:
+                from poolcli.unpooling import save
+
+                save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
         return "written"
 
     def _results(
@@ -120,6 +130,7 @@ class Worker:
         kind: Format,
         shapes: list[tuple[int, ...]],
         warnings: list[str],
+        places: list[NDArray[Any]],
     ) -> Iterator[Frame]:
         from poolcli.images.write import check
 
@@ -128,13 +139,19 @@ class Worker:
             if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
                 info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
             dtype = job.arguments.get("dtype") or image.dtype.name
-            shape = output_shape(image.shape, job.arguments)
+            shape = shape_after(job, image.shape)
             shapes += [image.shape, shape] if not shapes else []
+            if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
+                info = replace(info, alpha=(*shape, 1)[2] in (2, 4), palette=None, icc=None)
+            _check_size(shape, self._settings.reading.max_pixels)
             _, final = check(shape, dtype, info, kind, self._settings.writing)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
             if not warnings and image.dtype.kind == "f" and "int" in f"{dtype} {final}" and _has_holes(image):
                 warnings.append(f"{shown(job.input)}: NaN becomes 0 and infinity the largest value among integers")
             result = self._compute(operate, image, info, job, self._settings.linear, self._notice)
+            if job.indices:
+                pool = partial(downsample, image, job.mode, return_indices=True, **job.arguments)
+                places.append(self._compute(pool)[1])
             planes = result if result.ndim > image.ndim else [result]
             del image, result  # before the planes are encoded
             for plane in planes:
@@ -166,6 +183,21 @@ def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) 
         )
 
 
+def _check_size(shape: tuple[int, ...], most: int) -> None:
+    if shape[0] * shape[1] * max(1, (*shape, 1)[2] / 4) > most:
+        raise ImageError(
+            f"the result would have {shape[1]} x {shape[0]} pixels, more than the {most} allowed: "
+            "--max-pixels allows more"
+        )
+
+
+def shape_after(job: Job, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a job makes of one, or raise a ValueError."""
+    if job.command == "upsample":
+        return upsampled_shape(shape, job.mode, job.arguments)
+    return output_shape(shape, job.arguments)
+
+
 def _has_holes(image: NDArray[Any]) -> bool:
     import numpy as np
 
@@ -173,22 +205,25 @@ def _has_holes(image: NDArray[Any]) -> bool:
 
 
 def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
-    """Pool one picture; blending modes see its colour multiplied by alpha, and in linear light if asked."""
+    """Pool or enlarge a picture; modes that blend see colour multiplied by alpha, and in linear light if asked."""
     from poolcli.images.colour import blendable, viewable
     from poolcli.kernels.specialise import announcing
 
     arguments = dict(job.arguments)
     with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
-        values = blendable(image, info, linear) if job.blends else image
+        apply = upsample if job.command == "upsample" else downsample
+        alike = (*shape_after(job, image.shape), 1)[2] == (*image.shape, 1)[2]
+        values = blendable(image, info, linear) if job.blends and alike else image
         if values is image:
-            pooled: NDArray[Any] = downsample(image, job.mode, **arguments)
-            return pooled
+            made: NDArray[Any] = apply(image, job.mode, **arguments)
+            return made
         from poolcli.dtypes import check, convert
 
         target = check(arguments.pop("dtype", None) or image.dtype)
-        scale = _scale(MODES[job.mode].parameters, image)
-        blended = scale * downsample(values / scale, job.mode, **arguments)
-        if info.alpha and "norm" in MODES[job.mode].parameters:  # alpha is a share, never a sum
+        takes = job.row.parameters
+        scale = _scale(takes, image) if job.command == "downsample" else 1.0
+        blended = scale * apply(values / scale, job.mode, **arguments)
+        if info.alpha and "norm" in takes:  # alpha is a share, never a sum
             blended[..., -1:] = downsample(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
         return convert(viewable(blended, info, linear, image.dtype), target)
 

@@ -13,6 +13,7 @@ import poolcli
 
 _COMMANDS = {
     "downsample": "Pool pictures: reduce every window to one pixel.",
+    "upsample": "Enlarge pictures: make every pixel a region.",
     "reduce": "Reduce pictures to vectors: rows of a table.",
     "modes": "List every mode with its formula and its parameters.",
     "shape": "Compute the output size of a pool, by every convention.",
@@ -45,6 +46,7 @@ def commands() -> None:
     \b
         poolcli downsample --mode max photo.png
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
+        poolcli upsample --mode bicubic -S 2 photo.png
         poolcli reduce --mode gap photos/ --format csv
         poolcli modes
     """  # noqa: D301

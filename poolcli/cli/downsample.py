@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from poolcli.batch.jobs import BatchError, Settings
+from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, jobs_of
-from poolcli.downsample import MODES
+from poolcli.downsample import MODES, window_of
 from poolcli.parameters import PARAMETERS, resolve
 
 _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
@@ -20,11 +22,12 @@ _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
 @click.option(
     "-m", "--mode", required=True, type=click.Choice(list(MODES)), metavar="MODE", help=f"One of {', '.join(MODES)}."
 )
+@click.option("--save-indices", metavar="FILE.npz", help="Write where max took its values from, for unpool.")
 @options.window
 @options.mode_parameters(_TAKES)
 @options.files
 @options.pictures
-def downsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **values: Any) -> None:
     """Pool pictures: reduce every window of F x F pixels, S apart, to one.
 
     INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
@@ -42,16 +45,31 @@ def downsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         options.check_weights(parameters)
         _check_window(parameters, values)
         _check_palette(mode, parameters, settings, values)
-        jobs = jobs_of(inputs, mode, {**values, **given}, files, settings)
+        jobs = jobs_of(inputs, "downsample", mode, {**values, **given}, files, settings)
+        jobs = _with_indices(jobs, mode, save_indices, settings)
     except (ValueError, BatchError) as error:
         raise click.UsageError(str(error)) from None
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 
+def _with_indices(jobs: list[Job], mode: str, path: str | None, settings: Settings) -> list[Job]:
+    if path is None:
+        return jobs
+    if mode != "max":
+        raise ValueError(f"mode {mode!r} takes no --save-indices: the mode that does is max")
+    if len(jobs) > 1:
+        raise BatchError(f"{path}: holds the indices of one picture, not of {len(jobs)}")
+    if not path.endswith(".npz"):
+        raise BatchError(f"{path}: indices are written as .npz")
+    if not settings.writing.overwrite and Path(path).exists():
+        raise BatchError(f"{path}: exists; --overwrite replaces it")
+    return [replace(job, indices=Path(path)) for job in jobs]
+
+
 def _check_window(parameters: dict[str, Any], values: dict[str, Any]) -> None:
     from poolcli.geometry import shape
 
-    taps = shape(**{name: value for name, value in values.items() if name != "dtype"}).taps
+    taps = shape(**window_of(values)).taps
     if "size" not in values and parameters.get("k", 0) > taps:
         raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")
 

@@ -7,6 +7,7 @@ import click
 from poolcli.downsample import MODES, Mode
 from poolcli.parameters import PARAMETERS, Parameter
 from poolcli.reduce import REDUCTIONS, Reduction
+from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 
 @click.command(short_help="List every mode with its formula and its parameters.")
@@ -20,13 +21,19 @@ def modes() -> None:
         formatter.write_dl([(mode.name, mode.formula) for mode in MODES.values()])
     with formatter.section("reduce, beside all of these"):
         formatter.write_dl([(mode.name, mode.formula) for mode in REDUCTIONS.values() if mode.name not in MODES])
+    with formatter.section("upsample"):
+        formatter.write_dl([(mode.name, mode.formula) for mode in UPSAMPLINGS.values()])
     with formatter.section("parameters"):
         formatter.write_dl([(parameter.name, _describe(parameter)) for parameter in PARAMETERS.values()])
     click.echo(formatter.getvalue().rstrip())
 
 
 def _describe(parameter: Parameter) -> str:
-    modes: list[Mode | Reduction] = [*MODES.values(), *(mode for mode in REDUCTIONS.values() if mode.name not in MODES)]
+    modes: list[Mode | Reduction | Upsampling] = [
+        *MODES.values(),
+        *(mode for mode in REDUCTIONS.values() if mode.name not in MODES),
+        *UPSAMPLINGS.values(),
+    ]
     takers = ", ".join(mode.name for mode in modes if parameter.name in mode.parameters)
     default = "" if parameter.default is None else f", {parameter.shown} unless given"
     others = "".join(f"; of {mode}, {parameter.of(mode).allowed}" for mode in parameter.choices_in)

@@ -43,6 +43,28 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
+class Scale(click.ParamType):  # type: ignore[type-arg]
+    """`X` or `XxX`: one number, or one down and one across."""
+
+    name = "X|XxX"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is, not in capitals."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number or a pair, whole where they are."""
+        from poolcli.resize import scales_of
+
+        try:
+            numbers = tuple(float(number) for number in str(value).lower().split("x"))
+            scales_of(numbers)
+        except ValueError:
+            self.fail(f"{value!r} is no scale: it must be a finite number above 0, or two as 2x3", parameter, context)
+        numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
 _METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,...", object: "FILE"}
 
 
@@ -51,6 +73,9 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
+        if parameter.most:
+            self.name = "N|HxW"
+            return
         choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
         self.name = "|".join(choices) or _METAVARS[parameter.type]
 
@@ -63,6 +88,8 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
         try:
             parts = str(value).split(",")
             kind = self.parameter.type
+            if self.parameter.most:
+                return Size(int(self.parameter.low)).convert(value, parameter, context)
             number = tuple(map(int, parts)) if kind is tuple else value if kind is object else kind(value)
         except ValueError:
             number = value
@@ -262,6 +289,9 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
+_SHORT = {"kernel_size": "-F", "padding": "-P", "dilation": "-D"}
+
+
 def check_weights(parameters: dict[str, Any]) -> None:
     """Raise a ValueError if a file of weights is not what a mode takes."""
     if parameters.get("weights"):
@@ -279,16 +309,20 @@ def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Co
             takers = [mode for mode, names in modes.items() if parameter.name in names]
             if not takers:
                 continue
+            if all(mode in parameter.choices_in for mode in takers):
+                parameter = parameter.of(takers[0])
             text = f"{parameter.help[0].upper()}{parameter.help[1:]} ({', '.join(takers)})."
             for mode, choices in parameter.choices_in.items():
-                text += f" Of {mode}, {' or '.join(choices)}."
+                if mode in takers and not {*choices} <= {*parameter.choices}:
+                    text += f" Of {mode}, {' or '.join(choices)}."
             name = f"--{parameter.name.replace('_', '-')}"
+            names = (_SHORT[parameter.name], name) if parameter.name in _SHORT else (name,)
             if parameter.type is bool:
                 added.append(click.option(name, is_flag=True, default=None, help=text))
             else:
                 if parameter.default is not None:
                     text += f"  [default: {parameter.shown}]"
-                added.append(click.option(name, type=_Checked(parameter), help=text))
+                added.append(click.option(*names, type=_Checked(parameter), help=text))
         return _section("Parameters of modes", command, added)
 
     return add

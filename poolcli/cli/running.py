@@ -23,7 +23,12 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def jobs_of(
-    inputs: Sequence[str], mode: str, arguments: Mapping[str, Any], files: Mapping[str, Any], settings: Settings
+    inputs: Sequence[str],
+    command: str,
+    mode: str,
+    arguments: Mapping[str, Any],
+    files: Mapping[str, Any],
+    settings: Settings,
 ) -> list[Job]:
     """Return the jobs that the options of a command describe, or raise a BatchError."""
     output, listed = files["output"], files["files_from"]
@@ -34,7 +39,7 @@ def jobs_of(
     folder = output is not None and is_folder(output, inputs, listed is not None)
     search = Search(files["recursive"], files["include"], files["exclude"], Path(output) if folder else None)
     found = find(inputs, listed, files["null"], search)
-    return plan(found, mode, arguments, output, folder, files["format"], settings)
+    return plan(found, mode, arguments, output, folder, files["format"], settings, command)
 
 
 def carry_out(

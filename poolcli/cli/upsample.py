@@ -1,0 +1,68 @@
+"""The command that enlarges pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from poolcli.batch.jobs import BatchError
+from poolcli.cli import options
+from poolcli.cli.running import carry_out, jobs_of
+from poolcli.parameters import PARAMETERS, resolve
+from poolcli.upsample import UPSAMPLINGS, check_scale
+
+_TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
+
+
+@click.command(cls=options.Sections, short_help="Enlarge pictures: make every pixel a region.")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option(
+    "-m",
+    "--mode",
+    required=True,
+    type=click.Choice(list(UPSAMPLINGS)),
+    metavar="MODE",
+    help=f"One of {', '.join(UPSAMPLINGS)}.",
+)
+@click.option("-S", "--scale", type=options.Scale(), help="Output over input size.  [default: 2]")
+@click.option("--size", type=options.Size(), help="Output size, instead of the scale.")
+@options.mode_parameters(_TAKES)
+@options.files
+@options.pictures
+def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+    """Enlarge pictures: make every pixel a region of S x S.
+
+    INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
+
+    \b
+        poolcli upsample --mode bicubic -S 2 photo.png
+        poolcli upsample --mode lanczos --size 1080x1920 photos/ -o large/
+        poolcli upsample --mode unpool --indices max.npz photo_max.png
+    """  # noqa: D301
+    settings, files = options.settings(values)
+    values = options.given(values)
+    given = {name: values[name] for name in PARAMETERS if name in values}
+    try:
+        parameters = resolve(mode, UPSAMPLINGS[mode].parameters, given, _TAKES)
+        check_scale(mode, values.get("scale"), values.get("size"))
+        _check_files(mode, parameters, values)
+        if settings.reading.keep_palette and not UPSAMPLINGS[mode].selects:
+            selecting = ", ".join(name for name, row in UPSAMPLINGS.items() if row.selects)
+            raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
+        jobs = jobs_of(inputs, "upsample", mode, values, files, settings)
+    except (ValueError, BatchError) as error:
+        raise click.UsageError(str(error)) from None
+    click.get_current_context().exit(carry_out(jobs, settings, files))
+
+
+def _check_files(mode: str, parameters: dict[str, Any], values: dict[str, Any]) -> None:
+    """Raise a ValueError if a file of weights or of indices is none."""
+    if mode == "unpool":
+        from poolcli.unpooling import shape_of
+
+        shape_of((1, 1), (2, 2), values.get("size"), parameters["indices"])
+    elif parameters.get("weights"):
+        from poolcli.convolutions import load
+
+        load(parameters["weights"], parameters["kernel_size"], (1, 1), (1, 1))
