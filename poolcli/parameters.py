@@ -193,9 +193,10 @@ def resolve(
     `modes` tells what each mode takes; a parameter that this one does not take is an error that names those that do.
     `inner` is the mode that this one applies.
     """
+    known = dict.fromkeys(name for names in modes.values() for name in names)
     for name in given:
-        if name not in PARAMETERS:
-            raise TypeError(f"there is no parameter {name!r}: the parameters are {', '.join(PARAMETERS)}")
+        if name not in known:
+            raise TypeError(f"there is no parameter {name!r}: the parameters are {', '.join(known)}")
         if name not in takes:
             fitting = ", ".join(other for other, names in modes.items() if name in names)
             raise ValueError(f"mode {mode!r} takes no {name}: the modes that do are {fitting}")

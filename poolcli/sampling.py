@@ -71,24 +71,28 @@ def _lanczos(x: Floats, lobes: int) -> Floats:
     return np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0.0)
 
 
-def positions(n: int, size: int, scale: float, coordinates: str) -> Floats:
+def positions(n: int, size: int, scale: float | None, coordinates: str) -> Floats:
     """Return where the pixels of an output axis lie on an input axis of n, whose pixels are at 0 ... n - 1."""
     i = np.arange(size, dtype=np.float64)
+    # Without a scale the product comes first: what is exactly between two pixels stays so.
+    multiply, divide = (n, size) if scale is None else (1, scale)
     if coordinates == "align-corners":
-        return np.linspace(0.0, n - 1, size) if size > 1 else np.zeros(1)
+        last = (size if scale is None else n * scale) - 1  # as ONNX: a scale that leaves a rest is used as given
+        return i * (n - 1) / last if size > 1 else np.zeros(1)
     if coordinates == "asymmetric":
-        return i / scale
+        return i * multiply / divide
     if coordinates == "pytorch-half-pixel" and size == 1:
         return np.zeros(1)
-    shift = n / 2 * (1 - size / (n * scale)) if coordinates == "half-pixel-symmetric" else 0.0
-    return np.asarray(shift + (i + 0.5) / scale - 0.5)
+    symmetric = coordinates == "half-pixel-symmetric" and scale is not None
+    shift = n / 2 * (1 - size / (n * divide)) if symmetric else 0.0
+    return np.asarray(shift + (i + 0.5) * multiply / divide - 0.5)
 
 
 def nearest(n: int, size: int, scale: float | None, coordinates: str, rounding: str) -> NDArray[np.int64]:
     """Return the input pixel of each output pixel; without a scale, in whole numbers: exact at any size."""
     if scale is None and coordinates == "half-pixel" and rounding == "half-up":
         return (2 * np.arange(size, dtype=np.int64) + 1) * n // (2 * size)
-    x = positions(n, size, size / n if scale is None else scale, coordinates)
+    x = positions(n, size, scale, coordinates)
     rounded = {
         "half-up": lambda: np.floor(x + 0.5),
         "half-down": lambda: np.ceil(x - 0.5),
@@ -99,8 +103,9 @@ def nearest(n: int, size: int, scale: float | None, coordinates: str, rounding: 
 
 
 @lru_cache(maxsize=64)
-def _axis(n: int, size: int, scale: float, coordinates: str, border: str, antialias: bool, *filter: Any) -> Axis:  # noqa: A002
-    return taps(n, positions(n, size, scale, coordinates), kernel(*filter), border, scale if antialias else 1.0)
+def _axis(n: int, size: int, scale: float | None, coordinates: str, border: str, antialias: bool, *filter: Any) -> Axis:  # noqa: A002
+    stretch = (size / n if scale is None else scale) if antialias else 1.0
+    return taps(n, positions(n, size, scale, coordinates), kernel(*filter), border, stretch)
 
 
 def axis(
@@ -108,7 +113,7 @@ def axis(
     cubic_a: float = -0.5, lobes: int = 3,
 ) -> Axis:  # fmt: skip
     """Return the taps of an output axis; without a scale, that of the sizes."""
-    return _axis(n, size, size / n if scale is None else scale, coordinates, border, antialias, mode, cubic_a, lobes)
+    return _axis(n, size, scale, coordinates, border, antialias, mode, cubic_a, lobes)
 
 
 def taps(n: int, x: Floats, kernel: Kernel, border: str, scale: float = 1.0) -> Axis:

@@ -287,7 +287,7 @@ def resize(image, size, mode, scale=None, antialias=False, coordinates="half-pix
     for n, m, s in zip((height, width), size, scales, strict=True):
         axis = []
         for i in range(m):
-            x = position(i, n, m, s, coordinates)
+            x = position(i, n, m, scale and s, coordinates)
             if mode == "nearest" and not antialias:
                 near = {"half-up": math.floor(x + 0.5), "half-down": math.ceil(x - 0.5), "floor": math.floor(x),
                         "ceil": math.ceil(x)}[rounding]  # fmt: skip
@@ -315,11 +315,13 @@ def resize(image, size, mode, scale=None, antialias=False, coordinates="half-pix
 
 def position(i, n, m, scale, coordinates):
     if coordinates == "align-corners":
-        return i * (n - 1) / (m - 1) if m > 1 else 0.0
+        return i * (n - 1) / ((n * scale if scale else m) - 1) if m > 1 else 0.0
     if coordinates == "asymmetric":
-        return i / scale
+        return i / scale if scale else i * n / m
     if coordinates == "pytorch-half-pixel" and m == 1:
         return 0.0
+    if scale is None:
+        return (i + 0.5) * n / m - 0.5
     if coordinates == "half-pixel-symmetric":
         return n / 2 * (1 - m / (n * scale)) + (i + 0.5) / scale - 0.5
     return (i + 0.5) / scale - 0.5

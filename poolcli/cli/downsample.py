@@ -12,9 +12,11 @@ from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, jobs_of
 from poolcli.downsample import MODES, window_of
-from poolcli.parameters import PARAMETERS, resolve
+from poolcli.parameters import resolve
 
 _TAKES = {mode.name: mode.parameters for mode in MODES.values()}
+
+_PARAMETERS = {name for names in _TAKES.values() for name in names}
 
 
 @click.command(cls=options.Sections, short_help="Pool pictures: reduce every window to one pixel.")
@@ -39,7 +41,7 @@ def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **v
     """  # noqa: D301
     settings, files = options.settings(values)
     values = options.given(values)
-    given = {name: values.pop(name) for name in PARAMETERS if name in values}
+    given = {name: values.pop(name) for name in _PARAMETERS if name in values}
     try:
         parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
         options.check_weights(parameters)

@@ -1,0 +1,189 @@
+"""The command that enlarges, as processes: files in and out, indices and weights in files, one line for bad input."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+import poolcli
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
+)
+
+
+def run(*arguments, folder, command="upsample", **options):
+    return subprocess.run(
+        [sys.executable, "-m", "poolcli", command, *map(str, arguments)],
+        cwd=folder, capture_output=True, timeout=120, text=True, **options,
+    )  # fmt: skip
+
+
+def numbers(shape, seed=0, dtype=np.uint8):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    poolcli.write_image(numbers((6, 8, 3)), tmp_path / "a.png")
+    return tmp_path
+
+
+def read(path, **options):
+    return poolcli.read_image(path, **options)[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode", "parameters"),
+    [
+        (["-m", "nearest"], "nearest", {}),
+        (["-m", "bicubic", "-S", "3"], "bicubic", {"scale": 3}),
+        (["-m", "bicubic", "--cubic-a", "-0.75"], "bicubic", {"cubic_a": -0.75}),
+        (["-m", "lanczos", "-S", "1.5x2", "--lobes", "2"], "lanczos", {"scale": (1.5, 2), "lobes": 2}),
+        (["-m", "bilinear", "--size", "9x20", "--coordinates", "align-corners"], "bilinear",
+         {"size": (9, 20), "coordinates": "align-corners"}),
+        (["-m", "bilinear", "--border", "constant", "--fill", "255"], "bilinear", {"border": "constant", "fill": 255}),
+        (["-m", "nails", "-S", "2x3"], "nails", {"scale": (2, 3)}),
+        (["-m", "transposed", "--weights", "gaussian", "-F", "5", "-P", "1x2"], "transposed",
+         {"weights": "gaussian", "kernel_size": 5, "padding": (1, 2)}),
+        (["-m", "average-unpool", "-S", "3"], "average-unpool", {"scale": 3}),
+        (["-m", "resize-conv", "--enlarge", "bilinear", "--weights", "box"], "resize-conv",
+         {"enlarge": "bilinear", "weights": "box"}),
+        (["-m", "subpixel", "-F", "1x3"], "subpixel", {"kernel_size": (1, 3)}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)  # fmt: skip
+def test_every_option_reaches_the_function(arguments, mode, parameters, folder):
+    result = run(*arguments, "a.png", folder=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    expected = poolcli.upsample(read(folder / "a.png"), mode, **parameters)
+    np.testing.assert_array_equal(read(folder / f"a_{mode}.png"), expected)
+    assert f"upsample --mode {mode}" in Image.open(folder / f"a_{mode}.png").text["Software"]
+
+
+def test_down_and_up_again_with_indices(folder):
+    assert run("-m", "max", "--save-indices", "i.npz", "a.png", folder=folder, command="downsample").returncode == 0
+    assert run("-m", "unpool", "--indices", "i.npz", "a_max.png", folder=folder).returncode == 0
+    values, indices = poolcli.downsample(read(folder / "a.png"), "max", return_indices=True)
+    expected = poolcli.upsample(values, "unpool", indices=indices)
+    np.testing.assert_array_equal(read(folder / "a_max_unpool.png"), expected)
+    with np.load(folder / "i.npz") as stored:
+        assert stored["shape"].tolist() == [6, 8]
+        assert [stored[name].tolist() for name in ("kernel_size", "stride", "padding")] == [[2, 2], [2, 2], ["0", "0"]]
+    again = run("-m", "max", "--save-indices", "i.npz", "a.png", folder=folder, command="downsample")
+    assert (again.returncode, again.stderr) == (2, "error: i.npz: exists; --overwrite replaces it\n")
+
+
+def test_indices_of_windows_that_overlap(folder):
+    window = ["-F", "3", "-S", "1", "-P", "1"]
+    saved = run("-m", "max", *window, "--save-indices", "i.npz", "a.png", folder=folder, command="downsample")
+    assert saved.returncode == 0
+    assert run("-m", "unpool", "--indices", "i.npz", "a_max.png", folder=folder).returncode == 0
+    image = read(folder / "a.png")
+    result = read(folder / "a_max_unpool.png")
+    assert result.shape == image.shape
+    assert ((result == image) | (result == 0)).all()
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+@pytest.mark.parametrize("shape", [(3, 3), (3, 1, 3, 3)], ids=str)
+def test_weights_in_files(shape, ending, folder):
+    weights = np.random.default_rng(0).random(shape).astype(np.float32) / 9
+    if ending == "npy":
+        np.save(folder / "w.npy", weights)
+    elif ending == "npz":
+        np.savez(folder / "w.npz", weight=weights)
+    else:
+        save_file({"weight": weights}, folder / "w.safetensors")
+    for mode in ("transposed", "resize-conv"):
+        result = run("-m", mode, "--weights", f"w.{ending}", "a.png", "-o", f"{mode}.png", folder=folder)
+        assert (result.returncode, result.stderr) == (0, "")
+        expected = poolcli.upsample(read(folder / "a.png"), mode, weights=weights)
+        np.testing.assert_array_equal(read(folder / f"{mode}.png"), np.squeeze(expected))
+
+
+def test_labels_keep_their_palette(tmp_path):
+    image = Image.fromarray(np.array([[1, 2], [0, 1]], np.uint8), "P")
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "labels.png")
+    assert run("-m", "nearest", "--keep-palette", "labels.png", folder=tmp_path).returncode == 0
+    large = Image.open(tmp_path / "labels_nearest.png")
+    assert large.mode == "P"
+    assert np.asarray(large).tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [0, 0, 1, 1], [0, 0, 1, 1]]
+    result = run("-m", "bilinear", "--keep-palette", "labels.png", folder=tmp_path)
+    assert result.returncode == 2
+    assert "would blend the indices of a palette: --keep-palette is for nearest, nails, unpool" in result.stderr
+
+
+def test_colour_counts_as_much_as_it_is_seen(tmp_path):
+    pixels = np.array([[[0, 0, 0, 255], [255, 255, 255, 0]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    assert run("-m", "bilinear", "-S", "1x2", "half.png", folder=tmp_path).returncode == 0
+    assert read(tmp_path / "half_bilinear.png")[0, :, :3].max() == 0
+    assert read(tmp_path / "half_bilinear.png")[0, :, 3].tolist() == [255, 191, 64, 0]
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / "edge.png")
+    assert run("-m", "bilinear", "-S", "1x2", "--linear", "edge.png", folder=tmp_path).returncode == 0
+    assert read(tmp_path / "edge_bilinear.png")[0].tolist() == [0, 137, 225, 255]
+
+
+def test_a_folder_and_frames(tmp_path):
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in/batch.npy", numbers((3, 4, 5, 3)))
+    poolcli.write_image(numbers((4, 5, 3), dtype=np.uint16), tmp_path / "in/deep.tif")
+    assert run("-m", "lanczos", "in", "-o", "out", folder=tmp_path).returncode == 0
+    expected = poolcli.upsample(np.load(tmp_path / "in/batch.npy"), "lanczos")
+    np.testing.assert_array_equal(np.load(tmp_path / "out/batch.npy"), expected)
+    expected = poolcli.upsample(read(tmp_path / "in/deep.tif"), "lanczos")
+    np.testing.assert_array_equal(read(tmp_path / "out/deep.tif"), expected)
+
+
+BAD = [
+    (["-m", "bilinear", "-S", "0"], 2, "'0' is no scale: it must be a finite number above 0"),
+    (["-m", "bilinear", "-S", "-2"], 2, "'-2' is no scale"),
+    (["-m", "bilinear", "-S", "1e9"], 1, "a.png: the result would have 8000000000 x 6000000000 pixels, more than the "
+     "500000000 allowed: --max-pixels allows more"),
+    (["-m", "nails", "-S", "5000"], 1, "the result would have 40000 x 30000 pixels"),
+    (["-m", "nails", "-S", "1.5"], 2, "scale=1.5 is not allowed: mode 'nails' takes whole numbers"),
+    (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no size"),
+    (["-m", "unpool"], 2, "unpool needs indices"),
+    (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the picture is (6, 8, 3)"),
+    (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
+    (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
+    (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
+    (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the picture has 3"),
+    (["-m", "bicubic", "--lobes", "3"], 2, "mode 'bicubic' takes no lobes: the modes that do are lanczos"),
+    (["-m", "lanczos", "--lobes", "99"], 2, "lobes must be a whole number from 1 to 16"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), BAD, ids=[" ".join(arguments) for arguments, _, _ in BAD])
+def test_bad_input_is_one_line(arguments, code, message, folder):
+    np.savez(folder / "other.npz", indices=np.zeros((2, 2), int), shape=np.array([4, 4]))
+    np.save(folder / "w.npy", np.zeros(3))
+    np.save(folder / "two.npy", np.zeros((2, 1, 3, 3)))
+    before = sorted(folder.iterdir())
+    result = run(*arguments, "a.png", folder=folder)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "min", "--save-indices", "i.npz", "a.png"], "mode 'min' takes no --save-indices"),
+        (["-m", "max", "--save-indices", "i.npz", "a.png", "b.png", "-o", "out"], "i.npz: holds the indices of one"),
+        (["-m", "max", "--save-indices", "i.csv", "a.png"], "i.csv: indices are written as .npz"),
+    ],
+)
+def test_indices_of_what_has_none(arguments, message, folder):
+    poolcli.write_image(numbers((6, 8, 3)), folder / "b.png")
+    result = run(*arguments, folder=folder, command="downsample")
+    assert result.returncode == 2
+    assert message in result.stderr

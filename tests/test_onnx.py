@@ -1,0 +1,242 @@
+"""The test cases of ONNX for every operator of two spatial axes that poolcli has, through one thin adapter.
+
+The expected arrays are those that ONNX ships, not what its reference code would compute.
+"""
+
+import math
+import os
+import warnings
+
+import numpy as np
+import onnx
+import pytest
+
+import poolcli
+from poolcli import sampling
+from poolcli.kernels.resample import resample
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="the same numbers, compiled or not: once is enough"
+)
+
+
+def last(x):
+    return np.moveaxis(x, 1, -1)
+
+
+def first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+def window(kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), auto_pad=b"NOTSET", ceil_mode=0, **_):
+    assert tuple(pads[:2]) == tuple(pads[2:])
+    same = {b"SAME_UPPER": "same", b"SAME_LOWER": "same-lower"}
+    return {
+        "kernel_size": tuple(kernel_shape),
+        "stride": tuple(strides),
+        "padding": same.get(auto_pad, tuple(pads[:2])),
+        "dilation": tuple(dilations),
+        "ceil": bool(ceil_mode),
+    }
+
+
+def max_pool(x, storage_order=0, **attributes):
+    wide, left = with_wide_padding(x, fill=-np.inf if x.dtype.kind == "f" else 0, **attributes)
+    if wide is not x:
+        return first(poolcli.downsample(last(wide), "max", **window(**left)))
+    values, indices = poolcli.downsample(last(x), "max", return_indices=True, **window(**attributes))
+    indices = first(indices)
+    if storage_order:
+        rows, columns = divmod(indices, x.shape[3])
+        indices = columns * x.shape[2] + rows
+    picture = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
+    return first(values), indices + picture * x.shape[2] * x.shape[3]
+
+
+def with_wide_padding(x, kernel_shape, pads=(0, 0, 0, 0), dilations=(1, 1), fill=0.0, **others):
+    """Return a picture with padding of more than half a window around it, and what is left to say of its windows."""
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel_shape, dilations, strict=False)]
+    if all(2 * pad <= span for pad, span in zip(pads, spans * 2, strict=False)):
+        return x, {"kernel_shape": kernel_shape, "pads": pads, "dilations": dilations, **others}
+    around = ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3]))
+    return np.pad(x, around, constant_values=fill), {"kernel_shape": kernel_shape, "dilations": dilations, **others}
+
+
+def average_pool(x, count_include_pad=0, **attributes):
+    included = bool(count_include_pad)
+    wide, left = with_wide_padding(x, **attributes)
+    if wide is not x:
+        inside, _ = with_wide_padding(np.ones_like(x), **attributes)
+        share = first(poolcli.downsample(last(inside), "average", **window(**left)))
+        return first(poolcli.downsample(last(wide), "average", **window(**left))) / (1 if included else share)
+    return first(poolcli.downsample(last(x), "average", count_include_pad=included, **window(**attributes)))
+
+
+def lp_pool(x, p=2, **attributes):
+    x, attributes = with_wide_padding(x, **attributes)
+    return first(poolcli.downsample(last(x), "lp", p=p, norm="sum", **window(**attributes)))
+
+
+def global_pool(mode):
+    return lambda x: poolcli.reduce(last(x), mode).astype(x.dtype)[:, :, None, None]
+
+
+def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), **_):
+    height, width = (n * s for n, s in zip(x.shape[2:], strides, strict=True))
+    # The indices are of the size that the strides give; a larger output has zeros after it.
+    out = first(poolcli.upsample(last(x), "unpool", indices=last(indices) % (height * width), size=(height, width)))
+    after = (0, 0) if output_shape is None else np.subtract(output_shape[2:], out.shape[2:])
+    return np.pad(out, ((0, 0), (0, 0), (0, after[0]), (0, after[1])))
+
+
+def conv_transpose(
+    x, w, b=None, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1, auto_pad=b"NOTSET",
+    output_padding=(0, 0), output_shape=None, kernel_shape=None,
+):  # fmt: skip
+    extra = list(output_padding)
+    pads = list(pads)
+    for axis in (0, 1):
+        span = dilations[axis] * (w.shape[2 + axis] - 1) + 1
+        natural = (x.shape[2 + axis] - 1) * strides[axis] + span + extra[axis]
+        wanted = output_shape[axis] if output_shape else x.shape[2 + axis] * strides[axis]
+        if output_shape or auto_pad != b"NOTSET":
+            total = natural - wanted
+            extra[axis] += max(-total, 0)
+            total = max(total, 0)
+            before = total // 2 if auto_pad == b"SAME_UPPER" else total - total // 2
+            pads[axis], pads[2 + axis] = before, total - before
+    parts = [
+        poolcli.upsample(
+            last(part), "transposed", scale=tuple(strides), weights=kernels, padding=0, output_padding=tuple(extra),
+            dilation=tuple(dilations),
+        )
+        for part, kernels in zip(np.split(x, group, axis=1), np.split(w, group, axis=0), strict=True)
+    ]  # fmt: skip
+    out = first(np.concatenate(parts, axis=-1))
+    out = out[:, :, pads[0] : out.shape[2] - pads[2], pads[1] : out.shape[3] - pads[3]]
+    return out if b is None else out + b[:, None, None]
+
+
+def depth_to_space(x, blocksize, mode=b"DCR"):
+    channels = np.eye(x.shape[1])[:, :, None, None]
+    order = mode.decode().lower()
+    return first(poolcli.upsample(last(x), "subpixel", scale=blocksize, weights=channels, order=order))
+
+
+def space_to_depth(x, blocksize, mode=b"DCR"):
+    phases = [
+        first(poolcli.downsample(last(x)[:, dy:, dx:], "max", kernel_size=1, stride=blocksize))
+        for dy in range(blocksize)
+        for dx in range(blocksize)
+    ]
+    out = np.stack(phases, axis=1 if mode == b"DCR" else 2)
+    return out.reshape(x.shape[0], -1, *out.shape[3:])
+
+
+def upsample(x, scales, mode=b"nearest"):
+    assert mode == b"nearest"
+    return first(
+        poolcli.upsample(last(x), "nearest", scale=tuple(scales[2:]), coordinates="asymmetric", rounding="floor")
+    )
+
+
+ROUNDING = {"round_prefer_floor": "half-down", "round_prefer_ceil": "half-up", "floor": "floor", "ceil": "ceil"}
+
+
+def resize(
+    x, roi=None, scales=None, sizes=None, mode=b"nearest", coordinate_transformation_mode=b"half_pixel",
+    nearest_mode=b"round_prefer_floor", cubic_coeff_a=-0.75, exclude_outside=0, antialias=0, axes=None,
+    keep_aspect_ratio_policy=b"stretch", extrapolation_value=0.0,
+):  # fmt: skip
+    axes = list(range(4) if axes is None else axes)
+
+    def of(values):  # of height and width
+        return [float(values[axes.index(axis)]) for axis in (2, 3)]
+
+    arguments = {}
+    if scales is not None and len(scales):
+        arguments["scale"] = tuple(of(scales))
+    elif keep_aspect_ratio_policy != b"stretch":
+        choose = min if keep_aspect_ratio_policy == b"not_larger" else max
+        scale = choose(m / n for m, n in zip(of(sizes), x.shape[2:], strict=True))
+        arguments["size"] = tuple(math.floor(scale * n + 0.5) for n in x.shape[2:])
+    else:
+        arguments["size"] = tuple(map(int, of(sizes)))
+    name = {b"nearest": "nearest", b"linear": "bilinear", b"cubic": "bicubic"}[mode]
+    coordinates = coordinate_transformation_mode.decode().replace("_", "-")
+    if coordinates == "tf-crop-and-resize":
+        starts, ends = of(roi[: len(axes)]), of(roi[len(axes) :])
+        return crop_and_resize(x, starts, ends, arguments["size"], name, extrapolation_value)
+    arguments["coordinates"] = coordinates
+    if name == "nearest":
+        arguments["rounding"] = ROUNDING[nearest_mode.decode()]
+    else:
+        arguments["border"] = "exclude" if exclude_outside else "edge"
+    if name == "bicubic":
+        arguments["cubic_a"] = cubic_coeff_a
+    return first(poolcli.resize(last(x), mode=name, antialias=bool(antialias), **arguments))
+
+
+def crop_and_resize(x, starts, ends, size, mode, fill):
+    places, taps = [], []
+    for n, m, start, end in zip(x.shape[2:], size, starts, ends, strict=True):
+        i = np.arange(m)
+        place = start * (n - 1) + i * ((end - start) * (n - 1) / (m - 1)) if m > 1 else [(start + end) * (n - 1) / 2]
+        places.append(np.asarray(place, np.float64))
+        taps.append(sampling.taps(n, places[-1], sampling.kernel(mode), "edge"))
+    out = resample(np.ascontiguousarray(last(x)), *taps, x.dtype, 0.0)
+    outside = [(place < 0) | (place > n - 1) for place, n in zip(places, x.shape[2:], strict=True)]
+    out[:, outside[0][:, None] | outside[1][None]] = fill
+    return first(out)
+
+
+OPERATORS = {
+    "MaxPool": max_pool,
+    "AveragePool": average_pool,
+    "LpPool": lp_pool,
+    "GlobalAveragePool": global_pool("gap"),
+    "GlobalMaxPool": global_pool("gmp"),
+    "MaxUnpool": max_unpool,
+    "ConvTranspose": conv_transpose,
+    "DepthToSpace": depth_to_space,
+    "SpaceToDepth": space_to_depth,
+    "Upsample": upsample,
+    "Resize": resize,
+}
+
+
+def cases():
+    """Return the cases of one node of these operators, with pictures (N, C, H, W)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # making the cases of other operators
+        from onnx.backend.test.loader import load_model_tests
+
+        found = load_model_tests(kind="node")
+    chosen = []
+    for case in found:
+        nodes = case.model.graph.node if case.model else []
+        if len(nodes) == 1 and nodes[0].op_type in OPERATORS and case.data_sets[0][0][0].ndim == 4:
+            chosen.append(case)
+    return chosen
+
+
+CASES = cases() if os.environ.get("NUMBA_DISABLE_JIT", "0") == "0" else []
+
+
+def test_there_are_cases_of_every_operator():
+    assert {case.model.graph.node[0].op_type for case in CASES} == set(OPERATORS)
+    assert len(CASES) >= 85
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name.removeprefix("test_") for case in CASES])
+def test_case(case):
+    node = case.model.graph.node[0]
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    for given, expected in case.data_sets:
+        arrays = iter(given)
+        inputs = [next(arrays) if name else None for name in node.input]
+        result = OPERATORS[node.op_type](*inputs, **attributes)
+        outputs = result if isinstance(result, tuple) else (result,)
+        for output, right in zip(outputs[: len(expected)], expected, strict=True):
+            assert output.shape == right.shape
+            np.testing.assert_allclose(output, right, rtol=max(case.rtol, 1e-5), atol=max(case.atol, 1e-5))
