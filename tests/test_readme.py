@@ -22,12 +22,13 @@ README = (ROOT / "README.md").read_text()
     ("section", "modes"),
     [
         ("Modes", list(poolcli.MODES.values())),
+        ("The way back up", list(poolcli.UPSAMPLINGS.values())),
         ("Whole maps", [mode for mode in poolcli.REDUCTIONS.values() if mode.name not in poolcli.MODES]),
     ],
 )
 def test_tables_of_modes_are_those_of_the_code(section, modes):
     text = README.split(f"## {section}\n")[1].split("## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ?(.*?) ?\|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| ?(.*?) ?\|$", text, re.MULTILINE)
     expected = [
         (mode.name, mode.formula.replace("|", r"\|"), ", ".join(f"`{name}`" for name in mode.parameters))
         for mode in modes
@@ -42,7 +43,7 @@ def test_python_runs(tmp_path, monkeypatch):
     assert poolcli.read_image("small.tif")[0].shape == (199, 299, 3)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^poolcli (?:downsample|reduce) [^|\n]*$", README, re.MULTILINE))
+@pytest.mark.parametrize("line", re.findall(r"^poolcli (?:downsample|reduce|upsample) [^|\n]*$", README, re.MULTILINE))
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("scans").mkdir()
@@ -50,6 +51,11 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
     Path("photos").mkdir()
     for name in ("photo.png", "photo.jpg", "mask.png", "scans/a.png", "scans/b.png", "photos/a.png", "maps.npy"):
         poolcli.write_image(coffee[:80, :90], name)
+    if "--indices" in line:
+        before = next(
+            other for other in README.splitlines() if other.startswith("poolcli") and "--save-indices" in other
+        )
+        assert CliRunner().invoke(commands, shlex.split(before)[1:]).exit_code == 0
     result = CliRunner().invoke(commands, shlex.split(line.split("#")[0])[1:])
     assert result.exit_code == 0, result.output
     assert len(list(tmp_path.rglob("*.*"))) > 7 or "input,frame" in result.output or '"frame": 0' in result.output
@@ -57,6 +63,9 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
 
 def test_options_are_those_of_the_command():
     help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
+    up = CliRunner().invoke(commands, ["upsample", "--help"]).output
+    for option in re.findall(r"`(--[a-z-]+)`", README.split("## The way back up")[1].split("## From a shell")[0]):
+        assert option in up or option == "--save-indices"
     for option in re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0]):
         assert option in help_text
 
