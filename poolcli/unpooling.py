@@ -58,10 +58,16 @@ def save(
     from poolcli.images.place import place
 
     asked = geometry.shape(**window)
-    about = {"kernel_size": asked.kernel_size, "stride": asked.stride, "dilation": asked.dilation}
-    arrays: Any = {name: np.array(value, np.int64) for name, value in about.items()}
-    arrays["padding"] = np.array([str(one) for one in asked.padding])
-    arrays["shape"] = np.array(shape[:2], np.int64)
+    about = {
+        "shape": shape[:2],
+        "kernel_size": asked.kernel_size,
+        "stride": asked.stride,
+        "padding": [str(one) for one in asked.padding],  # numbers, or same
+        "dilation": asked.dilation,
+        "ceil": asked.ceil,
+        "size": asked.size or (),
+    }
+    arrays: Any = {name: np.array(value) for name, value in about.items()}
     place(lambda file: np.savez_compressed(file, indices=indices, **arrays), path, overwrite)
 
 
@@ -82,8 +88,33 @@ def _places(indices: Any) -> tuple[NDArray[Any], Pair | None]:
         if shape.size != 2 or shape.dtype.kind not in "iu" or shape.min() < 1:
             raise ValueError(f"{name}: shape is not the height and width of a picture")
         found, stored = np.asarray(indices["indices"]), (int(shape[0]), int(shape[1]))
+        _check_windows(indices, found, stored, name)
     else:
         found, stored = np.asarray(indices), None
     if found.dtype.kind not in "iu":
         raise ValueError(f"{name}: they are {found.dtype}, and must be whole numbers")
     return found, stored
+
+
+def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair, name: str) -> None:
+    """Raise a ValueError if windows that are stored with indices do not give as many."""
+    from poolcli import geometry
+
+    if "kernel_size" not in stored:
+        return
+    window: dict[str, Any] = {field: np.asarray(stored[field]).tolist() for field in _WINDOW if field in stored}
+    window = {field: tuple(value) if isinstance(value, list) else value for field, value in window.items()}
+    padding = window.get("padding", (0, 0))
+    window["padding"] = padding[0] if padding[0] in ("same", "same-lower") else tuple(map(int, padding))
+    if window.pop("size", None):
+        return  # bins: any number of them is right
+    try:
+        rows, columns = geometry.windows(*shape, geometry.shape(**window))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: damaged: {error}") from None
+    if indices.shape[:2] != (rows.size, columns.size):
+        windows = f"{rows.size} x {columns.size} windows of a picture of {shape[0]} x {shape[1]}"
+        raise ValueError(f"{name}: {indices.shape[0]} x {indices.shape[1]} indices are not those of {windows}")
+
+
+_WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")

@@ -458,7 +458,7 @@ def test_bad_arguments_name_the_value_and_what_is_allowed(image, mode, arguments
 
 def test_table_twins_and_parameters_agree():
     assert list(poolcli.MODES) == list(naive.MODES)
-    rows = [*poolcli.MODES.values(), *poolcli.REDUCTIONS.values()]
+    rows = [*poolcli.MODES.values(), *poolcli.REDUCTIONS.values(), *poolcli.UPSAMPLINGS.values()]
     assert {name for mode in rows for name in mode.parameters} == set(PARAMETERS)
     assert {mode for mode, _ in VARIANTS} == set(poolcli.MODES)
 

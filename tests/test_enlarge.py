@@ -78,8 +78,13 @@ def test_down_and_up_again_with_indices(folder):
     assert (again.returncode, again.stderr) == (2, "error: i.npz: exists; --overwrite replaces it\n")
 
 
-def test_indices_of_windows_that_overlap(folder):
-    window = ["-F", "3", "-S", "1", "-P", "1"]
+@pytest.mark.parametrize(
+    "window",
+    [["-F", "3", "-S", "1", "-P", "1"], ["-F", "3", "-S", "2", "-P", "same"], ["-F", "3", "-S", "2", "--ceil"],
+     ["--size", "2x5"], ["-D", "2"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_indices_of_any_windows(window, folder):
     saved = run("-m", "max", *window, "--save-indices", "i.npz", "a.png", folder=folder, command="downsample")
     assert saved.returncode == 0
     assert run("-m", "unpool", "--indices", "i.npz", "a_max.png", folder=folder).returncode == 0
@@ -151,6 +156,8 @@ BAD = [
     (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no size"),
     (["-m", "unpool"], 2, "unpool needs indices"),
     (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the picture is (6, 8, 3)"),
+    (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of a "
+     "picture of 6 x 6"),
     (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
@@ -163,6 +170,8 @@ BAD = [
 @pytest.mark.parametrize(("arguments", "code", "message"), BAD, ids=[" ".join(arguments) for arguments, _, _ in BAD])
 def test_bad_input_is_one_line(arguments, code, message, folder):
     np.savez(folder / "other.npz", indices=np.zeros((2, 2), int), shape=np.array([4, 4]))
+    window = {"kernel_size": (2, 2), "stride": (2, 2), "padding": ("0", "0")}
+    np.savez(folder / "odd.npz", indices=np.zeros((2, 2), int), shape=np.array([6, 6]), **window)
     np.save(folder / "w.npy", np.zeros(3))
     np.save(folder / "two.npy", np.zeros((2, 1, 3, 3)))
     before = sorted(folder.iterdir())

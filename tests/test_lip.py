@@ -190,3 +190,18 @@ def test_training_gives_gradients_that_differences_give():
             down[name][at] -= step
             slope = (lip.loss_and_gradients(up, x, matrix)[0] - lip.loss_and_gradients(down, x, matrix)[0]) / (2 * step)
             np.testing.assert_allclose(gradient[at], slope, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are pooled alike, compiled or not")
+@pytest.mark.parametrize("norm", ["weights", "count"])
+def test_alpha_of_files(norm, tmp_path):
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[..., 3] = 100
+    poolcli.write_image(pixels, tmp_path / "in.png")
+    for command, out in (("downsample", "out.png"), ("reduce", "out.npy")):
+        arguments = [command, "-m", "lip", "--norm", norm, str(tmp_path / "in.png"), "-o", str(tmp_path / out)]
+        assert CliRunner().invoke(commands, arguments).exit_code == 0
+    divided = 4 if norm == "count" else 1
+    assert poolcli.read_image(tmp_path / "out.png")[0][0, 0].tolist() == [200 // divided] * 3 + [100]
+    divided = 16 if norm == "count" else 1
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy")[0], [200 / divided] * 3 + [100], rtol=1e-5)

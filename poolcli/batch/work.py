@@ -16,6 +16,7 @@ from poolcli.downsample import MODES, downsample, output_shape, window_of
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format, colour_of
 from poolcli.images.place import EXISTS
+from poolcli.parameters import PARAMETERS
 from poolcli.reduce import arguments_of, columns, reduce
 from poolcli.upsample import output_shape as upsampled_shape
 from poolcli.upsample import upsample
@@ -224,7 +225,7 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         scale = _scale(takes, image) if job.command == "downsample" else 1.0
         blended = scale * apply(values / scale, job.mode, **arguments)
         if info.alpha and "norm" in takes:  # alpha is a share, never a sum
-            blended[..., -1:] = downsample(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
+            blended[..., -1:] = scale * apply(values / scale, job.mode, **arguments | _share(job.mode))[..., -1:]
         return convert(viewable(blended, info, linear, image.dtype), target)
 
 
@@ -248,9 +249,14 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         scale = _scale(parameters, image)
         bins = scale * reduce(values / scale, job.mode, **arguments).reshape(-1, (*image.shape, 1)[2])
         if info.alpha and "norm" in parameters:
-            alpha = reduce(values[..., -1:], job.mode, **{**arguments, "norm": "mean"})
-            bins[:, -1] = alpha
+            alpha = reduce(values / scale, job.mode, **arguments | _share(pool))
+            bins[:, -1] = scale * alpha.reshape(bins.shape)[:, -1]
         return convert(viewable(bins, info, linear, image.dtype), target).ravel()
+
+
+def _share(mode: str) -> dict[str, str]:
+    """Return the norm that gives a mean."""
+    return {"norm": "mean" if "mean" in PARAMETERS["norm"].of(mode).choices else "weights"}
 
 
 def _scale(takes: Container[str], image: NDArray[Any]) -> float:
