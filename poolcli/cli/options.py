@@ -11,7 +11,6 @@ import click
 
 from poolcli.batch.jobs import Settings
 from poolcli.batch.plan import known_ending
-from poolcli.batch.table import FORMATS
 from poolcli.images import MAX_PIXELS, Reading, Writing
 from poolcli.images.formats import WRITABLE
 from poolcli.parameters import DTYPES, PARAMETERS, Parameter
@@ -142,6 +141,8 @@ def files(command: Command) -> Command:
 
 def table(command: Command) -> Command:
     """Add the options that say where a table goes."""
+    from poolcli.batch.table import FORMATS
+
     return _section(
         "Table",
         command,
