@@ -109,6 +109,8 @@ def reduce(
     batch = batch[..., None] if array.ndim == 2 else batch
     if 0 in batch.shape[1:]:
         raise ValueError(f"the map is empty: its shape is {array.shape}")
+    if not len(batch):  # no map, but of a known length
+        return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
     if mode == "flatten":
         axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
         result = batch.transpose(axes).reshape(len(batch), -1)

@@ -260,6 +260,13 @@ def test_empty_maps(shape):
         poolcli.reduce(np.zeros(shape), "gap")
 
 
+@pytest.mark.parametrize("mode", list(poolcli.REDUCTIONS))
+def test_a_batch_of_no_maps(mode):
+    expected = poolcli.reduce(np.zeros((1, 4, 5, 3), np.uint8), mode)
+    result = poolcli.reduce(np.zeros((0, 4, 5, 3), np.uint8), mode)
+    assert (result.shape, result.dtype) == ((0, *expected.shape[1:]), expected.dtype)
+
+
 def test_no_map():
     with pytest.raises(ValueError, match="an array of rank 1 is no map"):
         poolcli.reduce(np.zeros(3), "gap")

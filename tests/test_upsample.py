@@ -328,6 +328,7 @@ def test_no_picture_is_changed():
 
 WRONG = [
     ("nearest", {"scale": 0}, "scale=0 is not allowed: it must be a finite number above 0, or two of them"),
+    ("bilinear", {"scale": "2"}, "scale='2' is not allowed"),
     ("bilinear", {"scale": -2}, "scale=-2 is not allowed"),
     ("bilinear", {"scale": np.nan}, "scale=nan is not allowed"),
     ("bilinear", {"scale": 0.1}, "scale=0.1 makes 0 x 1 pixels of 7 x 11"),
