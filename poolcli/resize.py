@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.parameters import Parameters, resolve
@@ -73,6 +74,7 @@ def resize(
     if mode not in FILTERS:
         raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(FILTERS)}")
     values = resolve(mode, TAKES[mode], parameters, TAKES)
+    check_fill(parameters, values)
     array = np.asarray(image)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
@@ -145,6 +147,12 @@ def output_sizes(
     if min(sizes) < 1:
         raise ValueError(f"scale={scale} makes {sizes[0]} x {sizes[1]} pixels of {shape[0]} x {shape[1]}: no picture")
     return (sizes[0], sizes[1]), scales
+
+
+def check_fill(given: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Raise a ValueError if there is a value for a border that is not constant."""
+    if "fill" in given and values.get("border") != "constant":
+        raise ValueError(f"border={values['border']!r} takes no fill: the border that does is constant")
 
 
 def scales_of(scale: Any) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.parameters import Convolution, resolve
-from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, output_sizes, resample, scales_of
+from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, check_fill, output_sizes, resample, scales_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,6 +106,7 @@ def upsample(
 
     row = find(mode)
     values = resolve(mode, row.parameters, parameters, _TAKES)
+    check_fill(parameters, values)
     array = np.asarray(image)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)

@@ -163,6 +163,7 @@ BAD = [
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
     (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the picture has 3"),
     (["-m", "bicubic", "--lobes", "3"], 2, "mode 'bicubic' takes no lobes: the modes that do are lanczos"),
+    (["-m", "bicubic", "--fill", "9"], 2, "border='edge' takes no fill: the border that does is constant"),
     (["-m", "lanczos", "--lobes", "99"], 2, "lobes must be a whole number from 1 to 16"),
 ]  # fmt: skip
 

@@ -223,6 +223,15 @@ def test_a_table_for_people(folder):
     assert [line.split()[0] for line in lines[2:]] == ["in/a2.png", "in/a10.png", "in/b.tif"]
 
 
+def test_folders_are_made(folder):
+    assert run("-m", "gap", "in", "-o", "new/deep/table.csv", folder=folder).returncode == 0
+    assert len(rows_of((folder / "new/deep/table.csv").read_text())) == 3
+    (folder / "file").write_text("")
+    result = run("-m", "gap", "in", "-o", "file/table.csv", folder=folder)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == ("error: file/table.csv: the folder file cannot be made: File exists")
+
+
 def test_standard_input(folder):
     with open(folder / "in/a2.png", "rb") as file:
         result = run("-m", "gmp", "-", folder=folder, stdin=file)

@@ -338,6 +338,7 @@ WRONG = [
     ("nails", {"size": 4}, "mode 'nails' takes no size: the modes that do are nearest, bilinear, bicubic"),
     ("bilinear", {"lobes": 2}, "mode 'bilinear' takes no lobes: the modes that do are lanczos"),
     ("bilinear", {"border": "mirror"}, "border='mirror' is not allowed: border must be edge or reflect"),
+    ("bilinear", {"fill": 3}, "border='edge' takes no fill: the border that does is constant"),
     ("resize-conv", {"border": "exclude"}, "border='exclude' is not allowed: border must be edge or reflect or wrap or "
      "constant"),
     ("subpixel", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
@@ -89,7 +88,7 @@ class Worker:
                 yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
-        from poolcli.images.place import check_free, clean
+        from poolcli.images.place import check_free, clean, make_folder
         from poolcli.images.read import open_picture
         from poolcli.images.write import check_count, write_frames
 
@@ -114,7 +113,7 @@ class Worker:
             if job.output is None:
                 write_frames(results, len(wanted) * job.planes, sys.stdout.buffer, job.ending, writing)
             else:
-                _make(job.output.parent)
+                make_folder(job.output.parent)
                 clean(job.output.parent)
                 write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
             if job.indices:
@@ -167,13 +166,6 @@ def _words(reason: Exception) -> str:
     if isinstance(reason, OSError):
         return reason.strerror or str(reason)
     return str(reason)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"the folder {shown(folder)} cannot be made: {error.strerror}") from None
 
 
 def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:

@@ -104,10 +104,11 @@ class _Target:
             return self._place(Path(self._output)) or code if whole else code
 
     def _place(self, output: Path) -> int:
-        from poolcli.images.place import place
+        from poolcli.images.place import make_folder, place
 
         self._file.seek(0)
         try:
+            make_folder(output.parent)
             place(lambda file: shutil.copyfileobj(self._file, file), output, self._overwrite)
         except ImageError as error:
             click.echo(f"error: {shown(output)}: {error}", err=True)

@@ -10,6 +10,7 @@ from poolcli.batch.jobs import BatchError
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, jobs_of
 from poolcli.parameters import PARAMETERS, resolve
+from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS, check_scale
 
 _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
@@ -45,6 +46,7 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     given = {name: values[name] for name in PARAMETERS if name in values}
     try:
         parameters = resolve(mode, UPSAMPLINGS[mode].parameters, given, _TAKES)
+        check_fill(given, parameters)
         check_scale(mode, values.get("scale"), values.get("size"))
         _check_files(mode, parameters, values)
         if settings.reading.keep_palette and not UPSAMPLINGS[mode].selects:
