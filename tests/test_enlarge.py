@@ -109,6 +109,9 @@ def test_weights_in_files(shape, ending, folder):
         assert (result.returncode, result.stderr) == (0, "")
         expected = poolcli.upsample(read(folder / "a.png"), mode, weights=weights)
         np.testing.assert_array_equal(read(folder / f"{mode}.png"), np.squeeze(expected))
+    absolute = run("-m", "transposed", "--weights", folder / f"w.{ending}", "a.png", "-o", "b.png", folder=folder)
+    assert absolute.returncode == 0
+    assert f"--weights w.{ending}" in Image.open(folder / "b.png").text["Software"]
 
 
 def test_labels_keep_their_palette(tmp_path):

@@ -67,13 +67,15 @@ class Job:
         import poolcli
 
         options = [
-            f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(value)}")
+            f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
             for name, value in self.arguments.items()
         ]
         return " ".join([f"poolcli {poolcli.__version__} {self.command} --mode {self.mode}", *options])
 
 
-def _text(value: Any) -> str:
+def _text(name: str, value: Any) -> str:
+    if name in PARAMETERS and PARAMETERS[name].type is object:
+        return Path(str(value)).name  # whose folders are nobody's business
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
