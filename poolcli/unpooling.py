@@ -26,15 +26,21 @@ def unpool(
         raise ValueError(
             f"the indices reach {places.min()} to {places.max()}, beyond a picture of {height} x {width} pixels"
         )
-    lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
-    out = np.full((images, height * width, channels), lowest, image.dtype)
-    taken = np.zeros(out.shape, bool)
-    flat = places.reshape(images, rows * columns, channels)
     n, c = np.arange(images)[:, None, None], np.arange(channels)
-    np.maximum.at(out, (n, flat, c), image.reshape(flat.shape))
-    taken[n, flat, c] = True
-    out[~taken] = 0
+    at = (n * (height * width) + places.reshape(images, rows * columns, channels)) * channels + c
+    values = image.reshape(at.shape)
+    out = np.zeros(images * height * width * channels, image.dtype)
+    out[at] = values
+    # Where several fell on one place any may be there now: larger ones follow until there is none.
+    while (larger := _larger(values, out[at])).any():
+        out[at[larger]] = values[larger]
     return out.reshape(images, height, width, channels)
+
+
+def _larger(values: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where values are larger, a NaN than all."""
+    found: NDArray[np.bool_] = (values > others) | ((values != values) & (others == others))
+    return found
 
 
 def shape_of(shape: tuple[int, ...], strides: Pair, size: Any, indices: Any) -> Pair:
