@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli import geometry
+from poolcli import dtypes, geometry
 from poolcli.kernels import convolve as kernel
 from poolcli.kernels.phases import spread
 from poolcli.resize import resample
@@ -39,12 +39,12 @@ def transposed(
     if found.ndim == 2:
         return kernel.convolve(image, found, rows, columns, "constant", target)
     _check_channels(found, image)
-    out: Array = np.zeros((len(image), rows.size, columns.size, found.shape[1]), _lane(image.dtype))
+    out: Array = np.zeros((len(image), rows.size, columns.size, found.shape[1]), dtypes.lane(image.dtype))
     values = image.astype(out.dtype, copy=False)
     for ky in range(found.shape[2]):
         for kx in range(found.shape[3]):
             _add(out, values @ found[:, :, ky, kx].astype(out.dtype), places, (ky, kx))
-    return _settled(out, target)
+    return dtypes.convert(out, target)
 
 
 def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], tap: Pair) -> None:
@@ -116,8 +116,8 @@ def average_unpool(
     for axis, n, (f, s, p, _, _) in zip((rows, columns), image.shape[1:3], places, strict=True):
         begin = np.arange(n) * s - p
         counts.append(np.minimum(begin + f, axis.size) - np.maximum(begin, 0))
-    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(_lane(image.dtype))
-    return kernel.convolve(shares.astype(_lane(image.dtype)), np.ones(size), rows, columns, "constant", target)
+    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(dtypes.lane(image.dtype))
+    return kernel.convolve(shares.astype(dtypes.lane(image.dtype)), np.ones(size), rows, columns, "constant", target)
 
 
 def resize_conv(
@@ -126,7 +126,7 @@ def resize_conv(
     """Enlarge, then convolve in the grid of the output."""
     sizes = (image.shape[1] * strides[0], image.shape[2] * strides[1])
     values = {"coordinates": "half-pixel", "rounding": "half-up"}
-    wide = image.dtype if enlarge == "nearest" else np.dtype(_lane(image.dtype))
+    wide = image.dtype if enlarge == "nearest" else dtypes.lane(image.dtype)
     large = resample(image, enlarge, sizes, (None, None), False, values, wide)
     return _convolved(large, load(weights, kernel_size, (3, 3), (1, 1)), border, target)
 
@@ -167,7 +167,7 @@ def _convolved(image: Array, weights: Array, border: str, target: np.dtype[Any])
         rows, columns = (replace(kernel.plain(n, f, p), size=n) for n, f, p in sizes)
         return kernel.convolve(image, weights, rows, columns, border, target)
     _check_channels(weights, image)
-    lane = _lane(image.dtype)
+    lane = dtypes.lane(image.dtype)
     places = [beyond(np.arange(-p, n + f - 1 - p), n, border)
               for n, f, p in zip((height, width), weights.shape[-2:], before, strict=True)]  # fmt: skip
     padded: Array = spread(image, *places).astype(lane, copy=False)
@@ -175,17 +175,7 @@ def _convolved(image: Array, weights: Array, border: str, target: np.dtype[Any])
     for ky in range(weights.shape[2]):
         for kx in range(weights.shape[3]):
             out += padded[:, ky : ky + height, kx : kx + width] @ weights[:, :, ky, kx].astype(lane)
-    return _settled(out, target)
-
-
-def _settled(out: Array, target: np.dtype[Any]) -> Array:
-    from poolcli.dtypes import convert
-
-    return convert(out, target)
-
-
-def _lane(dtype: np.dtype[Any]) -> type:
-    return np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
+    return dtypes.convert(out, target)
 
 
 def _check_channels(weights: Array, image: Array) -> None:
@@ -203,7 +193,7 @@ def load(weights: Any, kernel_size: Any, default: tuple[int, ...], total: Pair) 
         return np.outer(*profiles)
     name = "the weights"
     if isinstance(weights, (str, Path)):
-        from poolcli.network import arrays
+        from poolcli.stored import arrays
 
         found, name = arrays(Path(weights)), str(weights)
         if len(found) != 1 and "weight" not in found:

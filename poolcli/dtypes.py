@@ -36,6 +36,12 @@ def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype({"bool": np.uint8, "float16": np.float32}.get(dtype.name, dtype))
 
 
+@cache
+def lane(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the float that numbers are blended in: float32, or float64 for those of 32 bits and more."""
+    return np.dtype(np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64)
+
+
 def to_working(array: NDArray[Any]) -> NDArray[Any]:
     """Return the array in its working dtype, contiguous and aligned: itself where it is so already."""
     dtype = working(check(array.dtype))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from poolcli.stored import arrays
 
 BOUND = 12.0  # of G, as Gao, Wang and Wu 2019 have it
 _ARRAYS = ("conv.weight", "conv.bias", "logit.weight", "logit.bias")
@@ -42,42 +42,12 @@ def load(weights: Any) -> Network:
     """Return the network of a path, of a mapping of arrays, or for None the shipped one, or raise a ValueError."""
     if isinstance(weights, Mapping):
         return _network(weights, "the weights")
-    path = Path(weights or _SHIPPED)
-    try:
-        stamp = os.stat(path).st_mtime_ns
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    return _load(path, stamp)
-
-
-@lru_cache(maxsize=8)
-def _load(path: Path, stamp: int) -> Network:
+    if weights is not None and not isinstance(weights, (str, os.PathLike)):
+        raise ValueError(
+            f"weights of type {type(weights).__name__} are not allowed: give a path or a mapping of arrays"
+        )
+    path = _SHIPPED if weights is None else Path(weights)
     return _network(arrays(path), str(path))
-
-
-def arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz, .npy or .safetensors file; a lone array is called weight."""
-    try:
-        if path.suffix == ".safetensors":
-            try:
-                from safetensors.numpy import load_file
-            except ImportError:
-                way = "the package safetensors reads it, which the extra safetensors of poolcli brings"
-                raise ValueError(f"{path}: {way}") from None
-            return dict(load_file(path))
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"weight": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f"{path}: not a file of arrays, .npz or .safetensors") from None
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # of damaged archives
-        raise ValueError(f"{path}: damaged: {error}".splitlines()[0]) from None
 
 
 def _network(given: Mapping[str, Any], name: str) -> Network:

@@ -131,6 +131,7 @@ def reduce(
 
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:
     """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
+    given = {name: value for name, value in given.items() if name != "dtype"}
     if mode not in REDUCTIONS:
         raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(REDUCTIONS)}")
     row = REDUCTIONS[mode]
@@ -147,6 +148,12 @@ def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[s
     return row, values
 
 
+def selects(mode: str, values: Mapping[str, Any]) -> bool:
+    """Return whether a mode with these parameters only ever returns values of the map."""
+    pool = values.get("pool", REDUCTIONS[mode].pool)
+    return mode == "flatten" or bool(pool and MODES[pool].selects and values.get("combine") != "mean")
+
+
 def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what each number is that `reduce` makes of a map (H, W) or (H, W, C) with these names of channels.
 
@@ -155,7 +162,7 @@ def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: M
     >>> columns((4, 4, 2), "rg", "covariance", {})
     ('cov_r_r', 'cov_r_g', 'cov_g_g')
     """
-    _, values = arguments_of(mode, {name: value for name, value in given.items() if name != "dtype"})
+    _, values = arguments_of(mode, given)
     height, width = shape[:2]
     if mode == "flatten":
         pixels = [(y, x) for y in range(height) for x in range(width)]

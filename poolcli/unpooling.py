@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.downsample import window_of
+
 Pair = tuple[int, int]
 
 
@@ -83,7 +85,7 @@ def _places(indices: Any) -> tuple[NDArray[Any], Pair | None]:
         raise ValueError("unpool needs indices: those that max returned, or a file that --save-indices wrote")
     name = "the indices"
     if isinstance(indices, (str, Path)):
-        from poolcli.network import arrays
+        from poolcli.stored import arrays
 
         indices, name = arrays(Path(indices)), str(indices)
     if isinstance(indices, Mapping):
@@ -108,7 +110,7 @@ def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair
 
     if "kernel_size" not in stored:
         return
-    window: dict[str, Any] = {field: np.asarray(stored[field]).tolist() for field in _WINDOW if field in stored}
+    window = {field: np.asarray(value).tolist() for field, value in window_of(stored).items()}
     window = {field: tuple(value) if isinstance(value, list) else value for field, value in window.items()}
     padding = window.get("padding", (0, 0))
     window["padding"] = padding[0] if padding[0] in ("same", "same-lower") else tuple(map(int, padding))
@@ -121,6 +123,3 @@ def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair
     if indices.shape[:2] != (rows.size, columns.size):
         windows = f"{rows.size} x {columns.size} windows of a picture of {shape[0]} x {shape[1]}"
         raise ValueError(f"{name}: {indices.shape[0]} x {indices.shape[1]} indices are not those of {windows}")
-
-
-_WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")

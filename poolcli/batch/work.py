@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
-from poolcli.downsample import MODES, downsample, output_shape, window_of
+from poolcli.downsample import downsample, output_shape, window_of
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format, colour_of
 from poolcli.images.place import EXISTS
 from poolcli.parameters import PARAMETERS
-from poolcli.reduce import arguments_of, columns, reduce
+from poolcli.reduce import arguments_of, columns, reduce, selects
 from poolcli.upsample import output_shape as upsampled_shape
 from poolcli.upsample import upsample
 
@@ -215,9 +215,11 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         target = check(arguments.pop("dtype", None) or image.dtype)
         takes = job.row.parameters
         scale = _scale(takes, image) if job.command == "downsample" else 1.0
-        blended = scale * apply(values / scale, job.mode, **arguments)
+        values = values if scale == 1 else values / scale
+        blended = apply(values, job.mode, **arguments)
         if info.alpha and "norm" in takes:  # alpha is a share, never a sum
-            blended[..., -1:] = scale * apply(values / scale, job.mode, **arguments | _share(job.mode))[..., -1:]
+            blended[..., -1:] = apply(values, job.mode, **arguments | _share(job.mode))[..., -1:]
+        blended = blended if scale == 1 else scale * blended
         return convert(viewable(blended, info, linear, image.dtype), target)
 
 
@@ -227,11 +229,10 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
     from poolcli.kernels.specialise import announcing
 
     arguments = dict(job.arguments)
-    row, parameters = arguments_of(job.mode, {name: arguments[name] for name in arguments if name != "dtype"})
+    row, parameters = arguments_of(job.mode, arguments)
     pool = parameters.get("pool", row.pool)
-    selects = job.mode == "flatten" or (pool and MODES[pool].selects and parameters.get("combine") != "mean")
     with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
-        values = image if selects else blendable(image, info, linear)
+        values = image if selects(job.mode, parameters) else blendable(image, info, linear)
         if values is image or not pool:
             vector: NDArray[Any] = reduce(values, job.mode, **arguments).ravel()
             return vector
@@ -239,10 +240,11 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
 
         target = check(arguments.pop("dtype", None) or "float64")
         scale = _scale(parameters, image)
-        bins = scale * reduce(values / scale, job.mode, **arguments).reshape(-1, (*image.shape, 1)[2])
+        values = values if scale == 1 else values / scale
+        bins = reduce(values, job.mode, **arguments).reshape(-1, (*image.shape, 1)[2])
         if info.alpha and "norm" in parameters:
-            alpha = reduce(values / scale, job.mode, **arguments | _share(pool))
-            bins[:, -1] = scale * alpha.reshape(bins.shape)[:, -1]
+            bins[:, -1] = reduce(values, job.mode, **arguments | _share(pool)).reshape(bins.shape)[:, -1]
+        bins = scale * bins
         return convert(viewable(bins, info, linear, image.dtype), target).ravel()
 
 

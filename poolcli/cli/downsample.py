@@ -21,9 +21,7 @@ _PARAMETERS = {name for names in _TAKES.values() for name in names}
 
 @click.command(cls=options.Sections, short_help="Pool pictures: reduce every window to one pixel.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
-@click.option(
-    "-m", "--mode", required=True, type=click.Choice(list(MODES)), metavar="MODE", help=f"One of {', '.join(MODES)}."
-)
+@options.mode(MODES)
 @click.option("--save-indices", metavar="FILE.npz", help="Write where max took its values from, for unpool.")
 @options.window
 @options.mode_parameters(_TAKES)

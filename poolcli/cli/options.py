@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -98,6 +98,13 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
             return self.parameter.check(number)
         except ValueError as error:
             return self.fail(str(error), parameter, context)
+
+
+def mode(modes: Iterable[str]) -> Callable[[Command], Command]:
+    """Add the option that says which of these modes."""
+    names = list(modes)
+    text = f"One of {', '.join(names)}."
+    return click.option("-m", "--mode", required=True, type=click.Choice(names), metavar="MODE", help=text)
 
 
 def window(command: Command) -> Command:

@@ -11,16 +11,14 @@ from typing import Any, BinaryIO
 
 import click
 
-from poolcli.batch.find import STREAM, Search, find
+from poolcli.batch.find import STREAM
 from poolcli.batch.jobs import BatchError, Job, Outcome, shown
 from poolcli.batch.plan import plan_rows
 from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
-from poolcli.cli.running import carry_out
-from poolcli.downsample import MODES
+from poolcli.cli.running import carry_out, found_of
 from poolcli.images import ImageError
-from poolcli.parameters import PARAMETERS
-from poolcli.reduce import REDUCTIONS, arguments_of
+from poolcli.reduce import REDUCTIONS, arguments_of, selects
 
 _TAKES = {mode.name: mode.parameters for mode in REDUCTIONS.values()}
 _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
@@ -28,14 +26,7 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 
 @click.command(cls=options.Sections, short_help="Reduce pictures to vectors: rows of a table.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
-@click.option(
-    "-m",
-    "--mode",
-    required=True,
-    type=click.Choice(list(REDUCTIONS)),
-    metavar="MODE",
-    help=f"One of {', '.join(REDUCTIONS)}.",
-)
+@options.mode(REDUCTIONS)
 @options.mode_parameters(_TAKES)
 @options.table
 @options.inputs
@@ -58,11 +49,7 @@ def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     try:
         _check(mode, arguments, settings.reading.keep_palette)
         kind = kind or _format_of(output)
-        search = Search(files["recursive"], files["include"], files["exclude"])
-        if not inputs and files["files_from"] is None:
-            raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
-        found = find(inputs, files["files_from"], files["null"], search)
-        jobs = plan_rows(found, mode, arguments, output)
+        jobs = plan_rows(found_of(inputs, files), mode, arguments, output)
         if output is None and kind in ("npy", "npz", "parquet") and sys.stdout.isatty():
             raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
         target = _Target(output, kind, files["overwrite"], jobs)
@@ -117,11 +104,9 @@ class _Target:
 
 
 def _check(mode: str, arguments: dict[str, Any], keep_palette: bool) -> None:
-    row, values = arguments_of(mode, {name: value for name, value in arguments.items() if name in PARAMETERS})
+    _, values = arguments_of(mode, arguments)
     options.check_weights(values)
-    pool = values.get("pool", row.pool)
-    selects = mode == "flatten" or (pool and MODES[pool].selects and values.get("combine") != "mean")
-    if keep_palette and not selects:
+    if keep_palette and not selects(mode, values):
         raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for modes that select")
 
 

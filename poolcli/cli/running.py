@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from poolcli.batch.find import STREAM, Search, find
+from poolcli.batch.find import STREAM, Found, Search, find
 from poolcli.batch.jobs import Job, Outcome, Settings, shown
 from poolcli.batch.plan import is_folder, plan
 from poolcli.batch.report import Report
@@ -31,15 +31,20 @@ def jobs_of(
     settings: Settings,
 ) -> list[Job]:
     """Return the jobs that the options of a command describe, or raise a BatchError."""
-    output, listed = files["output"], files["files_from"]
-    if not inputs and listed is None:
-        raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
+    output = files["output"]
     if output == STREAM and sys.stdout.isatty():
         raise click.UsageError("a picture is not for a terminal: redirect standard output, or -o FILE")
-    folder = output is not None and is_folder(output, inputs, listed is not None)
-    search = Search(files["recursive"], files["include"], files["exclude"], Path(output) if folder else None)
-    found = find(inputs, listed, files["null"], search)
+    folder = output is not None and is_folder(output, inputs, files["files_from"] is not None)
+    found = found_of(inputs, files, Path(output) if folder else None)
     return plan(found, mode, arguments, output, folder, files["format"], settings, command)
+
+
+def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | None = None) -> list[Found]:
+    """Return the inputs that are named and listed, but those in the folder of the output, or raise a BatchError."""
+    if not inputs and files["files_from"] is None:
+        raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
+    search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
+    return find(inputs, files["files_from"], files["null"], search)
 
 
 def carry_out(

@@ -18,14 +18,7 @@ _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 
 @click.command(cls=options.Sections, short_help="Enlarge pictures: make every pixel a region.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
-@click.option(
-    "-m",
-    "--mode",
-    required=True,
-    type=click.Choice(list(UPSAMPLINGS)),
-    metavar="MODE",
-    help=f"One of {', '.join(UPSAMPLINGS)}.",
-)
+@options.mode(UPSAMPLINGS)
 @click.option("-S", "--scale", type=options.Scale(), help="Output over input size.  [default: 2]")
 @click.option("--size", type=options.Size(), help="Output size, instead of the scale.")
 @options.mode_parameters(_TAKES)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.dtypes import convert, maximum
+from poolcli.dtypes import convert, lane, maximum
 from poolcli.images import Info
 
 
@@ -23,7 +23,7 @@ def blendable(image: NDArray[Any], info: Info, linear: bool) -> NDArray[Any]:
     multiply = bool(info.alpha) and not info.premultiplied
     if not linear and not multiply:
         return image
-    out: NDArray[Any] = image.astype(_lane(image.dtype))
+    out: NDArray[Any] = image.astype(lane(image.dtype))
     most = out.dtype.type(maximum(image.dtype))
     colour = out[..., :-1] if info.alpha else out
     if linear:
@@ -54,7 +54,7 @@ def viewable(image: NDArray[Any], info: Info, linear: bool, dtype: np.dtype[Any]
 
 def straight(image: NDArray[Any]) -> NDArray[Any]:
     """Return colour that was multiplied by alpha as it was before, rounded once."""
-    out: NDArray[Any] = image.astype(_lane(image.dtype))
+    out: NDArray[Any] = image.astype(lane(image.dtype))
     _divide(out, out.dtype.type(maximum(image.dtype)))
     return convert(out, image.dtype)
 
@@ -62,10 +62,6 @@ def straight(image: NDArray[Any]) -> NDArray[Any]:
 def _divide(image: NDArray[Any], most: Any) -> None:
     alpha = image[..., -1:]
     image[..., :-1] *= np.divide(most, alpha, out=np.zeros_like(alpha), where=alpha > 0)
-
-
-def _lane(dtype: np.dtype[Any]) -> type:
-    return np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
 
 
 @cache
@@ -97,7 +93,7 @@ def expanded(image: NDArray[Any], info: Info) -> tuple[NDArray[Any], Info]:
 def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int]) -> NDArray[Any]:
     """Return colour laid over a background, without alpha, rounded once."""
     most = maximum(image.dtype)
-    values: NDArray[Any] = image.astype(_lane(image.dtype))
+    values: NDArray[Any] = image.astype(lane(image.dtype))
     alpha = values[..., -1:] / values.dtype.type(most)
     colour = values[..., :-1] if info.premultiplied else values[..., :-1] * alpha
     behind = np.array(background, values.dtype) * values.dtype.type(most / 255)

@@ -13,6 +13,7 @@ import numpy as np
 from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
+from poolcli import dtypes
 from poolcli.kernels.numbers import settle
 from poolcli.kernels.phases import merge
 from poolcli.kernels.resample import load
@@ -70,7 +71,7 @@ def convolve(
     out = np.empty((images, rows.size, columns.size, channels), dtype)
     if not out.size:
         return out
-    wide = np.dtype(np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64)
+    wide = dtypes.lane(image.dtype)
     (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))
     ring = int(rows.offset.max() - rows.offset.min()) + 1
     settings = np.array([images, height, channels, rows.size, columns.size, above, before, ring], np.int64)

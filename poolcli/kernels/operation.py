@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli import dtypes
+
 
 @dataclass(frozen=True)
 class Task:
@@ -23,7 +25,7 @@ class Task:
     @property
     def lane(self) -> type:
         """Return the float that a blending mode computes in."""
-        return np.float32 if self.source.itemsize <= 2 or self.source == np.float32 else np.float64
+        return dtypes.lane(self.source).type
 
     @property
     def total(self) -> type:

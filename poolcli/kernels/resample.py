@@ -14,6 +14,7 @@ import numpy as np
 from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
+from poolcli import dtypes
 from poolcli.kernels.numbers import settle
 from poolcli.kernels.phases import merge
 from poolcli.kernels.specialise import pointer, specialise
@@ -41,7 +42,7 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
     out = np.empty((images, len(rows.first), len(columns.first), channels), dtype)
     if not out.size:
         return out
-    wide = np.dtype(np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64)
+    wide = dtypes.lane(image.dtype)
     bits = [_bits(axis.weights) for axis in (rows, columns)]
     if image.dtype == dtype == np.uint8 and sum(bits) <= 8 and fill in range(256):
         wide = np.dtype(np.uint16)
