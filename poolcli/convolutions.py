@@ -62,7 +62,12 @@ def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], 
 
 
 def shape_of(mode: str, shape: tuple[int, ...], strides: Pair, values: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape that a transposed convolution makes of (H, W) or (H, W, C)."""
+    """Return the shape that a mode makes of (H, W) or (H, W, C)."""
+    if mode in ("resize-conv", "subpixel"):
+        found = load(values["weights"], values["kernel_size"], (3, 3), (1, 1))
+        phases = strides[0] * strides[1] if mode == "subpixel" else 1
+        channels = shape[2:] if found.ndim == 2 else _channels_made(found.shape[1] // phases, shape)
+        return (shape[0] * strides[0], shape[1] * strides[1], *channels)
     if mode == "average-unpool":
         size = geometry.pair("kernel_size", values["kernel_size"] or strides)
         places, channels = _places(size, strides, values["padding"], values["output_padding"], 1), shape[2:]
@@ -70,9 +75,14 @@ def shape_of(mode: str, shape: tuple[int, ...], strides: Pair, values: Mapping[s
         found = load(values["weights"], values["kernel_size"], tuple(2 * s - s % 2 for s in strides), strides)
         given = (values["padding"], values["output_padding"], values["dilation"])
         places = _places(found.shape[-2:], strides, *given)
-        channels = shape[2:] if found.ndim == 2 else (found.shape[1],)
+        channels = shape[2:] if found.ndim == 2 else _channels_made(found.shape[1], shape)
     rows, columns = _axes(shape[:2], places)
     return (rows.size, columns.size, *channels)
+
+
+def _channels_made(count: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axis of channels: one channel of a grey picture has none."""
+    return () if count == 1 and len(shape) == 2 else (count,)
 
 
 def _places(
@@ -206,8 +216,11 @@ def load(weights: Any, kernel_size: Any, default: tuple[int, ...], total: Pair) 
         raise ValueError(f"{name}: the shape is {array.shape}: it must be (F, F) or (C_in, C_out, F, F)")
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise ValueError(f"{name}: holds what is no finite number")
-    if kernel_size is not None and geometry.pair("kernel_size", kernel_size) != array.shape[-2:]:
-        raise ValueError(f"kernel_size={kernel_size} is not that of the weights, {array.shape[-2]} x {array.shape[-1]}")
+    if kernel_size is not None:
+        rows, columns = geometry.pair("kernel_size", kernel_size)
+        if (rows, columns) != array.shape[-2:]:
+            own = f"{array.shape[-2]} x {array.shape[-1]}"
+            raise ValueError(f"kernel_size {rows} x {columns} is not that of the weights, {own}")
     return array.astype(np.float64)
 
 

@@ -87,7 +87,8 @@ class Parameter:
         if self.most:
             return f"a whole number of at least {self.low:g}, or {self.most} of them"
         if self.type is tuple:
-            return f"whole numbers of at least {self.low:g}"
+            upper = f" to {self.high:g}" if self.high < math.inf else ""
+            return f"whole numbers from {self.low:g}{upper}"
         kind = {int: "a whole number", str: "a name"}.get(self.type, "a finite number")
         if self.high < math.inf:
             return f"{kind} from {_short(self.low)} to {_short(self.high)}"
@@ -129,7 +130,8 @@ class Parameter:
             )
         except TypeError:
             numbers = ()
-        if not numbers or min(numbers) < self.low or 0 < self.most < len(numbers) or isinstance(value, bool):
+        right = numbers and self.low <= min(numbers) and max(numbers) <= self.high and not isinstance(value, bool)
+        if not right or 0 < self.most < len(numbers):
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return numbers
 
@@ -151,8 +153,8 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
-        Parameter("weights", object, None, "of lip a file; of convolutions box, bilinear, gaussian or a file"),
-        Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1),
+        Parameter("weights", object, None, "file; of convolutions also box, bilinear, gaussian"),
+        Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1, 1024),
         Parameter("pool", str, "max", "mode of every bin"),
         Parameter("order", str, "rows", "what follows what", choices=("rows", "columns"),
                   choices_in={"subpixel": ("crd", "dcr")}),

@@ -159,7 +159,7 @@ def scales_of(scale: Any) -> tuple[float, float]:
     """Return the scales down and across, or raise a ValueError."""
     try:
         numbers = tuple(float(number) for number in (scale if isinstance(scale, (tuple, list)) else (scale,)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
     right = not isinstance(scale, str) and len(numbers) in (1, 2) and all(0 < number < math.inf for number in numbers)
     if not right or isinstance(scale, bool):

@@ -15,11 +15,11 @@ Pair = tuple[int, int]
 
 
 def unpool(
-    image: NDArray[Any], strides: Pair, target: np.dtype[Any], indices: Any, size: Any, rank: int
+    image: NDArray[Any], strides: Pair, target: np.dtype[Any], indices: Any, size: Any, rank: int, scaled: bool
 ) -> NDArray[Any]:
     """Return a picture of 0 with each value at its index, the largest where several have the same."""
-    places, _ = _places(indices)
-    height, width = shape_of(image.shape[1:3], strides, size, indices)
+    places, stored, _ = _places(indices)
+    height, width = shape_of(image.shape[1:3], strides, scaled, size, indices)
     images, rows, columns, channels = image.shape
     expected = {2: (rows, columns), 3: (rows, columns, channels), 4: image.shape}[rank]
     if places.shape != expected:
@@ -28,6 +28,9 @@ def unpool(
         raise ValueError(
             f"the indices reach {places.min()} to {places.max()}, beyond a picture of {height} x {width} pixels"
         )
+    places = places.astype(np.int64, copy=False)
+    if size is None and stored is None:
+        _check_regions(places.reshape(image.shape), strides, width)
     n, c = np.arange(images)[:, None, None], np.arange(channels)
     at = (n * (height * width) + places.reshape(images, rows * columns, channels)) * channels + c
     values = image.reshape(at.shape)
@@ -45,11 +48,24 @@ def _larger(values: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
     return found
 
 
-def shape_of(shape: tuple[int, ...], strides: Pair, size: Any, indices: Any) -> Pair:
+def _check_regions(places: NDArray[np.int64], strides: Pair, width: int) -> None:
+    """Raise a ValueError unless each index lies in its region of S x S: of another width, it means another pixel."""
+    rows, columns = np.divmod(places, width)
+    right = rows // strides[0] == np.arange(places.shape[1])[:, None, None]
+    right &= columns // strides[1] == np.arange(places.shape[2])[:, None]
+    if not right.all():
+        raise ValueError("the indices do not lie in their regions of S x S: size says how large their picture was")
+
+
+def shape_of(shape: tuple[int, ...], strides: Pair, scaled: bool, size: Any, indices: Any) -> Pair:
     """Return the size of the picture that was pooled: as given, as stored with the indices, or S times this one."""
     from poolcli.geometry import pair
 
-    stored = _places(indices)[1]
+    _, stored, stride = _places(indices)
+    if scaled and stride and stride != strides:
+        own = f"{stride[0]} x {stride[1]}"
+        asked = f"{strides[0]} x {strides[1]}"
+        raise ValueError(f"scale {asked} is not that of the indices: their windows were {own} apart")
     if size is not None:
         found = pair("size", size)
         if stored and found != stored:
@@ -79,8 +95,9 @@ def save(
     place(lambda file: np.savez_compressed(file, indices=indices, **arrays), path, overwrite)
 
 
-def _places(indices: Any) -> tuple[NDArray[Any], Pair | None]:
-    """Return indices, and the size of the picture that they point into, where it was stored with them."""
+def _places(indices: Any) -> tuple[NDArray[Any], Pair | None, Pair | None]:
+    """Return indices, the size of the picture that they point into and the stride, where these are stored with them."""
+    stored = stride = None
     if indices is None:
         raise ValueError("unpool needs indices: those that max returned, or a file that --save-indices wrote")
     name = "the indices"
@@ -97,11 +114,13 @@ def _places(indices: Any) -> tuple[NDArray[Any], Pair | None]:
             raise ValueError(f"{name}: shape is not the height and width of a picture")
         found, stored = np.asarray(indices["indices"]), (int(shape[0]), int(shape[1]))
         _check_windows(indices, found, stored, name)
+        if "stride" in indices and not np.size(indices.get("size", ())):
+            stride = (int(indices["stride"][0]), int(indices["stride"][1]))
     else:
-        found, stored = np.asarray(indices), None
+        found = np.asarray(indices)
     if found.dtype.kind not in "iu":
         raise ValueError(f"{name}: they are {found.dtype}, and must be whole numbers")
-    return found, stored
+    return found, stored, stride
 
 
 def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair, name: str) -> None:

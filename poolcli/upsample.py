@@ -69,14 +69,15 @@ def upsample(
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
-            `downsample` returned, or a path that `--save-indices` wrote. `weights` of transposed, resize-conv and
-            subpixel: "box", "bilinear" (unless given), "gaussian", a path or an array (F, F), for every channel by
-            itself, or (C_in, C_out, F, F); with the names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the
-            others unless given. Named weights sum to 1 a pixel of the output. `padding`, `output_padding` and
-            `dilation` of transposed, in pixels of the output; unless given, the output is S times the input.
-            `enlarge` of resize-conv ("nearest", "bilinear"); `order` of subpixel: channel c S^2 + s of the
-            convolution ("crd", as PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of
-            both: "edge", "reflect", "wrap", "constant" (0).
+            `downsample` returned, with the `size` of its picture unless windows were S apart and filled it, or a path
+            that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
+            given), "gaussian", a path or an array (F, F), for every channel by itself, or (C_in, C_out, F, F); with the
+            names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the others unless given. Named weights sum to 1
+            a pixel of the output, those of transposed where F is a multiple of S and the dilation is 1. `padding`,
+            `output_padding` and `dilation` of transposed, in pixels of the output; unless padding is given, the output
+            is S times the input. `enlarge` of resize-conv ("nearest", "bilinear"); `order` of subpixel: channel
+            c S^2 + s of the convolution ("crd", as PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c;
+            `border` of both: "edge", "reflect", "wrap", "constant" (0).
 
     Returns:
         An array of the image's rank.
@@ -116,7 +117,7 @@ def upsample(
         sizes, scales = output_sizes(batch.shape[1:3], size, 2 if scale is None and size is None else scale)
         out = resample(batch, mode, sizes, scales, False, values, target)
     else:
-        more = {"size": size, "rank": array.ndim} if mode == "unpool" else {}
+        more = {"size": size, "rank": array.ndim, "scaled": scale is not None} if mode == "unpool" else {}
         out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.working(target), **values, **more)
     return as_given(out, array, target)
 
@@ -185,10 +186,19 @@ def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]
     if mode == "unpool":
         from poolcli.unpooling import shape_of
 
-        return (*shape_of(shape, strides, size, given.get("indices")), *shape[2:])
-    if mode in ("transposed", "average-unpool"):
+        return (*shape_of(shape, strides, scale is not None, size, given.get("indices")), *shape[2:])
+    if mode != "nails":
         from poolcli import convolutions
 
         values = resolve(mode, row.parameters, given, _TAKES)
         return convolutions.shape_of(mode, shape, strides, values)
     return (shape[0] * strides[0], shape[1] * strides[1], *shape[2:])
+
+
+def mixes_channels(mode: str, arguments: Mapping[str, Any]) -> bool:
+    """Return whether weights make channels of all channels: alpha is one more number then."""
+    if "weights" not in find(mode).parameters:
+        return False
+    from poolcli.convolutions import load
+
+    return load(arguments.get("weights"), arguments.get("kernel_size"), (1, 1), (1, 1)).ndim == 4

@@ -114,6 +114,33 @@ def test_weights_in_files(shape, ending, folder):
     assert f"--weights w.{ending}" in Image.open(folder / "b.png").text["Software"]
 
 
+@pytest.mark.parametrize("mode", ["transposed", "resize-conv", "subpixel"])
+@pytest.mark.parametrize("ending", ["tif", "npy"])
+def test_weights_that_make_channels_of_grey(ending, mode, tmp_path):
+    image = numbers((6, 8), dtype=np.float32)
+    np.save(tmp_path / "grey.npy", image)
+    weights = np.random.default_rng(0).random((1, 12 if mode == "subpixel" else 3, 3, 3))
+    np.save(tmp_path / "w.npy", weights)
+    assert run("-m", mode, "--weights", "w.npy", "grey.npy", "-o", f"o.{ending}", folder=tmp_path).returncode == 0
+    expected = poolcli.upsample(image, mode, weights=weights)
+    assert expected.shape == (12, 16, 3)
+    np.testing.assert_array_equal(read(tmp_path / f"o.{ending}"), expected)
+
+
+@pytest.mark.parametrize("mode", ["transposed", "resize-conv"])
+def test_channels_that_weights_make_are_no_alpha(mode, folder):
+    np.save(folder / "w.npy", np.full((3, 4, 2, 2), 1 / 3))
+    result = run("-m", mode, "--weights", "w.npy", "a.png", "-o", "o.png", folder=folder)
+    assert result.returncode == 1
+    assert "PNG cannot hold 4 bands" in result.stderr
+    rgba = numbers((6, 8, 4))
+    poolcli.write_image(rgba, folder / "rgba.png")
+    weights = np.random.default_rng(0).random((4, 4, 2, 2)) / 4
+    np.save(folder / "w.npy", weights)
+    assert run("-m", mode, "--weights", "w.npy", "rgba.png", "-o", "o.png", folder=folder).returncode == 0
+    np.testing.assert_array_equal(read(folder / "o.png"), poolcli.upsample(rgba, mode, weights=weights))
+
+
 def test_labels_keep_their_palette(tmp_path):
     image = Image.fromarray(np.array([[1, 2], [0, 1]], np.uint8), "P")
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
@@ -161,6 +188,9 @@ BAD = [
     (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the picture is (6, 8, 3)"),
     (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of a "
      "picture of 6 x 6"),
+    (["-m", "unpool", "--indices", "right.npz", "-S", "3"], 2, "scale 3 x 3 is not that of the indices: their windows "
+     "were 2 x 2 apart"),
+    (["-m", "transposed", "--weights", ""], 2, "Is a directory"),
     (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
@@ -176,6 +206,7 @@ def test_bad_input_is_one_line(arguments, code, message, folder):
     np.savez(folder / "other.npz", indices=np.zeros((2, 2), int), shape=np.array([4, 4]))
     window = {"kernel_size": (2, 2), "stride": (2, 2), "padding": ("0", "0")}
     np.savez(folder / "odd.npz", indices=np.zeros((2, 2), int), shape=np.array([6, 6]), **window)
+    np.savez(folder / "right.npz", indices=np.zeros((3, 3), int), shape=np.array([6, 6]), **window)
     np.save(folder / "w.npy", np.zeros(3))
     np.save(folder / "two.npy", np.zeros((2, 1, 3, 3)))
     before = sorted(folder.iterdir())
@@ -185,6 +216,17 @@ def test_bad_input_is_one_line(arguments, code, message, folder):
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
     assert sorted(folder.iterdir()) == before
+
+
+def test_indices_in_a_folder_that_is_made_or_cannot_be(folder):
+    saved = ["-m", "max", "a.png", "-o", "s.png", "--save-indices"]
+    assert run(*saved, "new/i.npz", folder=folder, command="downsample").returncode == 0
+    assert (folder / "new/i.npz").exists()
+    (folder / "s.png").unlink()
+    (folder / "file").write_text("")
+    result = run(*saved, "file/i.npz", folder=folder, command="downsample")
+    assert (result.returncode, result.stderr) == (1, "error: a.png: the folder file cannot be made: File exists\n")
+    assert not (folder / "s.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,12 @@ def test_wrong_files_are_one_line_before_any_work(name, content, message, tmp_pa
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("weights", [np.ones(3), 3, ["w.npz"]], ids=str)
+def test_weights_that_are_no_file(weights):
+    with pytest.raises(ValueError, match="are not allowed: give a path or a mapping of arrays"):
+        poolcli.downsample(picture("uint8", (8, 8, 3)), "lip", weights=weights)
+
+
 def test_the_norms_of_lip_are_its_own():
     image = picture("uint8", (8, 8, 3)).astype(np.float64)
     plain = poolcli.downsample(image, "lip")

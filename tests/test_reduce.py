@@ -219,6 +219,15 @@ def test_sums_of_32_bits_are_exact(dtype):
     assert poolcli.reduce(image, "gap")[0] == float(exact)
 
 
+@pytest.mark.skipif(not JIT, reason="minutes, uncompiled")
+def test_sums_of_32_bits_are_exact_beyond_53():
+    image = np.full((3000, 2001, 1), 2**32 - 1, np.uint32)
+    image[::7, ::5] -= 12345
+    exact = Fraction(int(image.sum(dtype=np.uint64)), image.size)
+    assert exact * image.size > 2**53
+    assert poolcli.reduce(image, "gap")[0] == float(exact)
+
+
 def test_covariance_of_values_far_from_0_keeps_its_digits():
     noise = np.random.default_rng(0).standard_normal((50, 60, 2))
     far = noise + 1e7
@@ -238,7 +247,8 @@ def test_dtype_of_the_result():
     [
         ("gop", {}, "there is no mode 'gop': the modes are gap, gmp"),
         ("gap", {"p": 2}, "mode 'gap' takes no p: the modes that do are lp, gem"),
-        ("spp", {"levels": (1, 0)}, r"levels=\(1, 0\) is not allowed: levels must be whole numbers of at least 1"),
+        ("spp", {"levels": (1, 0)}, r"levels=\(1, 0\) is not allowed: levels must be whole numbers from 1 to 1024"),
+        ("spp", {"levels": 10**9}, "levels must be whole numbers from 1 to 1024"),
         ("spp", {"levels": ()}, "levels must be whole numbers"),
         ("spp", {"pool": "gap"}, "pool='gap' is not allowed: pool must be one of max, min"),
         ("spp", {"q": 3}, "mode 'spp' takes no q"),

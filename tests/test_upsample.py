@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from itertools import product
 
 import naive
@@ -181,6 +183,55 @@ def test_unpool(shape, geometry, dtype):
         np.testing.assert_array_equal(again, values)
 
 
+@given(st.integers(0, 7), st.integers(0, 7), st.integers(1, 3))
+@EXAMPLES
+def test_indices_of_another_width_are_refused_not_misread(down, across, s):
+    height, width = 3 * s + down, 3 * s + across
+    image = np.random.default_rng(0).permutation(height * width).reshape(height, width)
+    values, indices = poolcli.downsample(image, "max", kernel_size=s, return_indices=True)
+    given = {"scale": s, "indices": indices.astype(np.uint64)}
+    if width % s:
+        with pytest.raises(ValueError, match=r"size says how large|beyond a picture"):
+            poolcli.upsample(values, "unpool", **given)
+        given["size"] = height, width
+    result = poolcli.upsample(values, "unpool", **given)
+    rows, columns = result.shape
+    assert ((result == image[:rows, :columns]) | (result == 0)).all()
+    assert sorted(result[result > 0]) == sorted(values[values > 0])
+
+
+@pytest.mark.parametrize("dilation", [5, 50, 10**6])
+def test_a_wide_dilation_takes_no_room_for_what_is_outside(dilation):
+    image = picture("float64", (4, 6, 2))
+    weights = np.random.default_rng(0).normal(size=(3, 3))
+    # Of three taps the middle one is always inside.
+    values = {"padding": dilation, "output_padding": 1, "dilation": dilation}
+    result = poolcli.upsample(image, "transposed", weights=weights, **values)
+    if dilation < 100:
+        exact = naive.transposed(image, weights, (2, 2), (dilation,) * 2, (1, 1), (dilation,) * 2)
+        np.testing.assert_allclose(result, exact, rtol=1e-12, atol=1e-12)
+    else:
+        np.testing.assert_allclose(result, poolcli.upsample(image * weights[1, 1], "nails"), rtol=1e-12)
+
+
+@pytest.mark.skipif(not JIT, reason="kernels allocate by themselves where they are compiled")
+def test_kernels_that_find_no_memory_say_so():
+    script = """
+import resource, numpy as np, poolcli
+image = np.zeros((2000, 4000, 3), np.uint8)
+values = {"dilation": 1500, "padding": 2000, "kernel_size": 4}
+poolcli.upsample(image[:8, :8], "transposed")
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 230 * 2**20,) * 2)
+try:
+    poolcli.upsample(image, "transposed", **values)
+except MemoryError as error:
+    print("MemoryError:", error)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert result.stdout == "MemoryError: a kernel found no room for its rows\n"
+
+
 def test_the_largest_wins_on_collisions():
     values = np.array([[-5, -3], [-4, -9]], np.int8)
     indices = np.array([[4, 4], [4, 0]])
@@ -346,7 +397,9 @@ WRONG = [
     ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F)"),
     ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the picture has 3"),
     ("transposed", {"weights": np.full((2, 2), np.nan)}, "the weights: holds what is no finite number"),
-    ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "is not that of the weights, 2 x 2"),
+    ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "kernel_size 3 x 3 is not that of the weights"),
+    ("nearest", {"scale": 10**400}, "is not allowed: it must be a finite number above 0"),
+    ("unpool", {"indices": np.zeros((7, 11, 3), int)}, "the indices do not lie in their regions of S x S: size says"),
     ("transposed", {"weights": "none.npy"}, "none.npy: No such file or directory"),
     ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no picture"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),

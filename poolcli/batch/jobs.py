@@ -55,9 +55,14 @@ class Job:
         return not getattr(self.row, "selects", False) or self._value("combine") == "mean"
 
     @property
+    def stacked(self) -> bool:
+        """Return whether the result has a leading axis of pictures."""
+        return bool(self._value("combine") == "planes")
+
+    @property
     def planes(self) -> int:
         """Return how many pictures the mode makes of one."""
-        return self._value("k") if self._value("combine") == "planes" else 1
+        return self._value("k") if self.stacked else 1
 
     def _value(self, name: str) -> Any:
         return self.arguments.get(name, PARAMETERS[name].default) if name in self.row.parameters else None

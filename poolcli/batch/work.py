@@ -17,8 +17,8 @@ from poolcli.images.formats import Format, colour_of
 from poolcli.images.place import EXISTS
 from poolcli.parameters import PARAMETERS
 from poolcli.reduce import arguments_of, columns, reduce, selects
+from poolcli.upsample import mixes_channels, upsample
 from poolcli.upsample import output_shape as upsampled_shape
-from poolcli.upsample import upsample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,6 +107,8 @@ class Worker:
                 raise ImageError(f"{job.mode} makes {job.planes} pictures of one: {way}")
             if job.indices and len(wanted) > 1:
                 raise ImageError("the indices of one picture can be saved: --frame N takes one")
+            if job.indices:
+                make_folder(job.indices.parent)
             places: list[NDArray[Any]] = []
             results = self._results(picture, wanted, job, kind, shapes, warnings, places)
             writing = replace(settings.writing, record=str(job))
@@ -119,7 +121,10 @@ class Worker:
             if job.indices:
                 from poolcli.unpooling import save
 
-                save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
+                try:
+                    save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
+                except ImageError as error:
+                    raise ImageError(f"indices {shown(job.indices)}: {error}") from None
         return "written"
 
     def _results(
@@ -142,7 +147,7 @@ class Worker:
             shape = shape_after(job, image.shape)
             shapes += [image.shape, shape] if not shapes else []
             if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
-                info = replace(info, alpha=(*shape, 1)[2] in (2, 4), palette=None, icc=None)
+                info = replace(info, alpha=False, palette=None, icc=None)
             _check_size(shape, self._settings.reading.max_pixels)
             _, final = check(shape, dtype, info, kind, self._settings.writing)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
@@ -152,7 +157,7 @@ class Worker:
             if job.indices:
                 pool = partial(downsample, image, job.mode, return_indices=True, **job.arguments)
                 places.append(self._compute(pool)[1])
-            planes = result if result.ndim > image.ndim else [result]
+            planes = result if job.stacked else [result]
             del image, result  # before the planes are encoded
             for plane in planes:
                 if self._stopped():
@@ -205,8 +210,8 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
     arguments = dict(job.arguments)
     with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
         apply = upsample if job.command == "upsample" else downsample
-        alike = (*shape_after(job, image.shape), 1)[2] == (*image.shape, 1)[2]
-        values = blendable(image, info, linear) if job.blends and alike else image
+        mixed = job.command == "upsample" and mixes_channels(job.mode, job.arguments)
+        values = blendable(image, info, linear) if job.blends and not mixed else image
         if values is image:
             made: NDArray[Any] = apply(image, job.mode, **arguments)
             return made

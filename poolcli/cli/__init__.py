@@ -54,6 +54,7 @@ def commands() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, and end the process."""
+    sys.unraisablehook = lambda lost: None  # kernels print what they cannot raise: it is told as an error of its file
     code = run(arguments)
     try:
         sys.stdout.flush()

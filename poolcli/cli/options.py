@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -302,7 +303,7 @@ _SHORT = {"kernel_size": "-F", "padding": "-P", "dilation": "-D"}
 
 def check_weights(parameters: dict[str, Any]) -> None:
     """Raise a ValueError if a file of weights is not what a mode takes."""
-    if parameters.get("weights"):
+    if parameters.get("weights") is not None:
         from poolcli.network import load
 
         load(parameters["weights"])
@@ -317,11 +318,13 @@ def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Co
             takers = [mode for mode, names in modes.items() if parameter.name in names]
             if not takers:
                 continue
-            if all(mode in parameter.choices_in for mode in takers):
+            choices_in = {mode: choices for mode, choices in parameter.choices_in.items() if mode in takers}
+            parameter = replace(parameter, choices_in=choices_in)
+            if len(choices_in) == len(takers):
                 parameter = parameter.of(takers[0])
             text = f"{parameter.help[0].upper()}{parameter.help[1:]} ({', '.join(takers)})."
             for mode, choices in parameter.choices_in.items():
-                if mode in takers and not {*choices} <= {*parameter.choices}:
+                if not {*choices} <= {*parameter.choices}:
                     text += f" Of {mode}, {' or '.join(choices)}."
             name = f"--{parameter.name.replace('_', '-')}"
             names = (_SHORT[parameter.name], name) if parameter.name in _SHORT else (name,)

@@ -116,7 +116,6 @@ def _format_of(output: str | None) -> str:
     ending = Path(output).suffix.lstrip(".").lower()
     if ending not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS if name != "table")
-        raise BatchError(
-            f"{shown(Path(output))}: no table is written for the ending '.{ending}': use {known}, or --format"
-        )
+        what = f"the ending '.{ending}'" if ending else "a name without an ending"
+        raise BatchError(f"{shown(Path(output))}: no table is written for {what}: use {known}, or --format")
     return ending

@@ -56,8 +56,9 @@ def _check_files(mode: str, parameters: dict[str, Any], values: dict[str, Any]) 
     if mode == "unpool":
         from poolcli.unpooling import shape_of
 
-        shape_of((1, 1), (2, 2), values.get("size"), parameters["indices"])
-    elif parameters.get("weights"):
+        strides = check_scale(mode, values.get("scale"), values.get("size"))
+        shape_of((1, 1), strides, "scale" in values, values.get("size"), parameters["indices"])
+    elif "weights" in parameters:
         from poolcli.convolutions import load
 
         load(parameters["weights"], parameters["kernel_size"], (1, 1), (1, 1))

@@ -5,7 +5,7 @@ Output q S + s of an axis is the sum of the input at q + offset times the weight
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from poolcli import dtypes
 from poolcli.kernels.numbers import settle
 from poolcli.kernels.phases import merge
 from poolcli.kernels.resample import load
-from poolcli.kernels.specialise import pointer, specialise
+from poolcli.kernels.specialise import check, pointer, specialise
 from poolcli.sampling import beyond
 
 _integer = types.int64
@@ -25,8 +25,8 @@ _source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(
 _integers1, _integers2 = (types.Array(types.int64, rank, "C") for rank in (1, 2))
 _floats2 = types.Array(types.float64, 2, "C")
 _axis = (_integers2, _integers2, _integers1)
-BAND = types.void(_source, _integers1, *_axis, *_axis, _floats2, _bytes2, _integer, _integer)
-LAUNCH = types.void(types.FunctionType(BAND), *BAND.args[:-1])
+BAND = _integer(_source, _integers1, *_axis, *_axis, _floats2, _bytes2, _integer, _integer)
+LAUNCH = _integer(types.FunctionType(BAND), *BAND.args[:-1])
 
 _BANDS = 16  # for each thread
 _LEAST = 16  # rows of a band
@@ -72,11 +72,14 @@ def convolve(
     if not out.size:
         return out
     wide = dtypes.lane(image.dtype)
+    if border == "constant":
+        rows, columns = _reaching(rows, height), _reaching(columns, width)
     (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))
-    ring = int(rows.offset.max() - rows.offset.min()) + 1
+    ring = min(int(rows.offset.max() - rows.offset.min()) + 1, len(down))
     settings = np.array([images, height, channels, rows.size, columns.size, above, before, ring], np.int64)
     band = _function(image.dtype, dtype, wide)
-    _launcher()(
+    bands = max(1, min(_BANDS * get_num_threads(), images * rows.size // _LEAST))
+    done = _launcher()(
         band,
         image.reshape(images * height, width * channels).view(np.uint8),
         settings,
@@ -88,9 +91,17 @@ def convolve(
         across,
         np.ascontiguousarray(weights, np.float64),
         out.reshape(images * rows.size, -1).view(np.uint8),
-        max(1, min(_BANDS * get_num_threads(), images * rows.size // _LEAST)),
+        bands,
     )
+    check(done, bands)
     return out
+
+
+def _reaching(axis: Taps, n: int) -> Taps:
+    """Return the taps without those that never meet the input: a wide dilation has many, and room for all is large."""
+    last = -(-axis.size // len(axis.tap)) - 1
+    meets = (axis.offset < n) & (axis.offset + last >= 0)
+    return replace(axis, tap=np.where(meets, axis.tap, -1), offset=np.where(meets, axis.offset, 0))
 
 
 def _index(axis: Taps, n: int, border: str) -> tuple[NDArray[np.int64], int]:
@@ -124,9 +135,11 @@ def _sum(rows, slots, starts, w, count, total, out, size):
 # fmt: off
 def _launch(band, image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out, bands):
     total = len(out)
+    done = 0
     for b in prange(bands):
-        band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out,
+        done += band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out,
              b * total // bands, (b + 1) * total // bands)
+    return done
 
 
 def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out, start, stop):
@@ -179,6 +192,7 @@ def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, w
             merge(planes, whole, channels, phases, pixels)
             for j in range(result.size):
                 result[j] = whole[j]
+    return 1
 
 
 @cache

@@ -29,7 +29,7 @@ class Cells:
     def join(self, image: NDArray[Any], operation: Operation, ufunc: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return what `operation` makes of each cell, (planes, N, rows, columns, C)."""
         bands = pool(image, operation, self._bands, singles(np.ones(image.shape[2], np.int64)))
-        across = ufunc.reduceat(bands, self._columns[:-1], axis=3, dtype=dtype)
+        across = ufunc.reduceat(bands.astype(dtype, copy=False), self._columns[:-1], axis=3)
         starts = np.searchsorted(self._bands.first, self._rows[:-1])
         cells: NDArray[Any] = ufunc.reduceat(across, starts, axis=2)
         return cells
@@ -71,7 +71,8 @@ def extreme(cells: Cells, image: NDArray[Any], largest: bool) -> NDArray[Any]:
 def total(cells: Cells, image: NDArray[Any]) -> NDArray[Any]:
     """Return the sum of each cell: exactly, for integers of up to 32 bits."""
     down = sums.mean(Task(image.dtype, np.dtype(np.float64), _BAND, {})).axes[0]  # type: ignore[index]
-    wide = np.dtype(np.float64) if down.target.kind == "f" else np.dtype(np.int64)
+    exact = image.dtype.kind in "iu" and image.dtype.itemsize <= 4  # of bands, in float64 too
+    wide = np.dtype(np.int64 if exact else np.float64)
     found: NDArray[Any] = cells.join(image, down, np.add, wide)[0]
     return found
 

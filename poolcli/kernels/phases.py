@@ -9,13 +9,13 @@ import numpy as np
 from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
-from poolcli.kernels.specialise import pointer, specialise
+from poolcli.kernels.specialise import check, pointer, specialise
 
 _integer = types.int64
 _source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")
 _integers1 = types.Array(types.int64, 1, "C")
-BAND = types.void(_source, _integers1, _integers1, _integers1, _bytes2, _integer, _integer)
-LAUNCH = types.void(types.FunctionType(BAND), *BAND.args[:-1])
+BAND = _integer(_source, _integers1, _integers1, _integers1, _bytes2, _integer, _integer)
+LAUNCH = _integer(types.FunctionType(BAND), *BAND.args[:-1])
 
 _BANDS = 16  # for each thread
 
@@ -46,8 +46,10 @@ def merge(planes, out, channels, phases, size):
 # fmt: off
 def _launch(band, image, settings, rows, columns, out, bands):
     total = settings[0] * rows.size
+    done = 0
     for b in prange(bands):
-        band(image, settings, rows, columns, out, b * total // bands, (b + 1) * total // bands)
+        done += band(image, settings, rows, columns, out, b * total // bands, (b + 1) * total // bands)
+    return done
 
 
 def _band(image, settings, rows, columns, out, start, stop):
@@ -80,6 +82,7 @@ def _band(image, settings, rows, columns, out, start, stop):
         for x in range(columns.size):
             for c in range(channels):
                 result[x * channels + c] = row[columns[x] * channels + c] if columns[x] >= 0 else unit(0)
+    return 1
 
 
 def spread(image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
@@ -97,7 +100,8 @@ def spread(image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int
     band = _mover(size)
     bands = min(images * len(rows), _BANDS * get_num_threads())
     source = image.reshape(-1, width * channels).view(np.uint8)
-    _launcher()(band, source, settings, rows, columns, out.reshape(images * len(rows), -1).view(np.uint8), bands)
+    target = out.reshape(images * len(rows), -1).view(np.uint8)
+    check(_launcher()(band, source, settings, rows, columns, target, bands), bands)
     return out
 
 

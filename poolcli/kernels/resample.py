@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poolcli import dtypes
 from poolcli.kernels.numbers import settle
 from poolcli.kernels.phases import merge
-from poolcli.kernels.specialise import pointer, specialise
+from poolcli.kernels.specialise import check, pointer, specialise
 from poolcli.sampling import Axis
 
 _integer = types.int64
@@ -25,8 +25,8 @@ _source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(
 _integers1 = types.Array(types.int64, 1, "C")
 _floats1, _floats2 = (types.Array(types.float64, rank, "C") for rank in (1, 2))
 _axis = (_integers1, _floats2, _integers1)
-BAND = types.void(_source, _integers1, *_axis, *_axis, _floats1, _bytes2, _integer, _integer)
-LAUNCH = types.void(types.FunctionType(BAND), *BAND.args[:-1])
+BAND = _integer(_source, _integers1, *_axis, *_axis, _floats1, _bytes2, _integer, _integer)
+LAUNCH = _integer(types.FunctionType(BAND), *BAND.args[:-1])
 
 _BANDS = 16  # for each thread
 _LEAST = 16  # rows of a band: each begins with rows that the one before has filtered too
@@ -51,7 +51,8 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         )
     launch, band = _functions(image.dtype, dtype, wide, sum(bits) if wide.kind == "u" else 0)
     settings = np.array([*image.shape, columns.phases, columns.before], np.int64)
-    launch(
+    bands = max(1, min(_BANDS * get_num_threads(), images * len(rows.first) // _LEAST))
+    done = launch(
         band,
         image.reshape(images * height, width * channels).view(np.uint8),
         settings,
@@ -59,8 +60,9 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         *_parts(columns),
         np.array([fill]),
         out.reshape(images * len(rows.first), -1).view(np.uint8),
-        max(1, min(_BANDS * get_num_threads(), images * len(rows.first) // _LEAST)),
+        bands,
     )
+    check(done, bands)
     return out
 
 
@@ -200,9 +202,11 @@ def load(values, index, before, channels, fill, row, lane):
 # fmt: off
 def _launch(band, image, settings, row_first, row_weights, row_index, first, weights, index, fill, out, bands):
     total = settings[0] * row_first.size
+    done = 0
     for b in prange(bands):
-        band(image, settings, row_first, row_weights, row_index, first, weights, index, fill, out,
+        done += band(image, settings, row_first, row_weights, row_index, first, weights, index, fill, out,
              b * total // bands, (b + 1) * total // bands)
+    return done
 
 
 def _band(image, settings, row_first, row_weights, row_index, first, weights, index, fill, out, start, stop):
@@ -245,6 +249,7 @@ def _band(image, settings, row_first, row_weights, row_index, first, weights, in
         for s in range(phases):
             sum_down(ring[s], slots, down, shift, planes[s], lanes)
         merge(planes, result, channels, phases, pixels)
+    return 1
 
 
 @cache

@@ -56,6 +56,15 @@ def specialise(
         return njit(signature, parallel=parallel, error_model="numpy")(copy)
 
 
+def check(done: int, asked: int) -> None:
+    """Raise a MemoryError unless all calls through pointers came to their end, where each returns 1.
+
+    An exception inside such a call, of which kernels have no other than this, is printed and lost: the call returns 0.
+    """
+    if done != asked:
+        raise MemoryError("a kernel found no room for its rows")
+
+
 @contextmanager
 def _light_loading() -> Iterator[None]:
     """Load from the cache without setting up what compilation alone needs, and does itself: 0.1 s of a first call."""

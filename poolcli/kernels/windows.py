@@ -40,7 +40,7 @@ from poolcli.kernels.place import (
     STRIDE,
     WIDTH,
 )
-from poolcli.kernels.specialise import pointer, specialise
+from poolcli.kernels.specialise import check, pointer, specialise
 
 _integer = types.int64
 _bytes1, _bytes2 = (types.Array(types.uint8, rank, "C") for rank in (1, 2))
@@ -49,13 +49,13 @@ _integers1, _integers2 = (types.Array(types.int64, rank, "C") for rank in (1, 2)
 _floats = types.Array(types.float64, 1, "C")
 _flags = types.Array(types.boolean, 1, "C")
 
-OPERATOR = types.void(_source, _integers2, _integers1, _floats, _integers2, _bytes2)
+OPERATOR = _integer(_source, _integers2, _integers1, _floats, _integers2, _bytes2)
 DEAL = types.void(_source, _integers1, _flags, _bytes2, _bytes1)
 PUT = types.void(_bytes2, _integers1, _bytes2)
 _functions = tuple(types.FunctionType(signature) for signature in (DEAL, OPERATOR, PUT))
 _tables = (_integers2, _integers2, _integers2, _integers2, _integers1, _floats, _integers2)
-BAND = types.void(*_functions, _source, *_tables, _bytes2, _integer, _integer)
-LAUNCH = types.void(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes2, _integer)
+BAND = _integer(*_functions, _source, *_tables, _bytes2, _integer, _integer)
+LAUNCH = _integer(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes2, _integer)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
 _SLIDE_BYTES = 1 << 15  # and computed rows, before they are thinned out, close to the first
@@ -95,7 +95,8 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     settings = (channels, item, out_item, *strides)
     extent = (operation.planes, images, rows.size)
     functions = _functions_for(operation, slide)
-    functions["launch"](
+    bands = min(images * rows.size, _BANDS * get_num_threads())
+    done = functions["launch"](
         functions["band"],
         functions["deal"],
         functions["operator"],
@@ -109,8 +110,9 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
         np.array(operation.parameters, np.float64),
         operation.table,
         out.reshape(-1, columns.size * channels).view(np.uint8),
-        min(images * rows.size, _BANDS * get_num_threads()),
+        bands,
     )
+    check(done, bands)
     return out
 
 
@@ -233,15 +235,18 @@ target: Any = np.uint8
 
 def _typed(ring, taps, place, parameters, table, result):
     operator(ring.view(source), taps[: place[COUNT]], place, parameters, table, result.view(target))
+    return 1
 
 
 # fmt: off
 def _launch(band, deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
             bands):
     total = settings[-2] * settings[-1]
+    done = 0
     for b in prange(bands):
-        band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
-             b * total // bands, (b + 1) * total // bands)  # fmt: skip
+        done += band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table,
+                     out, b * total // bands, (b + 1) * total // bands)  # fmt: skip
+    return done
 
 
 def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
@@ -309,8 +314,10 @@ def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, se
                     row_weights[min(y, len(row_weights) - 1), ky] * tile_weights[min(t, len(tile_weights) - 1), kx]
                 )
                 count += 1
-        operator(lines, taps, place, parameters, table, result)
+        if not operator(lines, taps, place, parameters, table, result):
+            return 0
         put(result, place, out)
+    return 1
 
 
 @cache
