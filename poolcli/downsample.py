@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from poolcli.parameters import Parameters, resolve
+from poolcli.parameters import Parameters, find, flag, resolve
 
 if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer to import than Python to start
     import numpy as np
@@ -130,9 +130,9 @@ def downsample(
 
     from poolcli import dtypes, geometry
 
-    row = find(mode)
+    row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
-    if return_indices and mode != "max":
+    if flag("return_indices", return_indices) and mode != "max":
         raise ValueError(f"mode {mode!r} takes no return_indices: the mode that does is max")
     array = np.asarray(image)
     source = dtypes.check(array.dtype)
@@ -184,13 +184,6 @@ def output_shape(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[
     asked = geometry.shape(**window_of(arguments))
     rows, columns = geometry.windows(shape[0], shape[1], asked)
     return (rows.size, columns.size, *shape[2:])
-
-
-def find(mode: str) -> Mode:
-    """Return the row of a mode, or raise a ValueError that lists the modes."""
-    if mode not in MODES:
-        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(MODES)}")
-    return MODES[mode]
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.parameters import flag
+
 Pair = tuple[int, int]
 Size = int | Pair
 
@@ -81,7 +83,7 @@ def shape(
     """Return the shape of the windows, or raise a ValueError that names the value and what is allowed."""
     kernel = pair("kernel_size", 2 if kernel_size is None else kernel_size)
     paddings = _paddings(padding)
-    steps = pair("dilation", dilation)
+    steps, ceil = pair("dilation", dilation), flag("ceil", ceil)
     if size is not None:
         given = {"kernel_size": kernel_size, "stride": stride, "padding": padding or None, "ceil": ceil or None}
         given["dilation"] = None if steps == (1, 1) else dilation

@@ -6,7 +6,9 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
+
+Row = TypeVar("Row")
 
 DTYPES = (
     "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"
@@ -163,7 +165,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("log", bool, False, "take the logarithm of the eigenvalues"),
         Parameter("top_k", int, 0, "how many of the largest eigenvalues stay, 0 for all", 0),
         Parameter("matrix", bool, False, "give the whole matrix, not its upper triangle"),
-        Parameter("cubic_a", float, -0.5, "slope of the cubic at distance 1; -0.75 in PyTorch and OpenCV"),
+        Parameter("cubic_a", float, -0.5, "slope of the cubic at distance 1; -0.75 in PyTorch and OpenCV", -1000, 1000),
         Parameter("lobes", int, 3, "of the sinc, to each side", 1, 16),
         Parameter("coordinates", str, "half-pixel", "where the pixels of the output lie", choices=(
             "half-pixel", "align-corners", "asymmetric", "half-pixel-symmetric", "pytorch-half-pixel")),
@@ -181,6 +183,22 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("enlarge", str, "nearest", "what comes before the convolution", choices=("nearest", "bilinear")),
     )
 }  # fmt: skip
+
+
+def find(modes: Mapping[str, Row], mode: Any) -> Row:
+    """Return the row of a mode in a table, or raise a ValueError that lists the modes."""
+    if not isinstance(mode, str) or mode not in modes:
+        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(modes)}")
+    return modes[mode]
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return True or False, or raise a ValueError: the text "no" is true to Python.
+
+    >>> flag("ceil", 1)
+    True
+    """
+    return bool(Parameter(name, bool, False, "").check(value))
 
 
 def resolve(

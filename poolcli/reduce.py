@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES
-from poolcli.parameters import PARAMETERS, Parameters, resolve
+from poolcli.parameters import PARAMETERS, Parameters, find, resolve
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -132,13 +132,11 @@ def reduce(
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:
     """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
     given = {name: value for name, value in given.items() if name != "dtype"}
-    if mode not in REDUCTIONS:
-        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(REDUCTIONS)}")
-    row = REDUCTIONS[mode]
+    row = find(REDUCTIONS, mode)
     takes, pool = row.parameters, ""
     if mode == "spp":
         pool = given.get("pool", PARAMETERS["pool"].default)
-        if pool not in MODES:
+        if not isinstance(pool, str) or pool not in MODES:
             raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
         takes += REDUCTIONS[pool].parameters
     modes = {name: other.parameters for name, other in REDUCTIONS.items()} | {mode: takes}

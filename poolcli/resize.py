@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from poolcli.parameters import Parameters, resolve
+from poolcli.parameters import Parameters, find, flag, resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
 
-FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
 _COMMON = ("coordinates", "border", "fill")
 TAKES = {
     "nearest": ("coordinates", "rounding"),
@@ -71,16 +70,14 @@ def resize(
 
     from poolcli import dtypes
 
-    if mode not in FILTERS:
-        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(FILTERS)}")
-    values = resolve(mode, TAKES[mode], parameters, TAKES)
+    values = resolve(mode, find(TAKES, mode), parameters, TAKES)
     check_fill(parameters, values)
     array = np.asarray(image)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
     sizes, scales = output_sizes(batch.shape[1:3], size, scale)
-    return as_given(resample(batch, mode, sizes, scales, antialias, values, target), array, target)
+    return as_given(resample(batch, mode, sizes, scales, flag("antialias", antialias), values, target), array, target)
 
 
 def resample(

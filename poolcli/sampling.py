@@ -68,7 +68,8 @@ def _cubic(x: Floats, a: float) -> Floats:
 
 
 def _lanczos(x: Floats, lobes: int) -> Floats:
-    return np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0.0)
+    values = np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0.0)
+    return np.where(x == np.rint(x), x == 0, values)  # sin(pi) is 1e-16: a pixel on a pixel is that, to the bit
 
 
 def positions(n: int, size: int, scale: float | None, coordinates: str) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
-from poolcli.parameters import Convolution, resolve
+from poolcli.parameters import Convolution, find, resolve
 from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, check_fill, output_sizes, resample, scales_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def upsample(
 
     from poolcli import dtypes
 
-    row = find(mode)
+    row = find(UPSAMPLINGS, mode)
     values = resolve(mode, row.parameters, parameters, _TAKES)
     check_fill(parameters, values)
     array = np.asarray(image)
@@ -125,16 +125,9 @@ def upsample(
 _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 
 
-def find(mode: str) -> Upsampling:
-    """Return the row of a mode, or raise a ValueError that lists the modes."""
-    if mode not in UPSAMPLINGS:
-        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(UPSAMPLINGS)}")
-    return UPSAMPLINGS[mode]
-
-
 def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int, int]:
     """Return the scales as whole numbers, 2 unless given, or raise a ValueError if a mode does not take them."""
-    row = find(mode)
+    row = find(UPSAMPLINGS, mode)
     if size is not None and not row.fractional and mode != "unpool":
         sized = [name for name, other in UPSAMPLINGS.items() if other.fractional or name == "unpool"]
         raise ValueError(f"mode {mode!r} takes no size: the modes that do are {', '.join(sized)}")
@@ -176,7 +169,7 @@ _MODES: Mapping[str, Callable[..., Any]] = {
 
 def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
-    row = find(mode)
+    row = find(UPSAMPLINGS, mode)
     scale, size = arguments.get("scale"), arguments.get("size")
     if row.fractional:
         sizes, _ = output_sizes(shape[:2], size, 2 if scale is None and size is None else scale)
@@ -197,7 +190,7 @@ def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]
 
 def mixes_channels(mode: str, arguments: Mapping[str, Any]) -> bool:
     """Return whether weights make channels of all channels: alpha is one more number then."""
-    if "weights" not in find(mode).parameters:
+    if "weights" not in find(UPSAMPLINGS, mode).parameters:
         return False
     from poolcli.convolutions import load
 

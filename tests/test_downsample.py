@@ -411,6 +411,9 @@ def test_every_way_through_the_layout(channels, stride, dtype):
 
 ERRORS = [
     (GRID, "maxx", {}, ValueError, "there is no mode 'maxx': the modes are max, min, median"),
+    (GRID, ["max"], {}, ValueError, "there is no mode ['max']"),
+    (GRID, "max", {"ceil": "no"}, ValueError, "ceil='no' is not allowed: ceil must be True or False"),
+    (GRID, "max", {"return_indices": "no"}, ValueError, "return_indices='no' is not allowed"),
     (GRID, "max", {"kernel_size": 0}, ValueError, "kernel_size=0 is not allowed: it must be a whole number of"),
     (GRID, "max", {"kernel_size": 2.5}, ValueError, "kernel_size=2.5 is not allowed"),
     (GRID, "max", {"kernel_size": (1, 2, 3)}, ValueError, "kernel_size=(1, 2, 3) is not allowed"),

@@ -251,6 +251,7 @@ def test_dtype_of_the_result():
         ("spp", {"levels": 10**9}, "levels must be whole numbers from 1 to 1024"),
         ("spp", {"levels": ()}, "levels must be whole numbers"),
         ("spp", {"pool": "gap"}, "pool='gap' is not allowed: pool must be one of max, min"),
+        ("spp", {"pool": ["max"]}, r"pool=\['max'\] is not allowed: pool must be one of max, min"),
         ("spp", {"q": 3}, "mode 'spp' takes no q"),
         ("kmax", {"k": 5}, "k=5 is more than the 4 values"),
         ("covariance", {"top_k": 3}, "top_k=3 is more than the 2 eigenvalues"),

@@ -409,6 +409,7 @@ WRONG = [
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the picture is (7, 11, 3)"),
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond a picture of 14 x 22 pixels"),
     ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
+    ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -1000 to 1000"),
     ("cubic", {}, "there is no mode 'cubic': the modes are nearest, nails"),
 ]  # fmt: skip
 
@@ -424,6 +425,32 @@ def test_wrong_pictures():
         poolcli.upsample(np.zeros((3, 0, 3)), "nearest")
     with pytest.raises(TypeError, match="dtype complex128 is not supported"):
         poolcli.upsample(np.zeros((3, 3), complex), "nearest")
+
+
+def test_a_text_is_no_truth():
+    with pytest.raises(ValueError, match="antialias='no' is not allowed: antialias must be True or False"):
+        poolcli.resize(picture("uint8"), 3, antialias="no")
+
+
+@pytest.mark.parametrize("fill", [1e300, -1e300])
+@pytest.mark.parametrize("mode", INTERPOLATORS)
+@pytest.mark.parametrize("coordinates", COORDINATES)
+def test_a_fill_beyond_the_dtype_is_its_limit(coordinates, mode, fill):
+    image = picture("uint8")
+    given = {"scale": 2, "border": "constant", "coordinates": coordinates}
+    limits = [poolcli.resize(image, mode=mode, fill=f, **given) for f in (fill, np.sign(fill) * 1e30)]
+    np.testing.assert_array_equal(*limits)
+    assert {0, 255} & {*limits[0][-1].ravel()} or coordinates == "align-corners"
+
+
+@pytest.mark.parametrize("values", [{"scale": 1}, {"scale": 2, "coordinates": "asymmetric"}, {"scale": 3}], ids=str)
+@pytest.mark.parametrize("mode", INTERPOLATORS)
+def test_a_pixel_on_a_pixel_is_that_pixel(mode, values):
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(9, 8)) * 10.0 ** rng.integers(-30, 30, (9, 8))
+    s = values["scale"]
+    first = s // 2 if "coordinates" not in values else 0
+    np.testing.assert_array_equal(poolcli.resize(image, mode=mode, **values)[first::s, first::s], image)
 
 
 def test_nan_stays_where_it_is_seen():

@@ -43,6 +43,8 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
     if not out.size:
         return out
     wide = dtypes.lane(image.dtype)
+    most = float(np.finfo(wide).max)
+    fill = min(max(fill, -most), most)  # infinity times a weight of 0 would be NaN
     bits = [_bits(axis.weights) for axis in (rows, columns)]
     if image.dtype == dtype == np.uint8 and sum(bits) <= 8 and fill in range(256):
         wide = np.dtype(np.uint16)
