@@ -33,7 +33,7 @@ def transposed(
     dilation: Any,
 ) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
-    found = load(weights, kernel_size, tuple(2 * s - s % 2 for s in strides), strides)
+    found = load(weights, kernel_size, _window(strides), strides)
     places = _places(found.shape[-2:], strides, padding, output_padding, dilation)
     rows, columns = _axes(image.shape[1:3], places)
     if found.ndim == 2:
@@ -64,20 +64,24 @@ def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], 
 def shape_of(mode: str, shape: tuple[int, ...], strides: Pair, values: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the shape that a mode makes of (H, W) or (H, W, C)."""
     if mode in ("resize-conv", "subpixel"):
-        found = load(values["weights"], values["kernel_size"], (3, 3), (1, 1))
+        window = window_of(values["weights"], values["kernel_size"], (3, 3))
         phases = strides[0] * strides[1] if mode == "subpixel" else 1
-        channels = shape[2:] if found.ndim == 2 else _channels_made(found.shape[1] // phases, shape)
+        channels = shape[2:] if len(window) == 2 else _channels_made(window[1] // phases, shape)
         return (shape[0] * strides[0], shape[1] * strides[1], *channels)
     if mode == "average-unpool":
         size = geometry.pair("kernel_size", values["kernel_size"] or strides)
         places, channels = _places(size, strides, values["padding"], values["output_padding"], 1), shape[2:]
     else:
-        found = load(values["weights"], values["kernel_size"], tuple(2 * s - s % 2 for s in strides), strides)
+        window = window_of(values["weights"], values["kernel_size"], _window(strides))
         given = (values["padding"], values["output_padding"], values["dilation"])
-        places = _places(found.shape[-2:], strides, *given)
-        channels = shape[2:] if found.ndim == 2 else _channels_made(found.shape[1], shape)
-    rows, columns = _axes(shape[:2], places)
-    return (rows.size, columns.size, *channels)
+        places = _places(window[-2:], strides, *given)
+        channels = shape[2:] if len(window) == 2 else _channels_made(window[1], shape)
+    return (*_sizes(shape[:2], places), *channels)
+
+
+def _window(strides: Pair) -> Pair:
+    """Return F of a transposed convolution unless given: windows that overlap by half."""
+    return 2 * strides[0] - strides[0] % 2, 2 * strides[1] - strides[1] % 2
 
 
 def _channels_made(count: int, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -106,11 +110,17 @@ def _places(
     return list(zip(sizes, strides, paddings, extras, dilations, strict=True))
 
 
-def _axes(shape: tuple[int, ...], places: list[tuple[int, int, int, int, int]]) -> tuple[kernel.Taps, kernel.Taps]:
-    rows, columns = (kernel.transposed(n, *place) for n, place in zip(shape, places, strict=True))
-    if min(rows.size, columns.size) < 1:
-        left = f"{max(rows.size, 0)} x {max(columns.size, 0)}"
+def _sizes(shape: tuple[int, ...], places: list[tuple[int, int, int, int, int]]) -> Pair:
+    rows, columns = (kernel.transposed_size(n, *place) for n, place in zip(shape, places, strict=True))
+    if min(rows, columns) < 1:
+        left = f"{max(rows, 0)} x {max(columns, 0)}"
         raise ValueError(f"padding leaves {left} pixels of {shape[0]} x {shape[1]}: no picture")
+    return rows, columns
+
+
+def _axes(shape: tuple[int, ...], places: list[tuple[int, int, int, int, int]]) -> tuple[kernel.Taps, kernel.Taps]:
+    _sizes(shape, places)
+    rows, columns = (kernel.transposed(n, *place) for n, place in zip(shape, places, strict=True))
     return rows, columns
 
 
@@ -195,10 +205,17 @@ def _check_channels(weights: Array, image: Array) -> None:
         )
 
 
-def load(weights: Any, kernel_size: Any, default: tuple[int, ...], total: Pair) -> NDArray[np.float64]:
+def window_of(weights: Any, kernel_size: Any, default: Pair) -> tuple[int, ...]:
+    """Return the shape of weights, or raise a ValueError; those by name are not made, which may need much room."""
+    if _named(weights):
+        return default if kernel_size is None else geometry.pair("kernel_size", kernel_size)
+    return load(weights, kernel_size, default, (1, 1)).shape
+
+
+def load(weights: Any, kernel_size: Any, default: Pair, total: Pair) -> NDArray[np.float64]:
     """Return weights (F, F) or (C_in, C_out, F, F), by name, from a file or as given; those by name sum to `total`."""
-    if weights is None or (isinstance(weights, str) and weights in NAMES):
-        sizes = default if kernel_size is None else geometry.pair("kernel_size", kernel_size)
+    if _named(weights):
+        sizes = window_of(weights, kernel_size, default)
         profiles = [_profile(weights or "bilinear", f) * t for f, t in zip(sizes, total, strict=True)]
         return np.outer(*profiles)
     name = "the weights"
@@ -222,6 +239,10 @@ def load(weights: Any, kernel_size: Any, default: tuple[int, ...], total: Pair) 
             own = f"{array.shape[-2]} x {array.shape[-1]}"
             raise ValueError(f"kernel_size {rows} x {columns} is not that of the weights, {own}")
     return array.astype(np.float64)
+
+
+def _named(weights: Any) -> bool:
+    return weights is None or (isinstance(weights, str) and weights in NAMES)
 
 
 def _profile(name: str, taps: int) -> NDArray[np.float64]:

@@ -158,7 +158,7 @@ def scales_of(scale: Any) -> tuple[float, float]:
         numbers = tuple(float(number) for number in (scale if isinstance(scale, (tuple, list)) else (scale,)))
     except (TypeError, ValueError, OverflowError):
         numbers = ()
-    right = not isinstance(scale, str) and len(numbers) in (1, 2) and all(0 < number < math.inf for number in numbers)
+    right = not isinstance(scale, str) and len(numbers) in (1, 2) and all(0 < number <= 2**31 for number in numbers)
     if not right or isinstance(scale, bool):
-        raise ValueError(f"scale={scale!r} is not allowed: it must be a finite number above 0, or two of them")
+        raise ValueError(f"scale={scale!r} is not allowed: it must be a number above 0, at most 2^31, or two of them")
     return numbers[0], numbers[-1]

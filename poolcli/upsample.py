@@ -192,6 +192,6 @@ def mixes_channels(mode: str, arguments: Mapping[str, Any]) -> bool:
     """Return whether weights make channels of all channels: alpha is one more number then."""
     if "weights" not in find(UPSAMPLINGS, mode).parameters:
         return False
-    from poolcli.convolutions import load
+    from poolcli.convolutions import window_of
 
-    return load(arguments.get("weights"), arguments.get("kernel_size"), (1, 1), (1, 1)).ndim == 4
+    return len(window_of(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4

@@ -177,7 +177,10 @@ def test_a_folder_and_frames(tmp_path):
 
 
 BAD = [
-    (["-m", "bilinear", "-S", "0"], 2, "'0' is no scale: it must be a finite number above 0"),
+    (["-m", "nearest", "-S", "1e300"], 2, "'1e300' is no scale: it must be a number above 0, at most 2^31"),
+    (["-m", "transposed", "-S", "100000"], 1, "a.png: the result would have 800000 x 600000 pixels, more than"),
+    (["-m", "transposed", "--output-padding", "2"], 2, "output_padding=2 is not allowed: it must be at most 1"),
+    (["-m", "bilinear", "-S", "0"], 2, "'0' is no scale: it must be a number above 0, at most 2^31"),
     (["-m", "bilinear", "-S", "-2"], 2, "'-2' is no scale"),
     (["-m", "bilinear", "-S", "1e9"], 1, "a.png: the result would have 8000000000 x 6000000000 pixels, more than the "
      "500000000 allowed: --max-pixels allows more"),

@@ -378,7 +378,7 @@ def test_no_picture_is_changed():
 
 
 WRONG = [
-    ("nearest", {"scale": 0}, "scale=0 is not allowed: it must be a finite number above 0, or two of them"),
+    ("nearest", {"scale": 0}, "scale=0 is not allowed: it must be a number above 0, at most 2^31, or two of them"),
     ("bilinear", {"scale": "2"}, "scale='2' is not allowed"),
     ("bilinear", {"scale": -2}, "scale=-2 is not allowed"),
     ("bilinear", {"scale": np.nan}, "scale=nan is not allowed"),
@@ -398,7 +398,7 @@ WRONG = [
     ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the picture has 3"),
     ("transposed", {"weights": np.full((2, 2), np.nan)}, "the weights: holds what is no finite number"),
     ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "kernel_size 3 x 3 is not that of the weights"),
-    ("nearest", {"scale": 10**400}, "is not allowed: it must be a finite number above 0"),
+    ("nearest", {"scale": 10**400}, "is not allowed: it must be a number above 0"),
     ("unpool", {"indices": np.zeros((7, 11, 3), int)}, "the indices do not lie in their regions of S x S: size says"),
     ("transposed", {"weights": "none.npy"}, "none.npy: No such file or directory"),
     ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no picture"),

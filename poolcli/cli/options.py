@@ -60,7 +60,9 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
             numbers = tuple(float(number) for number in str(value).lower().split("x"))
             scales_of(numbers)
         except ValueError:
-            self.fail(f"{value!r} is no scale: it must be a finite number above 0, or two as 2x3", parameter, context)
+            self.fail(
+                f"{value!r} is no scale: it must be a number above 0, at most 2^31, or two as 2x3", parameter, context
+            )
         numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
         return numbers[0] if len(numbers) == 1 else numbers
 

@@ -11,8 +11,9 @@ from poolcli.cli import options
 from poolcli.cli.running import carry_out, jobs_of
 from poolcli.parameters import PARAMETERS, resolve
 from poolcli.resize import check_fill
-from poolcli.upsample import UPSAMPLINGS, check_scale
+from poolcli.upsample import UPSAMPLINGS, output_shape
 
+_LARGE = (2**40, 2**40, 1)  # a picture that no value is too large for: those that are wrong for all are told first
 _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 
 
@@ -40,8 +41,7 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     try:
         parameters = resolve(mode, UPSAMPLINGS[mode].parameters, given, _TAKES)
         check_fill(given, parameters)
-        check_scale(mode, values.get("scale"), values.get("size"))
-        _check_files(mode, parameters, values)
+        output_shape(_LARGE, mode, values)
         if settings.reading.keep_palette and not UPSAMPLINGS[mode].selects:
             selecting = ", ".join(name for name, row in UPSAMPLINGS.items() if row.selects)
             raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
@@ -49,16 +49,3 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     except (ValueError, BatchError) as error:
         raise click.UsageError(str(error)) from None
     click.get_current_context().exit(carry_out(jobs, settings, files))
-
-
-def _check_files(mode: str, parameters: dict[str, Any], values: dict[str, Any]) -> None:
-    """Raise a ValueError if a file of weights or of indices is none."""
-    if mode == "unpool":
-        from poolcli.unpooling import shape_of
-
-        strides = check_scale(mode, values.get("scale"), values.get("size"))
-        shape_of((1, 1), strides, "scale" in values, values.get("size"), parameters["indices"])
-    elif "weights" in parameters:
-        from poolcli.convolutions import load
-
-        load(parameters["weights"], parameters["kernel_size"], (1, 1), (1, 1))

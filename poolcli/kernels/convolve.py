@@ -59,8 +59,13 @@ def transposed(n: int, taps: int, stride: int, padding: int, extra: int, dilatio
         found.append([(k, offset) for k, (offset, rest) in places if rest == 0])
     most = max(max(map(len, found)), 1)
     pairs = np.array([phase + [(-1, 0)] * (most - len(phase)) for phase in found], np.int64)
-    size = (n - 1) * stride - 2 * padding + dilation * (taps - 1) + 1 + extra
+    size = transposed_size(n, taps, stride, padding, extra, dilation)
     return Taps(np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1]), size)
+
+
+def transposed_size(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> int:
+    """Return the output size of a transposed convolution."""
+    return (n - 1) * stride - 2 * padding + dilation * (taps - 1) + 1 + extra
 
 
 def convolve(
