@@ -58,12 +58,21 @@ def torch(image: np.ndarray) -> list[Case]:
 
     tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))[None]
     weights = torch.full((3, 1, 4, 4), 0.25)
+    places = torch.from_numpy(np.ascontiguousarray(indices_of(image).transpose(2, 0, 1)))[None]
     return [
         ("bilinear", "PyTorch float32", 0.2, lambda: F.interpolate(tensor, scale_factor=2, mode="bilinear")),
         ("bicubic", "PyTorch float32", 0.2, lambda: F.interpolate(tensor, scale_factor=2, mode="bicubic")),
         ("transposed", "PyTorch float32", 0.1,
          lambda: F.conv_transpose2d(tensor, weights, stride=2, padding=1, groups=3)),
+        ("unpool", "PyTorch float32", 1.0, lambda: F.max_unpool2d(tensor, places, 2)),
     ]  # fmt: skip
+
+
+def indices_of(image: np.ndarray) -> np.ndarray:
+    """Return where max pooling would have taken this picture from: somewhere in each 2 x 2 region."""
+    height, width, _ = image.shape
+    y, x = np.ogrid[:height, :width]
+    return (2 * y[..., None] + image // 2 % 2) * 2 * width + 2 * x[..., None] + image % 2
 
 
 def main() -> None:
@@ -77,7 +86,8 @@ def main() -> None:
             continue
         for mode, peer, aim, theirs in cases(image):
             given = floats if "float32" in peer else image
-            mine, other = best_of([lambda m=mode, x=given: poolcli.upsample(x, m), theirs], 15)
+            values = {"indices": indices_of(image)} if mode == "unpool" else {}
+            mine, other = best_of([lambda m=mode, x=given, v=values: poolcli.upsample(x, m, **v), theirs], 15)
             name = f"{mode} {given.dtype}" if given is floats else mode
             print(f"{name:22}{mine:11.2f}{other:9.2f}{mine / other:7.2f}{aim:6.1f}  {peer}")
 

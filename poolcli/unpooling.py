@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.downsample import window_of
+from poolcli.kernels.scatter import scatter, survey
 
 Pair = tuple[int, int]
 
@@ -20,41 +21,19 @@ def unpool(
     """Return a picture of 0 with each value at its index, the largest where several have the same."""
     places, stored, _ = _places(indices)
     height, width = shape_of(image.shape[1:3], strides, scaled, size, indices)
-    images, rows, columns, channels = image.shape
+    _, rows, columns, channels = image.shape
     expected = {2: (rows, columns), 3: (rows, columns, channels), 4: image.shape}[rank]
     if places.shape != expected:
         raise ValueError(f"the indices are of shape {places.shape}, and the picture is {expected}: they are of another")
-    if places.size and not (places.min() >= 0 and places.max() < height * width):
-        raise ValueError(
-            f"the indices reach {places.min()} to {places.max()}, beyond a picture of {height} x {width} pixels"
-        )
-    places = places.astype(np.int64, copy=False)
-    if size is None and stored is None:
-        _check_regions(places.reshape(image.shape), strides, width)
-    n, c = np.arange(images)[:, None, None], np.arange(channels)
-    at = (n * (height * width) + places.reshape(images, rows * columns, channels)) * channels + c
-    values = image.reshape(at.shape)
-    out = np.zeros(images * height * width * channels, image.dtype)
-    out[at] = values
-    # Where several fell on one place any may be there now: larger ones follow until there is none.
-    while (larger := _larger(values, out[at])).any():
-        out[at[larger]] = values[larger]
-    return out.reshape(images, height, width, channels)
-
-
-def _larger(values: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where values are larger, a NaN than all."""
-    found: NDArray[np.bool_] = (values > others) | ((values != values) & (others == others))
-    return found
-
-
-def _check_regions(places: NDArray[np.int64], strides: Pair, width: int) -> None:
-    """Raise a ValueError unless each index lies in its region of S x S: of another width, it means another pixel."""
-    rows, columns = np.divmod(places, width)
-    right = rows // strides[0] == np.arange(places.shape[1])[:, None, None]
-    right &= columns // strides[1] == np.arange(places.shape[2])[:, None]
-    if not right.all():
+    places = np.ascontiguousarray(places, np.int64).reshape(image.shape)
+    sure = size is not None or stored is not None
+    about = survey(places, (0, 0) if sure else strides, width)
+    if not ((about[:, 0] >= 0) & (about[:, 1] < height * width)).all():
+        reach = f"{about[:, 0].min()} to {about[:, 1].max()}"
+        raise ValueError(f"the indices reach {reach}, beyond a picture of {height} x {width} pixels")
+    if about[:, 2].any():  # of another width, an index means another pixel
         raise ValueError("the indices do not lie in their regions of S x S: size says how large their picture was")
+    return scatter(image, places, about, (height, width))
 
 
 def shape_of(shape: tuple[int, ...], strides: Pair, scaled: bool, size: Any, indices: Any) -> Pair:

@@ -239,6 +239,24 @@ def test_the_largest_wins_on_collisions():
     assert poolcli.upsample(values, "unpool", indices=indices, size=3).tolist() == expected
 
 
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("shape", [(40, 2, 3, 1), (1, 90, 4, 3), (3, 5, 6, 2)], ids=str)
+def test_the_largest_wins_in_every_picture_of_a_batch(shape, dtype):
+    rng = np.random.default_rng(0)
+    image = picture(dtype, shape)
+    if dtype.startswith("f"):
+        image.flat[::7] = np.nan
+    places = rng.integers(0, 8 * 9, shape)
+    expected = np.zeros((shape[0], 8 * 9, shape[3]), dtype)
+    filled = np.zeros(expected.shape, bool)
+    for (n, y, x, c), place in np.ndenumerate(places):
+        here, value = (n, place, c), image[n, y, x, c]
+        if not filled[here] or value > expected[here] or np.isnan(value):
+            expected[here], filled[here] = value, True
+    result = poolcli.upsample(image, "unpool", indices=places, size=(8, 9))
+    np.testing.assert_array_equal(result.reshape(expected.shape), expected)
+
+
 @given(arrays.arrays(np.uint16, arrays.array_shapes(min_dims=3, max_dims=3, max_side=8)), st.integers(1, 4))
 @EXAMPLES
 def test_pooling_undoes_nearest(image, s):
