@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from poolcli import dtypes, geometry
 from poolcli.kernels import convolve as kernel
 from poolcli.kernels.phases import spread
+from poolcli.parameters import PARAMETERS
 from poolcli.resize import resample
 from poolcli.sampling import beyond
 
 Pair = tuple[int, int]
 Array = NDArray[Any]
 
-NAMES = ("box", "bilinear", "gaussian")
+NAMES = PARAMETERS["weights"].choices_in["transposed"]
 
 
 def transposed(
@@ -39,7 +40,7 @@ def transposed(
     if found.ndim == 2:
         return kernel.convolve(image, found, rows, columns, "constant", target)
     _check_channels(found, image)
-    out: Array = np.zeros((len(image), rows.size, columns.size, found.shape[1]), dtypes.lane(image.dtype))
+    out: Array = np.zeros((len(image), rows.size, columns.size, found.shape[1]), dtypes.lane(image.dtype, target))
     values = image.astype(out.dtype, copy=False)
     for ky in range(found.shape[2]):
         for kx in range(found.shape[3]):
@@ -136,8 +137,9 @@ def average_unpool(
     for axis, n, (f, s, p, _, _) in zip((rows, columns), image.shape[1:3], places, strict=True):
         begin = np.arange(n) * s - p
         counts.append(np.minimum(begin + f, axis.size) - np.maximum(begin, 0))
-    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(dtypes.lane(image.dtype))
-    return kernel.convolve(shares.astype(dtypes.lane(image.dtype)), np.ones(size), rows, columns, "constant", target)
+    lane = dtypes.lane(image.dtype, target)
+    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(lane)
+    return kernel.convolve(shares.astype(lane), np.ones(size), rows, columns, "constant", target)
 
 
 def resize_conv(
@@ -146,7 +148,7 @@ def resize_conv(
     """Enlarge, then convolve in the grid of the output."""
     sizes = (image.shape[1] * strides[0], image.shape[2] * strides[1])
     values = {"coordinates": "half-pixel", "rounding": "half-up"}
-    wide = image.dtype if enlarge == "nearest" else dtypes.lane(image.dtype)
+    wide = image.dtype if enlarge == "nearest" else dtypes.lane(image.dtype, target)
     large = resample(image, enlarge, sizes, (None, None), False, values, wide)
     return _convolved(large, load(weights, kernel_size, (3, 3), (1, 1)), border, target)
 
@@ -187,7 +189,7 @@ def _convolved(image: Array, weights: Array, border: str, target: np.dtype[Any])
         rows, columns = (replace(kernel.plain(n, f, p), size=n) for n, f, p in sizes)
         return kernel.convolve(image, weights, rows, columns, border, target)
     _check_channels(weights, image)
-    lane = dtypes.lane(image.dtype)
+    lane = dtypes.lane(image.dtype, target)
     places = [beyond(np.arange(-p, n + f - 1 - p), n, border)
               for n, f, p in zip((height, width), weights.shape[-2:], before, strict=True)]  # fmt: skip
     padded: Array = spread(image, *places).astype(lane, copy=False)
@@ -222,7 +224,10 @@ def load(weights: Any, kernel_size: Any, default: Pair, total: Pair) -> NDArray[
     if isinstance(weights, (str, Path)):
         from poolcli.stored import arrays
 
-        found, name = arrays(Path(weights)), str(weights)
+        name = str(weights)
+        if not Path(name).exists():
+            raise ValueError(f"weights={name!r}: there is no such file, and the names are {', '.join(NAMES)}")
+        found = arrays(Path(name))
         if len(found) != 1 and "weight" not in found:
             raise ValueError(
                 f"{name}: holds the arrays {', '.join(found) or 'none'}: there must be one, or one called weight"
@@ -231,7 +236,9 @@ def load(weights: Any, kernel_size: Any, default: Pair, total: Pair) -> NDArray[
     array = np.asarray(weights)
     if array.ndim not in (2, 4) or 0 in array.shape:
         raise ValueError(f"{name}: the shape is {array.shape}: it must be (F, F) or (C_in, C_out, F, F)")
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name}: they are {array.dtype}, and must be real numbers")
+    if not np.isfinite(array).all():
         raise ValueError(f"{name}: holds what is no finite number")
     if kernel_size is not None:
         rows, columns = geometry.pair("kernel_size", kernel_size)

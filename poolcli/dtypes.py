@@ -37,9 +37,14 @@ def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 @cache
-def lane(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the float that numbers are blended in: float32, or float64 for those of 32 bits and more."""
-    return np.dtype(np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64)
+def lane(*given: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the float that numbers are blended in: float32, or float64 where one of these dtypes holds more.
+
+    >>> lane(np.dtype("uint16")), lane(np.dtype("uint16"), np.dtype("float64"))
+    (dtype('float32'), dtype('float64'))
+    """
+    narrow = all(dtype.itemsize <= 2 or dtype == np.float32 for dtype in given)
+    return np.dtype(np.float32 if narrow else np.float64)
 
 
 def to_working(array: NDArray[Any]) -> NDArray[Any]:

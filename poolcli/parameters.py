@@ -81,7 +81,7 @@ class Parameter:
     def allowed(self) -> str:
         """Return the allowed values in words."""
         if self.choices:
-            return " or ".join(self.choices)
+            return " or ".join((*self.choices, "a path") if self.type is object else self.choices)
         if self.type is bool:
             return "True or False"
         if self.type is object:
@@ -155,7 +155,8 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
-        Parameter("weights", object, None, "file; of convolutions also box, bilinear, gaussian"),
+        Parameter("weights", object, None, "numbers of the network, or of the convolution",
+                  choices_in=dict.fromkeys(("transposed", "resize-conv", "subpixel"), ("bilinear", "box", "gaussian"))),
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1, 1024),
         Parameter("pool", str, "max", "mode of every bin"),
         Parameter("order", str, "rows", "what follows what", choices=("rows", "columns"),

@@ -46,9 +46,10 @@ def resize(
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated.
         **parameters: `cubic_a` of bicubic (-0.5: Keys, GDAL, Pillow; -0.75: PyTorch, OpenCV), `lobes` of lanczos (3),
-            `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners",
-            "asymmetric" (i / scale), "half-pixel-symmetric", "pytorch-half-pixel"; `border`, what lies beyond the
-            picture: "edge", "reflect", "wrap", "constant" (`fill`), "exclude" (nothing: the other weights count more);
+            `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners" (as
+            ONNX: the last corners differ for a scale that leaves a rest), "asymmetric" (i / scale),
+            "half-pixel-symmetric", "pytorch-half-pixel"; `border`, what lies beyond the picture: "edge", "reflect",
+            "wrap", "constant" (`fill`), "exclude" (nothing: the other weights count more);
             `rounding` of nearest: "half-up", "half-down", "floor", "ceil".
 
     Returns:

@@ -38,7 +38,7 @@ def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
     except ValueError as error:
         if str(path) in str(error):
             raise
-        raise ValueError(f"{path}: not a file of arrays, .npz or .safetensors") from None
+        raise ValueError(f"{path}: damaged, or no file of arrays: .npy, .npz or .safetensors") from None
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # of damaged archives

@@ -39,6 +39,12 @@ def pixels(path):
         return np.asarray(image)
 
 
+def test_an_unknown_command_is_told_the_commands():
+    result = run("downsampel")
+    expected = "error: there is no command 'downsampel': the commands are downsample, upsample, reduce, modes, shape, "
+    assert (result.returncode, result.stderr) == (2, f"{expected}completion\n")
+
+
 def test_writes_beside_the_input(photo):
     result = run("downsample", "--mode", "max", photo)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -409,6 +409,15 @@ def test_every_way_through_the_layout(channels, stride, dtype):
             np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+@pytest.mark.parametrize("mode", ["average", "l2", "lp", "gem", "mixed", "blur"])
+def test_a_wider_output_is_computed_wider(mode, dtype):
+    image = picture(dtype, (9, 12, 3))
+    result = poolcli.downsample(image, mode, kernel_size=3, dtype="float64")
+    exact = poolcli.downsample(image.astype(np.float64), mode, kernel_size=3)
+    np.testing.assert_allclose(result, exact, rtol=1e-14)
+
+
 ERRORS = [
     (GRID, "maxx", {}, ValueError, "there is no mode 'maxx': the modes are max, min, median"),
     (GRID, ["max"], {}, ValueError, "there is no mode ['max']"),

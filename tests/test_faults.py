@@ -301,7 +301,7 @@ FAULTS = {
     "28 converted": Fault(rgba, "", arguments=("-o", "out.jpg", "--convert", "--background", "red"), code=0,
                           makes=("out.jpg",)),
     "29 a long WebP": Fault(lambda path: Image.new("L", (2 * 16384, 2)).save(path),
-                            "WEBP holds at most 16383 pixels a side, not 16384 x 1: .png",
+                            "WEBP holds at most 16383 pixels a side, not 1 x 16384: .png",
                             arguments=("-o", "out.webp")),
     "30 unknown ending": Fault(plain, "out.foo: no format is written for the ending '.foo': use .png",
                                arguments=("-o", "out.foo"), code=2),
@@ -433,9 +433,20 @@ def test_37_disk_full(ending, tmp_path):
         "downsample", "-m", "max", "in.tif", "-o", f"out.{ending}", "--overwrite", folder=tmp_path,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )  # fmt: skip
-    assert (result.returncode, result.stderr) == (1, "error: in.tif: File too large\n")
+    assert (result.returncode, result.stderr) == (1, f"error: out.{ending}: File too large\n")
     assert {path.name for path in tmp_path.iterdir()} == {"in.tif", f"out.{ending}"}
     assert (tmp_path / f"out.{ending}").read_bytes() == b"old"
+
+
+def test_37_full_standard_output(tmp_path):
+    plain(tmp_path / "in.png")
+    for ending in ("png", "tif"):
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run(
+                [sys.executable, "-m", "poolcli", "downsample", "-m", "max", "in.png", "-o", "-", "--format", ending],
+                cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120,
+            )  # fmt: skip
+        assert (result.returncode, result.stderr) == (1, "error: standard output: No space left on device\n")
 
 
 def test_38_file_modes(tmp_path):

@@ -333,7 +333,7 @@ def test_conversion_scales_and_lays_over_the_background():
     ("ending", "side"), [("jpg", 65501), ("webp", 16384), ("gif", 65536), ("ico", 257), ("tga", 65536)]
 )
 def test_sides_beyond_a_format_are_refused(ending, side):
-    with pytest.raises(poolcli.ImageError, match=f"at most {side - 1} pixels a side, not {side} x 1: .* can"):
+    with pytest.raises(poolcli.ImageError, match=f"at most {side - 1} pixels a side, not 1 x {side}: .* can"):
         written(np.zeros((1, side, 4 if ending == "ico" else 3), np.uint8)[..., : 4 if ending == "ico" else 3], ending)
 
 

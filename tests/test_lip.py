@@ -133,11 +133,11 @@ def test_wrong_weights(changes, message):
     ("name", "content", "message"),
     [
         ("none.npz", None, "none.npz: No such file or directory"),
-        ("text.npz", b"text", "text.npz: not a file of arrays"),
+        ("text.npz", b"text", "text.npz: damaged, or no file of arrays"),
         ("text.safetensors", b"text", "text.safetensors: damaged"),
         ("half.npz", "half", "half.npz: "),
         ("lone.npy", np.zeros(3), "lone.npy: no array conv.weight"),
-        ("objects.npy", np.array([None]), "objects.npy: not a file of arrays"),
+        ("objects.npy", np.array([None]), "objects.npy: damaged, or no file of arrays"),
     ],
 )
 def test_wrong_files_are_one_line_before_any_work(name, content, message, tmp_path):

@@ -238,6 +238,20 @@ def test_standard_input(folder):
     assert rows_of(result.stdout)[0]["input"] == "-"
 
 
+def test_means_of_pictures_with_alpha_are_as_exact_as_others(tmp_path):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (9, 7, 4), dtype=np.uint8)
+    alike = np.full((4, 4, 4), 200, np.uint8)
+    alike[..., 3] = 128
+    for name, array in (("a.png", image), ("b.png", alike)):
+        poolcli.write_image(array, tmp_path / name, poolcli.images.Info("PNG", alpha=True))
+    assert run("-m", "gap", "a.png", "b.png", "-o", "o.npy", folder=tmp_path).returncode == 0
+    first, second = np.load(tmp_path / "o.npy")
+    alpha = image[..., 3:].astype(np.float64)
+    np.testing.assert_allclose(first[:3], (image[..., :3] * alpha).sum((0, 1)) / alpha.sum(), rtol=1e-15)
+    np.testing.assert_array_equal(second, [200, 200, 200, 128])
+
+
 def test_a_full_disk_leaves_nothing(folder):
     command = f"ulimit -f 1; {' '.join(REDUCE)} -m flatten in/x.png -o table.csv"
     poolcli.write_image(numbers((64, 64, 3)), folder / "in/x.png")

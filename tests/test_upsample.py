@@ -346,6 +346,15 @@ def test_average_unpool_is_the_adjoint_of_average(geometry):
     np.testing.assert_allclose((pooled * y).sum(), (x * spread).sum(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+@pytest.mark.parametrize("mode", [*INTERPOLATORS, "transposed", "average-unpool", "resize-conv", "subpixel"])
+def test_a_wider_output_is_computed_wider(mode, dtype):
+    image = picture(dtype, (9, 8, 3))
+    values = {"scale": 3} if mode not in ("resize-conv", "subpixel") else {"scale": 3, "weights": "gaussian"}
+    result = poolcli.upsample(image, mode, dtype="float64", **values)
+    np.testing.assert_array_equal(result, poolcli.upsample(image.astype(np.float64), mode, **values))
+
+
 def test_overshoot_is_clipped_in_integers_and_kept_in_floats():
     edge = np.repeat(np.array([[0, 0, 0, 255, 255, 255]], np.uint8), 6, axis=0)
     for mode in ("bicubic", "lanczos"):
@@ -418,7 +427,8 @@ WRONG = [
     ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "kernel_size 3 x 3 is not that of the weights"),
     ("nearest", {"scale": 10**400}, "is not allowed: it must be a number above 0"),
     ("unpool", {"indices": np.zeros((7, 11, 3), int)}, "the indices do not lie in their regions of S x S: size says"),
-    ("transposed", {"weights": "none.npy"}, "none.npy: No such file or directory"),
+    ("transposed", {"weights": "none.npy"}, "weights='none.npy': there is no such file, and the names are bilinear"),
+    ("transposed", {"weights": np.zeros((2, 2), complex)}, "the weights: they are complex128, and must be real"),
     ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no picture"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number of at least 1"),

@@ -118,12 +118,12 @@ class Outcome:
     error: str = ""
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+    blamed: PurePath | None = None  # for the error, if it is not the input
 
     @property
     def line(self) -> str:
         """Return the error with the file that is to blame."""
-        path = self.job.output if "--overwrite" in self.error else self.job.input
-        return f"{shown(path)}: {self.error}"
+        return f"{shown(self.blamed or self.job.input)}: {self.error}"
 
 
 def shown(path: PurePath | None) -> str:

@@ -14,7 +14,7 @@ from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
 from poolcli.downsample import downsample, output_shape, window_of
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format, colour_of
-from poolcli.images.place import EXISTS
+from poolcli.images.place import EXISTS, PlaceError
 from poolcli.parameters import PARAMETERS
 from poolcli.reduce import arguments_of, columns, reduce, selects
 from poolcli.upsample import mixes_channels, upsample
@@ -55,7 +55,7 @@ class Worker:
         shapes: list[tuple[int, ...]] = []
         warnings: list[str] = []
         rows: tuple[Row, ...] = ()
-        status, error = "written", ""
+        status, error, blamed = "written", "", None
         try:
             if job.command == "reduce":
                 rows = tuple(self._reduce(job, shapes))
@@ -65,12 +65,13 @@ class Worker:
             raise
         except (ImageError, ValueError, TypeError, OSError, MemoryError) as reason:
             status, error = "failed", _words(reason)
+            blamed = reason.path if isinstance(reason, PlaceError) else None
             if self._settings.debug:
                 traceback.print_exc()
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
             status, error = "skipped", ""
         before, after = (*shapes, (), ())[:2]
-        return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows)
+        return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
     def _reduce(self, job: Job, shapes: list[tuple[int, ...]]) -> Iterator[Row]:
         from poolcli.images.read import open_picture
@@ -121,10 +122,7 @@ class Worker:
             if job.indices:
                 from poolcli.unpooling import save
 
-                try:
-                    save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
-                except ImageError as error:
-                    raise ImageError(f"indices {shown(job.indices)}: {error}") from None
+                save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
         return "written"
 
     def _results(
@@ -176,7 +174,7 @@ def _words(reason: Exception) -> str:
 def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:
     if not kind.streams and frames > 1 and frames * shape[0] * shape[1] > most:
         raise ImageError(
-            f"{kind.name} is written from memory, and {frames} frames of {shape[1]} x {shape[0]} pixels are more than "
+            f"{kind.name} is written from memory, and {frames} frames of {shape[0]} x {shape[1]} pixels are more than "
             f"the {most} allowed: --max-pixels allows more; .tif, .npy are written frame by frame"
         )
 
@@ -184,7 +182,7 @@ def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) 
 def _check_size(shape: tuple[int, ...], most: int) -> None:
     if shape[0] * shape[1] * max(1, (*shape, 1)[2] / 4) > most:
         raise ImageError(
-            f"the result would have {shape[1]} x {shape[0]} pixels, more than the {most} allowed: "
+            f"the result would have {shape[0]} x {shape[1]} pixels, more than the {most} allowed: "
             "--max-pixels allows more"
         )
 
@@ -204,6 +202,7 @@ def _has_holes(image: NDArray[Any]) -> bool:
 
 def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
     """Pool or enlarge a picture; modes that blend see colour multiplied by alpha, and in linear light if asked."""
+    from poolcli.dtypes import check, convert
     from poolcli.images.colour import blendable, viewable
     from poolcli.kernels.specialise import announcing
 
@@ -211,13 +210,12 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
     with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
         apply = upsample if job.command == "upsample" else downsample
         mixed = job.command == "upsample" and mixes_channels(job.mode, job.arguments)
-        values = blendable(image, info, linear) if job.blends and not mixed else image
+        target = check(arguments.get("dtype") or image.dtype)
+        values = blendable(image, info, linear, target) if job.blends and not mixed else image
         if values is image:
             made: NDArray[Any] = apply(image, job.mode, **arguments)
             return made
-        from poolcli.dtypes import check, convert
-
-        target = check(arguments.pop("dtype", None) or image.dtype)
+        arguments["dtype"] = values.dtype
         takes = job.row.parameters
         scale = _scale(takes, image) if job.command == "downsample" else 1.0
         values = values if scale == 1 else values / scale
@@ -230,6 +228,7 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
 
 def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
     """Reduce one picture; modes that blend see it as they do in `operate`."""
+    from poolcli.dtypes import check, convert
     from poolcli.images.colour import blendable, viewable
     from poolcli.kernels.specialise import announcing
 
@@ -237,13 +236,12 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
     row, parameters = arguments_of(job.mode, arguments)
     pool = parameters.get("pool", row.pool)
     with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
-        values = image if selects(job.mode, parameters) else blendable(image, info, linear)
+        exact = check("float64")
+        values = image if selects(job.mode, parameters) else blendable(image, info, linear, exact)
         if values is image or not pool:
             vector: NDArray[Any] = reduce(values, job.mode, **arguments).ravel()
             return vector
-        from poolcli.dtypes import check, convert
-
-        target = check(arguments.pop("dtype", None) or "float64")
+        target = check(arguments.pop("dtype", None) or exact)
         scale = _scale(parameters, image)
         values = values if scale == 1 else values / scale
         bins = reduce(values, job.mode, **arguments).reshape(-1, (*image.shape, 1)[2])

@@ -33,6 +33,14 @@ class _Commands(click.Group):
         command: click.Command = getattr(import_module(f"poolcli.cli.{name}"), name)
         return command
 
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = arguments[0]
+        if name not in _COMMANDS and name[:1].isalnum():
+            context.fail(f"there is no command {name!r}: the commands are {', '.join(_COMMANDS)}")
+        return super().resolve_command(context, arguments)
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))

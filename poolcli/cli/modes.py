@@ -36,5 +36,8 @@ def _describe(parameter: Parameter) -> str:
     ]
     takers = ", ".join(mode.name for mode in modes if parameter.name in mode.parameters)
     default = "" if parameter.default is None else f", {parameter.shown} unless given"
-    others = "".join(f"; of {mode}, {parameter.of(mode).allowed}" for mode in parameter.choices_in)
+    allowed: dict[str, list[str]] = {}
+    for mode in parameter.choices_in:
+        allowed.setdefault(parameter.of(mode).allowed, []).append(mode)
+    others = "".join(f"; of {', '.join(modes)}, {values}" for values, modes in allowed.items())
     return f"{parameter.help}: {parameter.allowed}{default}{others} ({takers})"

@@ -67,7 +67,7 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-_METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,...", object: "FILE"}
+_METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}
 
 
 class _Checked(click.ParamType):  # type: ignore[type-arg]
@@ -79,7 +79,8 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
             self.name = "N|HxW"
             return
         choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
-        self.name = "|".join(choices) or _METAVARS[parameter.type]
+        files = ["FILE"] if parameter.type is object else []
+        self.name = "|".join([*choices, *files]) or _METAVARS[parameter.type]
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Return the name as it is, not in capitals."""

@@ -13,25 +13,26 @@ from poolcli.dtypes import convert, lane, maximum
 from poolcli.images import Info
 
 
-def blendable(image: NDArray[Any], info: Info, linear: bool) -> NDArray[Any]:
+def blendable(image: NDArray[Any], info: Info, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:
     """Return a picture whose numbers may be averaged: in linear light if asked, colour multiplied by alpha.
 
     Blending these, and dividing alpha out again, weighs each colour by how much of it is seen. The scale is that of the
-    picture's dtype. Floats are linear already.
+    picture's dtype, the float such that it holds the target. Floats are linear already.
     """
     linear = linear and image.dtype.kind in "iu"
     multiply = bool(info.alpha) and not info.premultiplied
     if not linear and not multiply:
         return image
-    out: NDArray[Any] = image.astype(lane(image.dtype))
+    out: NDArray[Any] = image.astype(lane(image.dtype, target))
     most = out.dtype.type(maximum(image.dtype))
     colour = out[..., :-1] if info.alpha else out
     if linear:
         if info.premultiplied:
             _divide(out, most)
-        colour[...] = _linear_table(image.dtype)[image[..., : colour.shape[-1]] if info.alpha else image]
+        colour[...] = _linear_table(image.dtype, out.dtype)[image[..., : colour.shape[-1]] if info.alpha else image]
     if info.alpha:
-        colour *= out[..., -1:] / most
+        colour *= out[..., -1:]
+        colour /= most
     return out
 
 
@@ -61,17 +62,18 @@ def straight(image: NDArray[Any]) -> NDArray[Any]:
 
 def _divide(image: NDArray[Any], most: Any) -> None:
     alpha = image[..., -1:]
-    image[..., :-1] *= np.divide(most, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    image[..., :-1] *= most
+    image[..., :-1] /= np.where(alpha > 0, alpha, alpha.dtype.type(np.inf))
 
 
 @cache
-def _linear_table(dtype: np.dtype[Any]) -> NDArray[Any]:
+def _linear_table(dtype: np.dtype[Any], lane: np.dtype[Any]) -> NDArray[Any]:
     """Return the linear light of every value of an integer dtype, on its own scale: sRGB, IEC 61966-2-1."""
     if dtype.itemsize > 2 or dtype.kind != "u":
         raise ValueError(f"linear light is defined for uint8 and uint16, not for {dtype}")
     most = maximum(dtype)
     v = np.arange(int(most) + 1) / most
-    return (most * np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)).astype(np.float32)
+    return (most * np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)).astype(lane)
 
 
 def _encoded(light: NDArray[Any]) -> NDArray[Any]:

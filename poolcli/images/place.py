@@ -10,7 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from poolcli.images import ImageError
@@ -21,6 +21,14 @@ EXISTS = "exists; --overwrite replaces it"
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _MARK = ".poolcli-"
 _LEFT = re.compile(rf"{re.escape(_MARK)}{_HOST}-(\d+)-")
+
+
+class PlaceError(ImageError):
+    """What is wrong with an output, which the path says."""
+
+    def __init__(self, problem: str, path: PurePath) -> None:
+        super().__init__(problem)
+        self.path = path
 
 
 def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> None:
@@ -40,7 +48,7 @@ def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> N
             _rename_new(temporary, target)
         temporary = None
     except OSError as error:
-        raise ImageError(error.strerror or str(error)) from error
+        raise PlaceError(error.strerror or str(error), target) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
@@ -80,9 +88,9 @@ def make_folder(folder: Path) -> None:
 
 
 def check_free(target: Path, overwrite: bool) -> None:
-    """Raise an ImageError if a file is in the way."""
+    """Raise a PlaceError if a file is in the way."""
     if not overwrite and os.path.lexists(target):
-        raise ImageError(EXISTS)
+        raise PlaceError(EXISTS, target)
 
 
 def _rename_new(temporary: str, target: Path) -> None:
@@ -90,10 +98,10 @@ def _rename_new(temporary: str, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise ImageError(EXISTS) from None
+        raise PlaceError(EXISTS, target) from None
     except OSError:  # a file system without links
         if os.path.lexists(target):
-            raise ImageError(EXISTS) from None
+            raise PlaceError(EXISTS, target) from None
         os.replace(temporary, target)
     else:
         os.unlink(temporary)

@@ -117,9 +117,9 @@ def _damage() -> Iterator[None]:
 def check_size(width: int, height: int, channels: int, reading: Reading) -> None:
     """Raise an ImageError if a picture says that it has more pixels than allowed; four channels count as one."""
     if width < 1 or height < 1:
-        raise ImageError(f"{width} x {height} pixels are no picture")
+        raise ImageError(f"{height} x {width} pixels are no picture")
     if width * height * max(1, channels / 4) > reading.max_pixels:
         of = f" of {channels} channels" if channels > 4 else ""
         raise ImageError(
-            f"{width} x {height} pixels{of} are more than the {reading.max_pixels} allowed: --max-pixels allows more"
+            f"{height} x {width} pixels{of} are more than the {reading.max_pixels} allowed: --max-pixels allows more"
         )

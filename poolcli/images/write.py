@@ -15,7 +15,7 @@ from PIL import Image, ImageColor
 
 from poolcli.images import ImageError, Info, Writing, colour, gif, metadata
 from poolcli.images.formats import WRITABLE, Format, colour_of, endings, fit, format_of, holders
-from poolcli.images.place import place
+from poolcli.images.place import PlaceError, place
 
 Frame = tuple[NDArray[Any], Info]
 
@@ -34,8 +34,7 @@ def write_frames(
     kind = known(PurePath(name))
     check_count(kind, count)
     fitted = (_fitted(array, info, kind, writing) for array, info in frames)
-    if not kind.streams:
-        content = _encode(fitted, count, kind, writing)
+    content: bytes | memoryview = b"" if kind.streams else _encode(fitted, count, kind, writing)
 
     def put(file: BinaryIO) -> None:
         if kind.streams:
@@ -45,12 +44,17 @@ def write_frames(
 
     if isinstance(target, (str, os.PathLike)):
         place(put, Path(target), writing.overwrite)
-    elif kind.streams:  # which seek and read again
+        return
+    if kind.streams:  # they seek and read again
         buffer = io.BytesIO()
         put(buffer)
-        target.write(buffer.getbuffer())
-    else:
-        put(target)
+        content = buffer.getbuffer()
+    try:
+        target.write(content)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PlaceError(error.strerror or str(error), PurePath("standard output")) from error
 
 
 def known(path: PurePath) -> Format:
@@ -84,7 +88,7 @@ def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing:
         raise ImageError(f"{kind.name} cannot hold {shade} of {dtype}: {others} can{way}")
     if max(height, width) > kind.side:
         others = holders(shade, dtype, max(height, width))
-        raise ImageError(f"{kind.name} holds at most {kind.side} pixels a side, not {width} x {height}: {others} can")
+        raise ImageError(f"{kind.name} holds at most {kind.side} pixels a side, not {height} x {width}: {others} can")
     return target
 
 

@@ -76,7 +76,7 @@ def convolve(
     out = np.empty((images, rows.size, columns.size, channels), dtype)
     if not out.size:
         return out
-    wide = dtypes.lane(image.dtype)
+    wide = dtypes.lane(image.dtype, dtype)
     if border == "constant":
         rows, columns = _reaching(rows, height), _reaching(columns, width)
     (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))

@@ -25,7 +25,7 @@ class Task:
     @property
     def lane(self) -> type:
         """Return the float that a blending mode computes in."""
-        return dtypes.lane(self.source).type
+        return dtypes.lane(self.source, self.target).type
 
     @property
     def total(self) -> type:

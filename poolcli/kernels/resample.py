@@ -42,7 +42,7 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
     out = np.empty((images, len(rows.first), len(columns.first), channels), dtype)
     if not out.size:
         return out
-    wide = dtypes.lane(image.dtype)
+    wide = dtypes.lane(image.dtype, dtype)
     most = float(np.finfo(wide).max)
     fill = min(max(fill, -most), most)  # infinity times a weight of 0 would be NaN
     bits = [_bits(axis.weights) for axis in (rows, columns)]

@@ -179,4 +179,4 @@ def blend(task: Task) -> Operation:
 def low_pass(task: Task) -> Operation:
     """Return the operation of blur."""
     exact = task.source.itemsize == 1 and task.taps * 16 * 255 < 2**24
-    return task.operation(weighted, bound={"number": np.float32 if exact else np.float64})
+    return task.operation(weighted, bound={"number": task.lane if exact else np.float64})
