@@ -34,7 +34,7 @@ def transposed(
     dilation: Any,
 ) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
-    found = load(weights, kernel_size, _window(strides), strides)
+    found = load(weights, kernel_size, _window(strides), strides, geometry.pair("dilation", dilation or 1))
     places = _places(found.shape[-2:], strides, padding, output_padding, dilation)
     rows, columns = _axes(image.shape[1:3], places)
     if found.ndim == 2:
@@ -150,14 +150,14 @@ def resize_conv(
     values = {"coordinates": "half-pixel", "rounding": "half-up"}
     wide = image.dtype if enlarge == "nearest" else dtypes.lane(image.dtype, target)
     large = resample(image, enlarge, sizes, (None, None), False, values, wide)
-    return _convolved(large, load(weights, kernel_size, (3, 3), (1, 1)), border, target)
+    return _convolved(large, load(weights, kernel_size, (3, 3)), border, target)
 
 
 def subpixel(
     image: Array, strides: Pair, target: np.dtype[Any], weights: Any, kernel_size: Any, order: str, border: str
 ) -> Array:
     """Convolve to S x S pictures, whose pixels become those of the output."""
-    found = load(weights, kernel_size, (3, 3), (1, 1))
+    found = load(weights, kernel_size, (3, 3))
     convolved = _convolved(image, found, border, target)
     if found.ndim == 2:  # all phases are alike
         return spread(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(image.shape[1:3], strides, strict=True)))
@@ -211,15 +211,20 @@ def window_of(weights: Any, kernel_size: Any, default: Pair) -> tuple[int, ...]:
     """Return the shape of weights, or raise a ValueError; those by name are not made, which may need much room."""
     if _named(weights):
         return default if kernel_size is None else geometry.pair("kernel_size", kernel_size)
-    return load(weights, kernel_size, default, (1, 1)).shape
+    return load(weights, kernel_size, default).shape
 
 
-def load(weights: Any, kernel_size: Any, default: Pair, total: Pair) -> NDArray[np.float64]:
-    """Return weights (F, F) or (C_in, C_out, F, F), by name, from a file or as given; those by name sum to `total`."""
+def load(
+    weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), dilations: Pair = (1, 1)
+) -> NDArray[np.float64]:
+    """Return weights (F, F) or (C_in, C_out, F, F), by name, from a file or as given.
+
+    Of those by name the ones that meet in a pixel sum to 1: where an axis is enlarged, every S-th.
+    """
     if _named(weights):
         sizes = window_of(weights, kernel_size, default)
-        profiles = [_profile(weights or "bilinear", f) * t for f, t in zip(sizes, total, strict=True)]
-        return np.outer(*profiles)
+        axes = zip(sizes, strides, dilations, strict=True)
+        return np.outer(*(_profile(weights or "bilinear", *axis) for axis in axes))
     name = "the weights"
     if isinstance(weights, (str, Path)):
         from poolcli.stored import arrays
@@ -252,8 +257,8 @@ def _named(weights: Any) -> bool:
     return weights is None or (isinstance(weights, str) and weights in NAMES)
 
 
-def _profile(name: str, taps: int) -> NDArray[np.float64]:
-    """Return the weights of one axis, which sum to 1."""
+def _profile(name: str, taps: int, stride: int, dilation: int) -> NDArray[np.float64]:
+    """Return the weights of one axis; those of each phase sum to 1."""
     x = np.abs(np.arange(taps) - (taps - 1) / 2)
     if name == "box":
         profile = np.ones(taps)
@@ -261,4 +266,5 @@ def _profile(name: str, taps: int) -> NDArray[np.float64]:
         profile = 1 - x / ((taps + 1) // 2)
     else:
         profile = np.exp(-0.5 * (x / (taps / 6)) ** 2)
-    return np.asarray(profile / profile.sum())
+    phase = np.arange(taps) * dilation % stride
+    return np.asarray(profile / np.bincount(phase, profile)[phase])

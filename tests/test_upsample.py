@@ -307,15 +307,17 @@ def test_nails_then_the_low_pass_is_lanczos(s):
 @pytest.mark.parametrize("weights", ["box", "bilinear", "gaussian"])
 @pytest.mark.parametrize("s", [1, 2, 3, 4])
 def test_a_constant_stays_constant(s, weights):
-    image = np.full((9, 8, 3), 77, np.uint8)
-    inside = slice(2 * s, -2 * s)
+    image = np.full((22, 21, 3), 77, np.uint8)
     for mode in ("resize-conv", "subpixel"):
         assert (poolcli.upsample(image, mode, scale=s, weights=weights) == 77).all()
-    for f in (s, 2 * s, 3 * s) if weights == "box" else ():
-        large = poolcli.upsample(image, "transposed", scale=s, weights=weights, kernel_size=f)
-        assert (large[inside, inside] == 77).all()
-    if weights == "bilinear":
-        assert (poolcli.upsample(image, "transposed", scale=s)[inside, inside] == 77).all()
+    for f, dilation in product(range(s, 3 * s + 1), (1, 2, 3)):
+        values = {"scale": s, "weights": weights, "kernel_size": f, "dilation": dilation}
+        large = poolcli.upsample(image, "transposed", **values)
+        reach = f * dilation
+        inner = large[reach:-reach, reach:-reach]
+        gaps = len({k * dilation % s for k in range(f)}) < s  # pixels that no weight meets
+        assert {*inner.ravel().tolist()} <= ({0, 77} if gaps else {77})
+        assert 77 in inner
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, max_side=8)), st.integers(1, 3))
@@ -385,7 +387,8 @@ def test_threads_and_batches_change_nothing(mode):
 def test_named_weights():
     np.testing.assert_allclose(weights_of("bilinear", 4, (4, 4), (2, 2))[0] * 4, np.array([0.25, 0.75, 0.75, 0.25]))
     np.testing.assert_allclose(weights_of(None, None, (3, 3), (2, 2))[1], [0.5, 1, 0.5])
-    assert weights_of("gaussian", 5, (3, 3), (1, 1)).sum() == pytest.approx(1)
+    np.testing.assert_allclose(weights_of("box", 3, (3, 3), (2, 2))[1], [0.5, 1, 0.5])
+    assert weights_of("gaussian", 5, (3, 3)).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("order", ["crd", "dcr"])
