@@ -357,6 +357,20 @@ def test_a_wider_output_is_computed_wider(mode, dtype):
     np.testing.assert_array_equal(result, poolcli.upsample(image.astype(np.float64), mode, **values))
 
 
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("coordinates", ["half-pixel", "align-corners"])
+@pytest.mark.parametrize("mode", INTERPOLATORS)
+def test_a_picture_turned_over_becomes_the_result_turned_over(mode, coordinates, antialias):
+    image = picture("float64", (12, 9, 2))
+    for size in ((5, 4), (30, 20), (12, 1)):
+        given = {"mode": mode, "coordinates": coordinates, "antialias": antialias}
+        result = poolcli.resize(image, size, **given)
+        turned = poolcli.resize(image[::-1, ::-1], size, **given)[::-1, ::-1]
+        if coordinates == "align-corners" and size[1] == 1:  # whose one column is the first
+            turned = poolcli.resize(image[::-1], size, **given)[::-1]
+        np.testing.assert_allclose(result, turned, rtol=1e-12, atol=1e-12 * largest(image))
+
+
 def test_overshoot_is_clipped_in_integers_and_kept_in_floats():
     edge = np.repeat(np.array([[0, 0, 0, 255, 255, 255]], np.uint8), 6, axis=0)
     for mode in ("bicubic", "lanczos"):
