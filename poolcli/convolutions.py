@@ -130,6 +130,7 @@ def average_unpool(
 ) -> Array:
     """Spread every value over its window."""
     size = geometry.pair("kernel_size", kernel_size or strides)
+    weights = np.ones(size)
     places = _places(size, strides, padding, output_padding, 1)
     rows, columns = _axes(image.shape[1:3], places)
     # How many pixels of each window lie inside, as `average` counts them.
@@ -139,7 +140,7 @@ def average_unpool(
         counts.append(np.minimum(begin + f, axis.size) - np.maximum(begin, 0))
     lane = dtypes.lane(image.dtype, target)
     shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(lane)
-    return kernel.convolve(shares.astype(lane), np.ones(size), rows, columns, "constant", target)
+    return kernel.convolve(shares.astype(lane), weights, rows, columns, "constant", target)
 
 
 def resize_conv(
@@ -230,7 +231,7 @@ def load(
         from poolcli.stored import arrays
 
         name = str(weights)
-        if not Path(name).exists():
+        if not name or not Path(name).exists():
             raise ValueError(f"weights={name!r}: there is no such file, and the names are {', '.join(NAMES)}")
         found = arrays(Path(name))
         if len(found) != 1 and "weight" not in found:

@@ -148,7 +148,7 @@ def downsample(
         rows, columns = geometry.low_passed(rows, height), geometry.low_passed(columns, width)
     picture = dtypes.to_working(array)
     selects = row.selects and values.get("combine") != "mean"
-    output = picture.dtype if selects else dtypes.working(target)
+    output = picture.dtype if selects else dtypes.written(source, target)
     given = picture.dtype, rows.most * columns.most, dtypes.maximum(source)
     if "weights" in values:
         from poolcli.network import load

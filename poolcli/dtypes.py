@@ -13,7 +13,11 @@ from poolcli.parameters import DTYPES
 
 def check(dtype: DTypeLike) -> np.dtype[Any]:
     """Return the dtype in native byte order, or raise a TypeError that lists the dtypes of pictures."""
-    return _check(np.dtype(dtype))
+    try:
+        known = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError, OverflowError):
+        raise TypeError(f"dtype {dtype!r} is not supported: use one of {', '.join(DTYPES)}") from None
+    return _check(known)
 
 
 @cache  # NumPy works out a dtype's name anew each time
@@ -34,6 +38,12 @@ def maximum(dtype: np.dtype[Any]) -> float:
 def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype that kernels compute in: bool as uint8, float16 as float32."""
     return np.dtype({"bool": np.uint8, "float16": np.float32}.get(dtype.name, dtype))
+
+
+@cache
+def written(source: np.dtype[Any], target: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that kernels write for a target: for float16 the float they blend in, which is rounded once."""
+    return lane(source) if target == np.float16 else working(target)
 
 
 @cache

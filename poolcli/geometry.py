@@ -123,9 +123,9 @@ def pair(name: str, value: Size, least: int = 1) -> Pair:
         numbers = tuple(operator.index(number) for number in (value if isinstance(value, (tuple, list)) else (value,)))
     except TypeError:
         numbers = ()
-    if len(numbers) not in (1, 2) or min(numbers) < least or isinstance(value, bool):
+    if len(numbers) not in (1, 2) or min(numbers) < least or max(numbers) > 2**31 or isinstance(value, bool):
         raise ValueError(
-            f"{name}={value!r} is not allowed: it must be a whole number of at least {least}, or two of them"
+            f"{name}={value!r} is not allowed: it must be a whole number from {least} to 2^31, or two of them"
         )
     return numbers[0], numbers[-1]
 

@@ -87,7 +87,7 @@ class Parameter:
         if self.type is object:
             return "a path or a mapping of arrays"
         if self.most:
-            return f"a whole number of at least {self.low:g}, or {self.most} of them"
+            return f"a whole number from {self.low:g} to {_short(self.high)}, or {self.most} of them"
         if self.type is tuple:
             upper = f" to {self.high:g}" if self.high < math.inf else ""
             return f"whole numbers from {self.low:g}{upper}"
@@ -120,7 +120,7 @@ class Parameter:
             right = number in self.choices
         elif right and self.type not in (bool, str):
             right = self.low <= number <= self.high and not (self.above and number == self.low)
-            right = right and math.isfinite(number)
+            right = right and abs(number) < math.inf
         if not right:
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return number
@@ -139,7 +139,8 @@ class Parameter:
 
 
 def _short(number: float) -> str:
-    return "2^63 - 1" if number == 2**63 - 1 else f"{number:g}"
+    powers: dict[float, str] = {2**31: "2^31", 2**63 - 1: "2^63 - 1"}
+    return powers.get(number, f"{number:g}")
 
 
 PARAMETERS: Mapping[str, Parameter] = {
@@ -166,7 +167,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("log", bool, False, "take the logarithm of the eigenvalues"),
         Parameter("top_k", int, 0, "how many of the largest eigenvalues stay, 0 for all", 0),
         Parameter("matrix", bool, False, "give the whole matrix, not its upper triangle"),
-        Parameter("cubic_a", float, -0.5, "slope of the cubic at distance 1; -0.75 in PyTorch and OpenCV", -1000, 1000),
+        Parameter("cubic_a", float, -0.5, "slope of the cubic at distance 1; -0.75 in PyTorch and OpenCV", -3, 3),
         Parameter("lobes", int, 3, "of the sinc, to each side", 1, 16),
         Parameter("coordinates", str, "half-pixel", "where the pixels of the output lie", choices=(
             "half-pixel", "align-corners", "asymmetric", "half-pixel-symmetric", "pytorch-half-pixel")),
@@ -177,10 +178,10 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("rounding", str, "half-up", "which of two pixels is nearest",
                   choices=("half-up", "half-down", "floor", "ceil")),
         Parameter("indices", object, None, "file of where max took its values from"),
-        Parameter("kernel_size", tuple, None, "window of the weights, in pixels", 1, most=2),
-        Parameter("padding", tuple, None, "pixels cut off around the output", 0, most=2),
-        Parameter("output_padding", tuple, None, "pixels added after the output", 0, most=2),
-        Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, most=2),
+        Parameter("kernel_size", tuple, None, "window of the weights, in pixels", 1, 2**31, most=2),
+        Parameter("padding", tuple, None, "pixels cut off around the output", 0, 2**31, most=2),
+        Parameter("output_padding", tuple, None, "pixels added after the output", 0, 2**31, most=2),
+        Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, 2**31, most=2),
         Parameter("enlarge", str, "nearest", "what comes before the convolution", choices=("nearest", "bilinear")),
     )
 }  # fmt: skip

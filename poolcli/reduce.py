@@ -113,14 +113,14 @@ def reduce(
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
     if mode == "flatten":
         axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
-        result = batch.transpose(axes).reshape(len(batch), -1)
+        result = batch.astype(source, copy=False).transpose(axes).reshape(len(batch), -1)
     elif mode == "covariance":
         result = whole.covariance(dtypes.to_working(batch), **values)
     else:
         levels = values.pop("levels", (1,))
-        pooled = whole.pool(
-            dtypes.to_working(batch), values.pop("pool", row.pool), levels, dtypes.maximum(source), values
-        )
+        pool, maximum = values.pop("pool", row.pool), dtypes.maximum(source)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities follow IEEE
+            pooled = whole.pool(dtypes.to_working(batch), pool, levels, maximum, values)
         result = pooled.reshape(len(batch), -1)
         if target is None and result.dtype != np.float64:
             target = source

@@ -73,12 +73,16 @@ def resize(
 
     values = resolve(mode, find(TAKES, mode), parameters, TAKES)
     check_fill(parameters, values)
+    if flag("antialias", antialias) and "rounding" in parameters:
+        raise ValueError(
+            "antialias takes a mean of pixels: rounding, which says which of two is nearest, is without it"
+        )
     array = np.asarray(image)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
     sizes, scales = output_sizes(batch.shape[1:3], size, scale)
-    return as_given(resample(batch, mode, sizes, scales, flag("antialias", antialias), values, target), array, target)
+    return as_given(resample(batch, mode, sizes, scales, bool(antialias), values, target), array, target)
 
 
 def resample(
@@ -107,7 +111,7 @@ def resample(
     rows, columns = (
         sampling.axis(n, m, s, values["coordinates"], border, antialias, mode, *filter_values) for n, m, s in axes
     )
-    return kernel.resample(picture, rows, columns, dtypes.working(target), fill)
+    return kernel.resample(picture, rows, columns, dtypes.written(picture.dtype, target), fill)
 
 
 def as_batch(array: NDArray[Any]) -> NDArray[Any]:
@@ -155,11 +159,12 @@ def check_fill(given: Mapping[str, Any], values: Mapping[str, Any]) -> None:
 
 def scales_of(scale: Any) -> tuple[float, float]:
     """Return the scales down and across, or raise a ValueError."""
+    given = scale if isinstance(scale, (tuple, list)) else (scale,)
     try:
-        numbers = tuple(float(number) for number in (scale if isinstance(scale, (tuple, list)) else (scale,)))
+        numbers = tuple(float(number) for number in given)
     except (TypeError, ValueError, OverflowError):
         numbers = ()
-    right = not isinstance(scale, str) and len(numbers) in (1, 2) and all(0 < number <= 2**31 for number in numbers)
-    if not right or isinstance(scale, bool):
+    right = len(numbers) in (1, 2) and all(0 < number <= 2**31 for number in numbers)
+    if not right or any(isinstance(number, (str, bytes, bool)) for number in given):
         raise ValueError(f"scale={scale!r} is not allowed: it must be a number above 0, at most 2^31, or two of them")
     return numbers[0], numbers[-1]

@@ -52,6 +52,7 @@ def kernel(mode: str, cubic_a: float = -0.5, lobes: int = 3) -> Kernel:
 
 
 def _box(x: Floats) -> Floats:
+    x = np.round(x, 9)  # where a box ends on a pixel, rounding must not say on which side
     return np.where((x > -0.5) & (x <= 0.5), 1.0, 0.0)
 
 

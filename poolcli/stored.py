@@ -17,6 +17,8 @@ def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
         stamp = path.stat().st_mtime_ns
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError:  # a NUL
+        raise ValueError(f"{str(path)!r} is no name of a file") from None
     return _arrays(path, stamp)
 
 

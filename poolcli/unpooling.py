@@ -21,11 +21,12 @@ def unpool(
     """Return a picture of 0 with each value at its index, the largest where several have the same."""
     places, stored, _ = _places(indices)
     height, width = shape_of(image.shape[1:3], strides, scaled, size, indices)
-    _, rows, columns, channels = image.shape
+    images, rows, columns, channels = image.shape
     expected = {2: (rows, columns), 3: (rows, columns, channels), 4: image.shape}[rank]
     if places.shape != expected:
         raise ValueError(f"the indices are of shape {places.shape}, and the picture is {expected}: they are of another")
     places = np.ascontiguousarray(places, np.int64).reshape(image.shape)
+    out = np.zeros((images, height, width, channels), image.dtype)  # there is no room for any scale
     sure = size is not None or stored is not None
     about = survey(places, (0, 0) if sure else strides, width)
     if not ((about[:, 0] >= 0) & (about[:, 1] < height * width)).all():
@@ -33,7 +34,8 @@ def unpool(
         raise ValueError(f"the indices reach {reach}, beyond a picture of {height} x {width} pixels")
     if about[:, 2].any():  # of another width, an index means another pixel
         raise ValueError("the indices do not lie in their regions of S x S: size says how large their picture was")
-    return scatter(image, places, about, (height, width))
+    scatter(image, places, about, out)
+    return out
 
 
 def shape_of(shape: tuple[int, ...], strides: Pair, scaled: bool, size: Any, indices: Any) -> Pair:

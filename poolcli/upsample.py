@@ -118,7 +118,7 @@ def upsample(
         out = resample(batch, mode, sizes, scales, False, values, target)
     else:
         more = {"size": size, "rank": array.ndim, "scaled": scale is not None} if mode == "unpool" else {}
-        out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.working(target), **values, **more)
+        out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.written(source, target), **values, **more)
     return as_given(out, array, target)
 
 

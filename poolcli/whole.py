@@ -182,5 +182,6 @@ def _spectral(matrix: NDArray[np.float64], power: float, log: bool, top_k: int) 
     values, vectors = np.linalg.eigh(matrix)
     values, vectors = values[-top_k:], vectors[:, -top_k:]
     floor = len(matrix) * max(values[-1] * 2.0**-50, np.finfo(np.float64).tiny)  # below it are rounding errors
-    values = np.log(np.maximum(values, floor)) if log else np.where(values > floor, np.abs(values), 0) ** power
+    with np.errstate(over="ignore"):
+        values = np.log(np.maximum(values, floor)) if log else np.where(values > floor, np.abs(values), 0) ** power
     return np.asarray((vectors * values) @ vectors.T)

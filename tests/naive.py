@@ -296,7 +296,10 @@ def resize(image, size, mode, scale=None, antialias=False, coordinates="half-pix
             shrink = min(s, 1.0) if antialias else 1.0
             support = {"nearest": 0.5, "bilinear": 1, "bicubic": 2, "lanczos": lobes}[mode] / shrink
             taps = range(math.floor(x - support), math.ceil(x + support) + 1)
-            weights = [(k, curve(mode, (k - x) * shrink, cubic_a, lobes)) for k in taps]
+            distances = [(k - x) * shrink for k in taps]
+            if mode == "nearest":  # of a pixel on the end of the box, the sign of a rounding error must not matter
+                distances = [round(d, 9) for d in distances]
+            weights = [(k, curve(mode, d, cubic_a, lobes)) for k, d in zip(taps, distances, strict=True)]
             if border == "exclude":
                 weights = [(k, w) for k, w in weights if 0 <= k < n]
             total = sum(w for _, w in weights)

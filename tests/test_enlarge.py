@@ -193,7 +193,7 @@ BAD = [
      "picture of 6 x 6"),
     (["-m", "unpool", "--indices", "right.npz", "-S", "3"], 2, "scale 3 x 3 is not that of the indices: their windows "
      "were 2 x 2 apart"),
-    (["-m", "transposed", "--weights", ""], 2, "Is a directory"),
+    (["-m", "transposed", "--weights", ""], 2, "weights='': there is no such file, and the names are bilinear, box"),
     (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),

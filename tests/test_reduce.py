@@ -235,6 +235,19 @@ def test_covariance_of_values_far_from_0_keeps_its_digits():
     np.testing.assert_allclose(poolcli.reduce(far, "covariance", center=True), near, rtol=1e-7)
 
 
+def test_draws_of_what_is_infinite_are_those_of_a_pool():
+    image = np.array([[1, -np.inf, 3.0]])
+    for beta, expected in ((-1, -np.inf), (0, None)):
+        drawn = poolcli.reduce(image, "random", beta=beta)[0]
+        assert drawn == poolcli.downsample(image, "random", size=1, beta=beta)[0, 0]
+        assert expected is None or drawn == expected
+
+
+def test_vectors_are_in_the_byte_order_of_the_machine():
+    for mode in ("flatten", "median", "gap"):
+        assert poolcli.reduce(np.ones((3, 3), ">f4"), mode).dtype.isnative
+
+
 def test_dtype_of_the_result():
     assert poolcli.reduce(IMAGE, "gap", dtype="uint8").tolist() == [4, 5]
     assert poolcli.reduce(IMAGE > 4, "gmp").dtype == bool

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from itertools import product
 
 import naive
@@ -357,6 +358,41 @@ def test_a_wider_output_is_computed_wider(mode, dtype):
     np.testing.assert_array_equal(result, poolcli.upsample(image.astype(np.float64), mode, **values))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("mode", "antialias"), [(mode, False) for mode in INTERPOLATORS] + [("nearest", True)])
+def test_what_is_not_finite_stays_where_it_is_in_a_copy(mode, antialias, dtype, value):
+    image = np.array([[1, 2, value, 4, 5]], dtype)
+    np.testing.assert_array_equal(poolcli.resize(image, (1, 5), mode, antialias=antialias), image)
+    higher = poolcli.resize(np.repeat(image, 3, axis=0), (6, 5), mode, antialias=antialias)
+    np.testing.assert_allclose(np.delete(higher, 2, axis=1), np.tile([1.0, 2, 4, 5], (6, 1)), rtol=1e-6)
+
+
+def test_a_box_ends_where_fractions_say():
+    for n, size in product(range(2, 30 if JIT else 8), range(1, 30 if JIT else 8)):
+        if size >= n:
+            continue
+        expected = []
+        for i in range(size):
+            x = Fraction((2 * i + 1) * n, 2 * size) - Fraction(1, 2)
+            inside = [k for k in range(n) if -Fraction(n, 2 * size) < k - x <= Fraction(n, 2 * size)]
+            expected.append(sum(inside) / len(inside))
+        result = poolcli.resize(np.arange(float(n))[None], (1, size), "nearest", antialias=True)
+        np.testing.assert_allclose(result[0], expected, rtol=1e-14)
+    # [1, 2, 3] / 2 of 7 to 6: the third box ends on pixel 3, and has it; the fourth begins there, and has not.
+    result = poolcli.resize(np.arange(7.0)[None], (1, 6), "nearest", antialias=True)
+    np.testing.assert_array_equal(result, [[0, 1, 2.5, 4, 5, 6]])
+
+
+def test_halves_are_rounded_from_what_was_computed():
+    image = np.array([[1.00048828125 + 2.0**-40]])  # above the middle of two halves, by less than a float32 sees
+    expected = image.astype(np.float16)
+    assert expected > 1
+    np.testing.assert_array_equal(poolcli.resize(image, 1, dtype="float16"), expected)
+    np.testing.assert_array_equal(poolcli.upsample(image, "transposed", scale=1, dtype="float16"), expected)
+    np.testing.assert_array_equal(poolcli.downsample(image, "average", kernel_size=1, dtype="float16"), expected)
+
+
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("coordinates", ["half-pixel", "align-corners"])
 @pytest.mark.parametrize("mode", INTERPOLATORS)
@@ -424,6 +460,11 @@ def test_no_picture_is_changed():
 WRONG = [
     ("nearest", {"scale": 0}, "scale=0 is not allowed: it must be a number above 0, at most 2^31, or two of them"),
     ("bilinear", {"scale": "2"}, "scale='2' is not allowed"),
+    ("bilinear", {"scale": ("2", "2")}, "scale=('2', '2') is not allowed"),
+    ("bilinear", {"scale": (True, 2)}, "scale=(True, 2) is not allowed"),
+    ("transposed", {"dilation": 10**30}, "dilation must be a whole number from 1 to 2^31, or 2 of them"),
+    ("transposed", {"weights": ""}, "weights='': there is no such file"),
+    ("unpool", {"indices": "\0"}, "'\\x00' is no name of a file"),
     ("bilinear", {"scale": -2}, "scale=-2 is not allowed"),
     ("bilinear", {"scale": np.nan}, "scale=nan is not allowed"),
     ("bilinear", {"scale": 0.1}, "scale=0.1 makes 0 x 1 pixels of 7 x 11"),
@@ -448,13 +489,13 @@ WRONG = [
     ("transposed", {"weights": np.zeros((2, 2), complex)}, "the weights: they are complex128, and must be real"),
     ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no picture"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
-    ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number of at least 1"),
+    ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices"),
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the picture is (7, 11, 3)"),
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond a picture of 14 x 22 pixels"),
     ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
-    ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -1000 to 1000"),
+    ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -3 to 3"),
     ("cubic", {}, "there is no mode 'cubic': the modes are nearest, nails"),
 ]  # fmt: skip
 
@@ -470,6 +511,17 @@ def test_wrong_pictures():
         poolcli.upsample(np.zeros((3, 0, 3)), "nearest")
     with pytest.raises(TypeError, match="dtype complex128 is not supported"):
         poolcli.upsample(np.zeros((3, 3), complex), "nearest")
+
+
+def test_antialias_takes_no_rounding():
+    with pytest.raises(ValueError, match="antialias takes a mean of pixels: rounding"):
+        poolcli.resize(picture("uint8"), 3, "nearest", antialias=True, rounding="floor")
+
+
+@pytest.mark.parametrize("mode", ["nearest", *INTERPOLATORS, "nails", "transposed", "unpool"])
+def test_batches_of_nothing(mode):
+    values = {"indices": np.zeros((0, 3, 4, 2), int)} if mode == "unpool" else {}
+    assert poolcli.upsample(np.zeros((0, 3, 4, 2)), mode, **values).shape == (0, 6, 8, 2)
 
 
 def test_a_text_is_no_truth():

@@ -53,14 +53,16 @@ def plain(n: int, taps: int, padding: int, dilation: int = 1) -> Taps:
 
 def transposed(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> Taps:
     """Return the taps of a transposed convolution: x[i] w[k] is added to out[i stride + k dilation - padding]."""
-    found = []
-    for s in range(stride):
-        places = [(k, divmod(s + padding - k * dilation, stride)) for k in range(taps)]
-        found.append([(k, offset) for k, (offset, rest) in places if rest == 0])
-    most = max(max(map(len, found)), 1)
-    pairs = np.array([phase + [(-1, 0)] * (most - len(phase)) for phase in found], np.int64)
-    size = transposed_size(n, taps, stride, padding, extra, dilation)
-    return Taps(np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1]), size)
+    begin = np.arange(taps, dtype=np.int64) * dilation - padding
+    phase = begin % stride
+    order = np.argsort(phase, kind="stable")
+    counts = np.bincount(phase, minlength=stride)
+    rank = np.arange(taps) - np.repeat(counts.cumsum() - counts, counts)  # of a tap among those of its phase
+    tap = np.full((stride, max(int(counts.max()), 1)), -1, np.int64)
+    offset = np.zeros_like(tap)
+    tap[phase[order], rank] = order
+    offset[phase[order], rank] = -(begin[order] // stride)
+    return Taps(tap, offset, transposed_size(n, taps, stride, padding, extra, dilation))
 
 
 def transposed_size(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> int:

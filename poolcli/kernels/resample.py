@@ -42,6 +42,8 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
     out = np.empty((images, len(rows.first), len(columns.first), channels), dtype)
     if not out.size:
         return out
+    if image.dtype.kind == "f":  # infinity and NaN times a weight of 0 would be NaN
+        rows, columns = _trimmed(rows), _trimmed(columns)
     wide = dtypes.lane(image.dtype, dtype)
     most = float(np.finfo(wide).max)
     fill = min(max(fill, -most), most)  # infinity times a weight of 0 would be NaN
@@ -66,6 +68,13 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
     )
     check(done, bands)
     return out
+
+
+def _trimmed(axis: Axis) -> Axis:
+    """Return an axis without the taps at the ends that count nowhere, as those of a copy."""
+    used = np.flatnonzero((axis.weights != 0).any(axis=0))
+    weights = np.ascontiguousarray(axis.weights[:, used[0] : used[-1] + 1])
+    return replace(axis, first=axis.first + used[0], weights=weights)
 
 
 def _bits(weights: NDArray[np.float64]) -> int:

@@ -90,7 +90,7 @@ def _boltzmann(samples: Samples, beta: float) -> tuple[float, Callable[..., Any]
     reference = float(samples.largest if beta >= 0 else samples.smallest)
     if beta == 0:
         return reference, np.ones_like
-    return reference, lambda r: np.exp(beta * (r - reference))
+    return reference, lambda r: np.where(r == reference, 1, np.exp(beta * (r - reference)))
 
 
 def stochastic(samples: Samples, share: float) -> Any:

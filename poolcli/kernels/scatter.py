@@ -82,7 +82,7 @@ def survey(places: NDArray[np.int64], strides: tuple[int, int], width: int) -> N
     Regions are those of strides in a picture of this width; without strides (0, 0) none is looked at.
     """
     images, height, _, channels = places.shape
-    lines = places.reshape(images * height, -1)
+    lines = places.reshape(images * height, places.shape[2] * channels)
     about = np.zeros((len(lines), 3), np.int64)
     settings = np.array([len(lines), height, channels, 0, *strides, width], np.int64)
     bands = min(len(lines), _BANDS * get_num_threads())
@@ -92,22 +92,18 @@ def survey(places: NDArray[np.int64], strides: tuple[int, int], width: int) -> N
     return about
 
 
-def scatter(
-    image: NDArray[Any], places: NDArray[np.int64], about: NDArray[np.int64], size: tuple[int, int]
-) -> NDArray[Any]:
-    """Return (N, *size, C): the values of (N, H, W, C) at their places row * width + column, and 0."""
+def scatter(image: NDArray[Any], places: NDArray[np.int64], about: NDArray[np.int64], out: NDArray[Any]) -> None:
+    """Put the values of (N, H, W, C) into a picture of 0, at their places row * width + column."""
     images, height, _, channels = image.shape
-    rows, width = size
-    out = np.zeros((images, rows, width, channels), image.dtype)
+    rows, width = out.shape[1:3]
     if not image.size:
-        return out
+        return
     settings = np.array([images * rows, height, channels, rows, 0, 0, width], np.int64)
     bands = min(images * rows, _BANDS * get_num_threads())
     values = np.ascontiguousarray(image).reshape(images * height, -1).view(np.uint8)
     target = out.reshape(images, -1).view(np.uint8)
     lines = places.reshape(images * height, -1)
     check(_launcher()(_scatterer(image.dtype), values, lines, about, settings, target, bands), bands)
-    return out
 
 
 @cache
