@@ -26,7 +26,7 @@ def unpool(
     if places.shape != expected:
         raise ValueError(f"the indices are of shape {places.shape}, and the picture is {expected}: they are of another")
     places = np.ascontiguousarray(places, np.int64).reshape(image.shape)
-    out = np.zeros((images, height, width, channels), image.dtype)  # there is no room for any scale
+    out = np.zeros((images, height, width, channels), image.dtype)  # before all else: a scale may ask for too much
     sure = size is not None or stored is not None
     about = survey(places, (0, 0) if sure else strides, width)
     if not ((about[:, 0] >= 0) & (about[:, 1] < height * width)).all():
@@ -94,9 +94,12 @@ def _places(indices: Any) -> tuple[NDArray[Any], Pair | None, Pair | None]:
         if shape.size != 2 or shape.dtype.kind not in "iu" or shape.min() < 1:
             raise ValueError(f"{name}: shape is not the height and width of a picture")
         found, stored = np.asarray(indices["indices"]), (int(shape[0]), int(shape[1]))
-        _check_windows(indices, found, stored, name)
-        if "stride" in indices and not np.size(indices.get("size", ())):
-            stride = (int(indices["stride"][0]), int(indices["stride"][1]))
+        try:
+            _check_windows(indices, found, stored, name)
+            if "stride" in indices and not np.size(indices.get("size", ())):
+                stride = (int(indices["stride"][0]), int(indices["stride"][1]))
+        except (IndexError, TypeError):
+            raise ValueError(f"{name}: damaged: its windows are not as --save-indices writes them") from None
     else:
         found = np.asarray(indices)
     if found.dtype.kind not in "iu":

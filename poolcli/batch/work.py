@@ -215,7 +215,7 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
         if values is image:
             made: NDArray[Any] = apply(image, job.mode, **arguments)
             return made
-        arguments["dtype"] = values.dtype
+        arguments.pop("dtype", None)
         takes = job.row.parameters
         scale = _scale(takes, image) if job.command == "downsample" else 1.0
         values = values if scale == 1 else values / scale
