@@ -65,7 +65,7 @@ def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], 
 def shape_of(mode: str, shape: tuple[int, ...], strides: Pair, values: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the shape that a mode makes of (H, W) or (H, W, C)."""
     if mode in ("resize-conv", "subpixel"):
-        window = window_of(values["weights"], values["kernel_size"], (3, 3))
+        window = weights_shape(values["weights"], values["kernel_size"], (3, 3))
         phases = strides[0] * strides[1] if mode == "subpixel" else 1
         channels = shape[2:] if len(window) == 2 else _channels_made(window[1] // phases, shape)
         return (shape[0] * strides[0], shape[1] * strides[1], *channels)
@@ -73,7 +73,7 @@ def shape_of(mode: str, shape: tuple[int, ...], strides: Pair, values: Mapping[s
         size = geometry.pair("kernel_size", values["kernel_size"] or strides)
         places, channels = _places(size, strides, values["padding"], values["output_padding"], 1), shape[2:]
     else:
-        window = window_of(values["weights"], values["kernel_size"], _window(strides))
+        window = weights_shape(values["weights"], values["kernel_size"], _window(strides))
         given = (values["padding"], values["output_padding"], values["dilation"])
         places = _places(window[-2:], strides, *given)
         channels = shape[2:] if len(window) == 2 else _channels_made(window[1], shape)
@@ -208,7 +208,7 @@ def _check_channels(weights: Array, image: Array) -> None:
         )
 
 
-def window_of(weights: Any, kernel_size: Any, default: Pair) -> tuple[int, ...]:
+def weights_shape(weights: Any, kernel_size: Any, default: Pair) -> tuple[int, ...]:
     """Return the shape of weights, or raise a ValueError; those by name are not made, which may need much room."""
     if _named(weights):
         return default if kernel_size is None else geometry.pair("kernel_size", kernel_size)
@@ -223,7 +223,7 @@ def load(
     Of those by name the ones that meet in a pixel sum to 1: where an axis is enlarged, every S-th.
     """
     if _named(weights):
-        sizes = window_of(weights, kernel_size, default)
+        sizes = weights_shape(weights, kernel_size, default)
         axes = zip(sizes, strides, dilations, strict=True)
         return np.outer(*(_profile(weights or "bilinear", *axis) for axis in axes))
     name = "the weights"

@@ -73,7 +73,8 @@ def resize(
 
     values = resolve(mode, find(TAKES, mode), parameters, TAKES)
     check_fill(parameters, values)
-    if flag("antialias", antialias) and "rounding" in parameters:
+    antialias = flag("antialias", antialias)
+    if antialias and "rounding" in parameters:
         raise ValueError(
             "antialias takes a mean of pixels: rounding, which says which of two is nearest, is without it"
         )
@@ -82,7 +83,7 @@ def resize(
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
     sizes, scales = output_sizes(batch.shape[1:3], size, scale)
-    return as_given(resample(batch, mode, sizes, scales, bool(antialias), values, target), array, target)
+    return as_given(resample(batch, mode, sizes, scales, antialias, values, target), array, target)
 
 
 def resample(

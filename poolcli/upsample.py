@@ -192,6 +192,6 @@ def mixes_channels(mode: str, arguments: Mapping[str, Any]) -> bool:
     """Return whether weights make channels of all channels: alpha is one more number then."""
     if "weights" not in find(UPSAMPLINGS, mode).parameters:
         return False
-    from poolcli.convolutions import window_of
+    from poolcli.convolutions import weights_shape
 
-    return len(window_of(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4
+    return len(weights_shape(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4

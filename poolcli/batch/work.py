@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
@@ -89,7 +90,7 @@ class Worker:
                 yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
-        from poolcli.images.place import check_free, clean, make_folder
+        from poolcli.images.place import check_free, clean
         from poolcli.images.read import open_picture
         from poolcli.images.write import check_count, write_frames
 
@@ -169,6 +170,14 @@ def _words(reason: Exception) -> str:
     if isinstance(reason, OSError):
         return reason.strerror or str(reason)
     return str(reason)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"the folder {shown(folder)} cannot be made: {error.strerror}") from None
 
 
 def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:

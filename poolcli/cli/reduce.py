@@ -91,7 +91,8 @@ class _Target:
             return self._place(Path(self._output)) or code if whole else code
 
     def _place(self, output: Path) -> int:
-        from poolcli.images.place import make_folder, place
+        from poolcli.batch.work import make_folder
+        from poolcli.images.place import place
 
         self._file.seek(0)
         try:

@@ -78,15 +78,6 @@ def _lives(process: int) -> bool:
     return True
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(folder))
-        raise ImageError(f"the folder {name} cannot be made: {error.strerror}") from None
-
-
 def check_free(target: Path, overwrite: bool) -> None:
     """Raise a PlaceError if a file is in the way."""
     if not overwrite and os.path.lexists(target):
