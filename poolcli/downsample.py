@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.parameters import Parameters, find, flag, resolve
+from poolcli.resize import as_batch
 
 if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer to import than Python to start
     import numpy as np
@@ -144,29 +145,46 @@ def downsample(
     rows, columns = geometry.windows(height, width, shape)
     if not values.get("count_include_pad"):
         rows, columns = rows.without_padding(), columns.without_padding()
-    if row.low_pass:
-        rows, columns = geometry.low_passed(rows, height), geometry.low_passed(columns, width)
-    picture = dtypes.to_working(array)
-    selects = row.selects and values.get("combine") != "mean"
-    output = picture.dtype if selects else dtypes.written(source, target)
-    given = picture.dtype, rows.most * columns.most, dtypes.maximum(source)
+    batch = as_batch(dtypes.to_working(array))
+    (planes,) = pooled(batch, row, values, [(rows, columns)], source, target)
+    shaped = planes.reshape(len(planes), *array.shape[: array.ndim == 4], *planes.shape[2:4], *array.shape[2:][-1:])
+    result = shaped if values.get("combine") == "planes" else shaped[0]
+    if not return_indices:
+        return result
+    from poolcli.kernels.regions import pool
+
+    taps = rows.most * columns.most
+    indices = _operation("extremes:indices", np.dtype(np.int64), batch.dtype, taps, 1.0)
+    return result, pool(batch, indices, rows, columns)[0].reshape(result.shape)
+
+
+def pooled(
+    batch: NDArray[Any],
+    mode: Mode,
+    values: dict[str, Any],
+    grids: Sequence[tuple[Windows, Windows]],
+    source: np.dtype[Any],
+    target: np.dtype[Any],
+) -> list[NDArray[Any]]:
+    """Pool (N, H, W, C) of a working dtype and return, for each grid, (planes, N, rows, columns, C) of the target."""
+    from poolcli import dtypes, geometry
+    from poolcli.kernels.regions import pool_grids
+
+    if mode.low_pass:
+        _, height, width, _ = batch.shape
+        grids = [(geometry.low_passed(rows, height), geometry.low_passed(columns, width)) for rows, columns in grids]
     if "weights" in values:
         from poolcli.network import load
 
-        values["weights"] = load(values["weights"])
-        values["weights"].check(array.shape[-1] if array.ndim > 2 else 1)
-    operation = _operation(row.kernel, output, *given, **values)
-    planes = _pool(picture, operation, rows, columns)
-    if operation.first:
-        planes = planes[:1] / planes[1:]
-    if values.get("norm") == "count":
-        planes /= np.outer(rows.count, columns.count)[(..., None)[: array.ndim - 1]]
-    planes = dtypes.convert(planes, target)
-    result = planes if values.get("combine") == "planes" else planes[0]
-    if not return_indices:
-        return result
-    indices = _operation("extremes:indices", np.dtype(np.int64), *given)
-    return result, _pool(picture, indices, rows, columns)[0]
+        values = {**values, "weights": load(values["weights"])}
+        values["weights"].check(batch.shape[3])
+    selects = mode.selects and values.get("combine") != "mean"
+    output = batch.dtype if selects else dtypes.written(source, target)
+    operations = [
+        _operation(mode.kernel, output, batch.dtype, rows.most * columns.most, dtypes.maximum(source), **values)
+        for rows, columns in grids
+    ]
+    return [dtypes.convert(planes, target) for planes in pool_grids(batch, operations, grids)]
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")
@@ -195,12 +213,3 @@ def _operation(
     module, function = kernel.split(":")
     choose = getattr(import_module(f"poolcli.kernels.{module}"), function)
     return choose(Task(source, target, taps, parameters, maximum))  # type: ignore[no-any-return]
-
-
-def _pool(picture: NDArray[Any], operation: Operation, rows: Windows, columns: Windows) -> NDArray[Any]:
-    """Pool a picture of rank 2 to 4 and return planes of that rank, with a leading axis."""
-    from poolcli.kernels.windows import pool
-
-    batch = picture.reshape(*(1,) * (picture.ndim < 4), *picture.shape, *(1,) * (picture.ndim == 2))
-    planes = pool(batch, operation, rows, columns)
-    return planes.reshape(len(planes), *picture.shape[: picture.ndim == 4], *planes.shape[2:4], *picture.shape[2:][-1:])

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-from poolcli.downsample import MODES
+from poolcli.downsample import MODES, pooled
 from poolcli.parameters import PARAMETERS, Parameters, find, resolve
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def reduce(
     """
     import numpy as np
 
-    from poolcli import dtypes, whole
+    from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
     array = np.asarray(image)
@@ -115,18 +116,36 @@ def reduce(
         axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
         result = batch.astype(source, copy=False).transpose(axes).reshape(len(batch), -1)
     elif mode == "covariance":
-        result = whole.covariance(dtypes.to_working(batch), **values)
+        from poolcli.covariance import covariance
+
+        result = covariance(dtypes.to_working(batch), **values)
     else:
         levels = values.pop("levels", (1,))
-        pool, maximum = values.pop("pool", row.pool), dtypes.maximum(source)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities follow IEEE
-            pooled = whole.pool(dtypes.to_working(batch), pool, levels, maximum, values)
-        result = pooled.reshape(len(batch), -1)
-        if target is None and result.dtype != np.float64:
-            target = source
+        pool = values.pop("pool", row.pool)
+        made = source if selects(mode, {"pool": pool, **values}) else np.dtype(np.float64)
+        result = _pooled(dtypes.to_working(batch), pool, levels, values, source, target or made)
     out = result if target is None else dtypes.convert(result, target)
     out = out.copy() if np.shares_memory(out, array) else out
     return out if array.ndim == 4 else out[0]
+
+
+def _pooled(
+    batch: NDArray[Any],
+    pool: str,
+    levels: Sequence[int],
+    values: dict[str, Any],
+    source: np.dtype[Any],
+    target: np.dtype[Any],
+) -> NDArray[Any]:
+    """Return the pool of every bin of every level of (N, H, W, C), (N, length)."""
+    import numpy as np
+
+    from poolcli import geometry
+
+    height, width = batch.shape[1:3]
+    grids = [(geometry.adaptive(height, level), geometry.adaptive(width, level)) for level in levels]
+    found = pooled(batch, MODES[pool], values, grids, source, target)
+    return np.concatenate([planes.transpose(1, 2, 3, 0, 4).reshape(len(batch), -1) for planes in found], axis=1)
 
 
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:

@@ -150,9 +150,10 @@ def splitmix(x):
 
 
 def draw(r, w, seed, place):
-    key = splitmix((splitmix(seed) + place.row) % 2**64)
-    bits = splitmix(key ^ splitmix((place.column * 0x9E3779B97F4A7C15 + place.channel) % 2**64))
-    share = (bits >> 40) / 2**24 * sum(w)
+    odd = 11400714819323198485
+    key = splitmix((splitmix((seed + odd) % 2**64) + place.row) % 2**64)
+    bits = splitmix(key ^ splitmix((place.column * odd + place.channel) % 2**64))
+    share = (bits >> 11) / 2**53 * sum(w)
     for value, weight in zip(r, w, strict=True):
         if share < weight:
             return value

@@ -6,13 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from poolcli.kernels.numbers import lower, tap, upper
-from poolcli.kernels.operation import Operation, Task
+from poolcli.kernels.operation import Fold, Operation, Part, Region, Task
 from poolcli.kernels.place import LANES, PLANE, STRIDE, TAP_COLUMN, TAP_ROW, WIDTH
 from poolcli.kernels.specialise import specialise
 
 prefer: Any = upper  # bound to upper or lower
+
+_BLOCK = 1 << 15  # values of a window that are looked through at once
 
 
 def _best(ring, taps, out):
@@ -52,6 +55,29 @@ def extreme(ring, taps, place, parameters, table, result):
     best(ring, taps, result[0][: place[LANES]])
 
 
+@njit(inline="always")
+def keep_any(ring, taps, out):
+    """Leave results as they are."""
+
+
+@njit
+def keep_within(ring, taps, out):
+    """Keep each result between the smallest and the largest value of its window."""
+    low, high = np.empty(out.size, ring.dtype), np.empty(out.size, ring.dtype)
+    smallest(ring, taps, low)
+    largest(ring, taps, high)
+    for j in range(out.size):
+        result = low[j] if out[j] < low[j] else out[j]
+        out[j] = high[j] if result > high[j] else result
+
+
+def both(ring, taps, place, parameters, table, result):
+    """Write the smallest and the largest value into two planes."""
+    size = place[LANES]
+    smallest(ring, taps, result[0][:size])
+    largest(ring, taps, result[1][:size])
+
+
 def winner(ring, taps, place, parameters, table, result):
     """Write the flat index, row * width + column, of the first of the largest values; a NaN counts as the largest."""
     size = place[LANES]
@@ -72,6 +98,19 @@ def winner(ring, taps, place, parameters, table, result):
         out[j] = taps[k, TAP_ROW] * place[WIDTH] + taps[k, TAP_COLUMN] + j % place[PLANE] * place[STRIDE]
 
 
+def _first_winner(region: Region) -> list[int]:
+    """Return the index of the first of the largest values of a window; a NaN counts as the largest."""
+    width = region.values.shape[1]
+    step = max(1, _BLOCK // width)
+    best, found = region.values[0, 0], 0
+    for begin in range(0, len(region.values), step):
+        block = region.values[begin : begin + step].ravel()
+        k = int(block.argmax())
+        if block[k] > best or (block[k] != block[k] and best == best):
+            best, found = block[k], begin * width + k
+    return [region.index(found)]
+
+
 def maximum(task: Task) -> Operation:
     """Return the operation of max."""
     return _extreme(task, largest)
@@ -84,9 +123,32 @@ def minimum(task: Task) -> Operation:
 
 def _extreme(task: Task, best: Any) -> Operation:
     step = task.operation(extreme, bound={"best": best}, slide=4)
-    return replace(step, axes=(step, step))
+    fold = Fold((extreme_part(task, best is largest),), lambda parts, count, divisor, target: parts[0][0])
+    return replace(step, axes=(step, step), fold=fold)
+
+
+def extreme_part(task: Task, largest_one: bool) -> Part:
+    """Return how the largest, or smallest, values of parts of a window are taken and joined."""
+    best, join = (largest, np.maximum) if largest_one else (smallest, np.minimum)
+    operation = Operation(extreme, task.source, task.source, {"best": best}, slide=4)
+    return Part(operation, join, task.source, exact=True)
+
+
+def keeper(task: Task) -> Any:
+    """Return what an operator that takes means is bound to."""
+    return keep_within if task.keeps else keep_any
+
+
+def kept(task: Task) -> Part | None:
+    """Return the same for windows in parts."""
+    return both_part(Operation(both, task.source, task.source, planes=2)) if task.keeps else None
+
+
+def both_part(operation: Operation) -> Part:
+    """Return how two planes are joined that hold the smallest and the largest values."""
+    return Part(operation, lambda a, b: np.stack([np.minimum(a[0], b[0]), np.maximum(a[1], b[1])]), operation.target)
 
 
 def indices(task: Task) -> Operation:
     """Return the operation that finds where the maximum is."""
-    return task.operation(winner, slide=0)
+    return task.operation(winner, slide=0, region=_first_winner)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poolcli.kernels import sums
+from poolcli.kernels.extremes import kept
 from poolcli.kernels.numbers import exponential, tap
-from poolcli.kernels.operation import Operation, Task
+from poolcli.kernels.operation import Fold, Operation, Part, Planes, Task
 from poolcli.kernels.place import CHANNELS, COLUMN, LANES, ROW, TAP_COLUMN, TAP_ROW
 
 lane: Any = np.float32  # bound to the float that weights are computed in
@@ -75,11 +79,19 @@ def weigh(ring, taps, place, parameters, table, result):
 def lip(task: Task) -> Operation:
     """Return the operation that sums r e^G and e^G: their quotient is the pool."""
     network = task.parameters["weights"]
-    number = np.dtype(task.lane)
-    first = Operation(
-        weigh, task.source, number, {"lane": task.lane}, network.parameters(task.maximum), planes=2, slide=1
-    )
-    down = Operation(sums.undivided, number, np.dtype(np.float64), {"number": np.float64}, slide=4)
-    across = Operation(sums.undivided, np.dtype(np.float64), np.dtype(np.float64), {"number": np.float64}, slide=2)
-    return Operation(sums.undivided, number, np.dtype(np.float64), {"number": np.float64}, axes=(down, across),
-                     planes=1, slide=2, first=first)  # fmt: skip
+    number = np.dtype(np.float64)
+    # In float32 weights err by 1e-6: of values that cannot cancel so does the result, beside which half a unit is much.
+    wide = np.dtype(np.float32 if task.lane == np.float32 and task.source.kind == "u" else np.float64)
+    parameters = network.parameters(task.maximum)
+    first = Operation(weigh, task.source, wide, {"lane": wide.type}, parameters, planes=2)
+    down = Operation(sums.undivided, wide, number, {"number": np.float64}, slide=4)
+    across = Operation(sums.undivided, number, number, {"number": np.float64}, slide=2)
+    whole = replace(across, source=wide, axes=(down, across), first=first)
+    part = Part(replace(down, first=first, slide=1), np.add, number)
+
+    def finish(parts: Sequence[Planes], count: int, divisor: int, target: np.dtype[Any]) -> NDArray[Any]:
+        found: NDArray[Any] = parts[0][0] / parts[0][1]
+        return found / count if task.parameters["norm"] == "count" else found
+
+    between = kept(task) if task.parameters["norm"] == "weights" else None
+    return replace(whole, finished=task.target, fold=Fold((part,), finish, between))

@@ -9,8 +9,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from poolcli.kernels import selection
 from poolcli.kernels.numbers import lower, settle, tap, upper
-from poolcli.kernels.operation import Operation, Task
+from poolcli.kernels.operation import Operation, Region, Task, unless_nan
 from poolcli.kernels.place import LANES
 
 lane: Any = np.float64  # bound to the float that a mean is taken in
@@ -180,6 +181,23 @@ def mean_of_largest(ring, taps, place, parameters, table, result):
     n = lane(k)
     for j in range(out.size):
         out[j] = settle(total[j] / n, out)
+    between(block[len(taps) - k], block[len(taps) - 1], out)
+
+
+@njit(inline="always")
+def anywhere(low, high, out):
+    """Leave results as they are."""
+
+
+@njit(inline="always")
+def inside(low, high, out):
+    """Keep each result between two others."""
+    for j in range(out.size):
+        result = low[j] if out[j] < low[j] else out[j]
+        out[j] = high[j] if result > high[j] else result
+
+
+between: Any = anywhere  # bound to `inside` where a mean of 64 bits must stay between its values
 
 
 def majority(ring, taps, place, parameters, table, result):
@@ -206,7 +224,12 @@ def quantile(task: Task) -> Operation:
     q = task.parameters.get("q", 50)
     table = _network(task, int(q * (task.taps - 1) / 100))
     in_registers = q == 50 and task.taps in (4, 9) and task.source.itemsize == 1
-    return task.operation(percentile, parameters=(q,), table=table, slide=3 if in_registers else 1)
+
+    def of_region(region: Region) -> list[Any]:
+        return [selection.ranked(region.values, int(q * (region.values.size - 1) / 100))]
+
+    slide = 3 if in_registers else 1
+    return task.operation(percentile, parameters=(q,), table=table, slide=slide, region=unless_nan(1, of_region))
 
 
 def kmax(task: Task) -> Operation:
@@ -216,13 +239,21 @@ def kmax(task: Task) -> Operation:
         raise ValueError(f"k={k} is more than the {task.taps} values of a window")
     table = _network(task, *range(task.taps - k, task.taps))
     if task.parameters["combine"] == "planes":
-        return task.operation(largest, planes=k, table=table)
-    return task.operation(mean_of_largest, bound={"lane": np.float64}, parameters=(k,), table=table)
+        region = unless_nan(k, lambda region: selection.largest(region.values, k))
+        return task.operation(largest, planes=k, table=table, region=region)
+    bound = {"lane": np.float64, "between": inside if task.keeps else anywhere}
+
+    def of_region(region: Region) -> list[Any]:
+        return [selection.mean_of_largest(region.values, k, task.target)]
+
+    region = unless_nan(1, of_region)
+    return task.operation(mean_of_largest, bound=bound, parameters=(k,), table=table, region=region)
 
 
 def commonest(task: Task) -> Operation:
     """Return the operation of majority."""
-    return task.operation(majority, table=_network(task))
+    region = unless_nan(1, lambda region: [selection.commonest(region.values)])
+    return task.operation(majority, table=_network(task), region=region)
 
 
 def _network(task: Task, *ranks: int) -> NDArray[np.int64]:

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.kernels import regions, sums
 from poolcli.kernels.numbers import tap
-from poolcli.kernels.operation import Operation
+from poolcli.kernels.operation import Operation, Part, Task
 from poolcli.kernels.place import CHANNELS, LANES
 
 number: Any = np.float64  # bound to what holds every sum: exactly, for integers of 8 bits
 
-_BLOCK = 2048  # lanes whose sums stay in the first-level cache
+_LANES = 2048  # whose sums stay in the first-level cache
+_FEW = 4  # channels; products of more are quicker as products of matrices
+_NUMBERS = 1 << 20  # of such a product
 
 
 def products(ring, taps, place, parameters, table, result):
@@ -23,9 +26,9 @@ def products(ring, taps, place, parameters, table, result):
     is one.
     """
     size = place[LANES]
-    for begin in range(0, size, _BLOCK):
+    for begin in range(0, size, _LANES):
         for d in range(place[CHANNELS]):
-            lanes = min(_BLOCK, size - begin - d)
+            lanes = min(_LANES, size - begin - d)
             total = result[d][begin:]
             for j in range(lanes):
                 total[j] = 0
@@ -42,9 +45,9 @@ def centred_products(ring, taps, place, parameters, table, result):
     centre = np.empty(size)
     for j in range(size):
         centre[j] = parameters[j % channels]
-    for begin in range(0, size, _BLOCK):
+    for begin in range(0, size, _LANES):
         for d in range(channels):
-            lanes = min(_BLOCK, size - begin - d)
+            lanes = min(_LANES, size - begin - d)
             total, m1, m2 = result[d][begin:], centre[begin:], centre[begin + d :]
             for j in range(lanes):
                 total[j] = 0
@@ -55,12 +58,55 @@ def centred_products(ring, taps, place, parameters, table, result):
                     total[j] += (np.float64(a[j]) - m1[j]) * (np.float64(b[j]) - m2[j])
 
 
-def exact(source: np.dtype[Any], channels: int) -> Operation:
+def covariance(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
+    """Return (1/n) sum (x - m) (x - m)^T over the n pixels of each picture, (N, C, C); m is their mean, or 0."""
+    images, height, width, channels = image.shape
+    n = height * width
+    part = sums.total(Task(image.dtype, np.dtype(np.float64), n, {}))
+    total = regions.whole(image, part) if center else np.zeros((1, images, channels), np.int64)
+    mean = sums.sum_of(total) / n
+    out = np.empty((images, channels, channels))
+    for i in range(images):
+        if channels > _FEW:
+            _by_matrices(image[i].reshape(n, channels), mean[i] if center else None, out[i])
+            out[i] /= n
+        elif image.dtype.itemsize > 1:
+            out[i] = _by_kernel(image[i], _centred(image.dtype, mean[i])) / n
+        else:  # n^2 times the covariance is a whole number
+            whole = n * _by_kernel(image[i], _exact(image.dtype, channels)).astype(object)
+            out[i] = (whole - np.outer(total[0, i], total[0, i].astype(object))) / n**2
+    return out
+
+
+def _by_kernel(image: NDArray[Any], operation: Operation) -> NDArray[Any]:
+    channels = image.shape[2]
+    number = np.dtype(np.float64 if operation.target.kind == "f" else np.int64)
+    # Lane j of plane d is channel j % channels times the one d after it, so lanes are pixels' channels as before.
+    found = regions.whole(image[None], Part(operation, np.add, number))[:, 0]
+    out = np.empty((channels, channels), found.dtype)
+    for d in range(channels):
+        for c in range(channels - d):
+            out[c, c + d] = out[c + d, c] = found[d, c]
+    return out
+
+
+def _by_matrices(pixels: NDArray[Any], mean: NDArray[np.float64] | None, out: NDArray[np.float64]) -> None:
+    step = max(_NUMBERS // pixels.shape[1], 64)
+    for begin in range(0, len(pixels), step):
+        part = pixels[begin : begin + step]
+        block = part.astype(np.float64) if mean is None else part - mean
+        if begin:
+            out += block.T @ block
+        else:
+            np.matmul(block.T, block, out=out)
+
+
+def _exact(source: np.dtype[Any], channels: int) -> Operation:
     """Return the operation for bands of integers of 8 bits."""
     target = np.dtype(f"{source.kind}4")
     return Operation(products, source, target, {"number": target.type}, planes=channels)
 
 
-def centred(source: np.dtype[Any], mean: NDArray[np.float64]) -> Operation:
+def _centred(source: np.dtype[Any], mean: NDArray[np.float64]) -> Operation:
     """Return the operation for other numbers, less the mean of each channel."""
     return Operation(centred_products, source, np.dtype(np.float64), parameters=tuple(mean), planes=len(mean))
