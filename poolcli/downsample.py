@@ -29,6 +29,7 @@ class Mode:
     kernel: str  # module:function of poolcli.kernels that makes the operation of a task
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input
+    unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     low_pass: bool = False  # its windows are those of the low-passed picture
 
 
@@ -40,7 +41,7 @@ MODES: Mapping[str, Mode] = {
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "order:quantile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "order:quantile", ("q",), selects=True),
         Mode("kmax", "the k largest r, falling; or their mean", "order:kmax", ("k", "combine"), selects=True),
-        Mode("majority", "the commonest r, the smallest of equals", "order:commonest", selects=True),
+        Mode("majority", "the commonest r, the smallest of equals", "order:commonest", selects=True, unordered=True),
         Mode("average", "sum(r) / n", "sums:mean", ("count_include_pad",)),
         Mode("l2", "(1/n) sqrt(sum(r^2))", "powers:lp", ("norm", "count_include_pad")),
         Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "powers:lp", ("p", "norm", "count_include_pad")),

@@ -152,6 +152,12 @@ def selects(mode: str, values: Mapping[str, Any]) -> bool:
     return mode == "flatten" or bool(pool and MODES[pool].selects and values.get("combine") != "mean")
 
 
+def unordered(mode: str, given: Mapping[str, Any]) -> bool:
+    """Return whether which of two values is larger means nothing to a mode with these parameters."""
+    pool = (mode == "spp" and given.get("pool")) or REDUCTIONS[mode].pool
+    return pool in MODES and MODES[pool].unordered
+
+
 def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what each number is that `reduce` makes of a map (H, W) or (H, W, C) with these names of channels.
 

@@ -23,19 +23,22 @@ class Upsampling:
     formula: str
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input, and 0
+    unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     fractional: bool = False  # takes any scale, and sizes
 
 
 UPSAMPLINGS: Mapping[str, Upsampling] = {
     mode.name: mode
     for mode in (
-        Upsampling("nearest", "r over its whole region", TAKES["nearest"], selects=True, fractional=True),
-        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", selects=True),
+        Upsampling("nearest", "r over its whole region", TAKES["nearest"], selects=True, unordered=True,
+                   fractional=True),
+        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", selects=True, unordered=True),
         Upsampling("bilinear", "a sum over 2 x 2 neighbours", TAKES["bilinear"], fractional=True),
         Upsampling("bicubic", "a sum over 4 x 4 neighbours, of Keys' cubic", TAKES["bicubic"], fractional=True),
         Upsampling("lanczos", "a sum over 2 lobes x 2 lobes neighbours, of the windowed sinc", TAKES["lanczos"],
                    fractional=True),
-        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", ("indices",), True),
+        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", ("indices",),
+                   selects=True, unordered=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    ("kernel_size", "padding", "output_padding")),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -12,9 +12,11 @@ import click
 
 from poolcli.batch.jobs import Settings
 from poolcli.batch.plan import known_ending
+from poolcli.downsample import MODES, Mode
 from poolcli.images import MAX_PIXELS, Reading, Writing
 from poolcli.images.formats import WRITABLE
 from poolcli.parameters import DTYPES, PARAMETERS, Parameter
+from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -213,14 +215,19 @@ def numbers(command: Command) -> Command:
     return _section("Pictures", command, _READING)
 
 
+_UNORDERED = ", ".join(
+    [name for name, mode in MODES.items() if mode.unordered]
+    + [name for name, up in UPSAMPLINGS.items() if up.unordered]
+)
 _READING = (
     click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
                  help="Of the output's values, rounded and saturated.  [default: as the mode needs]"),
     click.option("--frame", type=click.IntRange(0), metavar="N",
                  help="Of several frames or pages take one; the first is 0."),
     click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
-    click.option("--keep-palette", is_flag=True,
-                 help="Pool the indices of pictures with a palette, such as label masks."),
+    click.option("--keep-palette/--expand-palette", default=None,
+                 help="Take the indices of pictures with a palette, such as label masks, or their colours.  [default: "
+                 f"indices where the order of values means nothing: {_UNORDERED}; else colours]"),
     click.option("--convert", is_flag=True,
                  help="Scale to 8 bits, drop alpha where the output's format holds no more; read CMYK by formula."),
     click.option("--layout", type=click.Choice(["hwc", "chw"]), default="hwc",
@@ -253,13 +260,18 @@ class Sections(click.Command):
                 formatter.write_dl(records)
 
 
-def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
-    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays."""
+def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict[str, Any]]:
+    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays.
+
+    Palettes are kept, or not, where no option says whether.
+    """
     taken = {name: values.pop(name) for name in _SETTINGS if name in values}
     batch = dict.fromkeys(_BATCH) | {name: values.pop(name) for name in _BATCH if name in values}
     if taken["overwrite"] and batch["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
     batch["overwrite"] = taken["overwrite"]
+    if taken["keep_palette"] is None:
+        taken["keep_palette"] = keep_palette
     return Settings(
         Reading(**{field: taken[field] for field in ("max_pixels", "keep_palette", "layout", "convert")}),
         Writing(**{name: taken[name] for name in _WRITING if name in taken}),
@@ -310,6 +322,19 @@ def check_weights(parameters: dict[str, Any]) -> None:
         from poolcli.network import load
 
         load(parameters["weights"])
+
+
+def check_palette(
+    mode: str, selects: bool, modes: Mapping[str, Mode | Upsampling], settings: Settings, values: dict[str, Any]
+) -> None:
+    """Raise a ValueError if indices of palettes are asked for, and would be blended or made values."""
+    if not settings.reading.keep_palette:
+        return
+    if not selects:
+        selecting = ", ".join(name for name, row in modes.items() if row.selects)
+        raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
+    if "dtype" in values:
+        raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")
 
 
 def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Command]:

@@ -18,7 +18,7 @@ from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, found_of
 from poolcli.images import ImageError
-from poolcli.reduce import REDUCTIONS, arguments_of, selects
+from poolcli.reduce import REDUCTIONS, arguments_of, selects, unordered
 
 _TAKES = {mode.name: mode.parameters for mode in REDUCTIONS.values()}
 _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
@@ -41,7 +41,7 @@ def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         poolcli reduce --mode spp --levels 1,2,4 photos/ -r -o features.csv
         poolcli reduce --mode covariance --power 0.5 maps.npy --layout chw --format jsonl
     """  # noqa: D301
-    settings, files = options.settings(values)
+    settings, files = options.settings(values, unordered(mode, values))
     arguments = options.given(values)
     output, kind = files["output"], files["format"]
     if output == STREAM:

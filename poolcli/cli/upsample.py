@@ -37,16 +37,14 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         poolcli upsample --mode lanczos --size 1080x1920 photos/ -o large/
         poolcli upsample --mode unpool --indices max.npz photo_max.png
     """  # noqa: D301
-    settings, files = options.settings(values)
+    settings, files = options.settings(values, UPSAMPLINGS[mode].unordered and values["dtype"] is None)
     values = options.given(values)
     given = {name: values[name] for name in PARAMETERS if name in values}
     try:
         parameters = resolve(mode, UPSAMPLINGS[mode].parameters, given, _TAKES)
         check_fill(given, parameters)
         output_shape(_LARGE, mode, values)
-        if settings.reading.keep_palette and not UPSAMPLINGS[mode].selects:
-            selecting = ", ".join(name for name, row in UPSAMPLINGS.items() if row.selects)
-            raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
+        options.check_palette(mode, UPSAMPLINGS[mode].selects, UPSAMPLINGS, settings, values)
         jobs = jobs_of(inputs, "upsample", mode, values, files, settings)
     except (ValueError, BatchError) as error:
         raise click.UsageError(str(error)) from None

@@ -28,6 +28,7 @@ class Info:
     alpha: bool | None = None  # the last channel is alpha; None: it is if there are 2 or 4
     premultiplied: bool = False  # colour has been multiplied by alpha already
     palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the picture holds indices
+    colours: NDArray[Any] | None = field(default=None, repr=False)  # the palette, where indices were expanded
     icc: bytes | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)  # without orientation, size and thumbnail
     xmp: bytes | None = field(default=None, repr=False)

@@ -1,0 +1,56 @@
+"""What is no error, and may not be what was meant: a line for a file, and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from poolcli.batch.jobs import Job, shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.images import Info
+
+
+class Advice:
+    """The lines about one file: each kind of them once, whatever the number of its frames."""
+
+    def __init__(self, job: Job, lines: list[str]) -> None:
+        self._job, self._lines, self._told = job, lines, set[str]()
+
+    def on_holes(self, image: NDArray[Any], dtypes: str) -> None:
+        """Say what becomes of NaN and infinity among integers."""
+        import numpy as np
+
+        if "holes" in self._told or image.dtype.kind != "f" or "int" not in dtypes:
+            return
+        if not np.isfinite(image).all():
+            self._tell("holes", "NaN becomes 0 and infinity the largest value among integers")
+
+    def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
+        """Say that channels were pooled one by one, where that made colours that a palette or a label picture lacks."""
+        job = self._job
+        if job.blends or job.command == "upsample" or "colours" in self._told or image.ndim < 3:
+            return
+        from poolcli.images.colour import distinct, lacking
+
+        result = result.astype(image.dtype, copy=False)  # of another dtype that was asked for
+        palette = info.colours
+        voted = palette is None or palette.dtype != image.dtype
+        colours = palette
+        if voted:
+            colours = distinct(image) if job.unordered and image.shape[-1] == 3 else None
+        wrong = 0 if colours is None else lacking(result, colours)
+        if wrong:
+            what = f"gave {wrong} of {result.size // result.shape[-1]} pixels colours that"
+            line = (
+                f"{job.mode} takes each channel by itself, and {what} the palette lacks: --keep-palette takes indices"
+            )
+            if voted:
+                way = "save labels as a grey picture, or with a palette"
+                line = f"{job.mode} lets each channel vote for itself, and {what} the picture lacks: {way}"
+            self._tell("colours", line)
+
+    def _tell(self, kind: str, line: str) -> None:
+        self._told.add(kind)
+        self._lines.append(f"{shown(self._job.input)}: {line}")
