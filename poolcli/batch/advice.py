@@ -18,6 +18,24 @@ class Advice:
     def __init__(self, job: Job, lines: list[str]) -> None:
         self._job, self._lines, self._told = job, lines, set[str]()
 
+    def on_size(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
+        """Say that a size goes the wrong way, or that its sides may be the other's."""
+        job, (height, width), (rows, columns) = self._job, before[:2], after[:2]
+        if "size" not in job.arguments or not getattr(job.row, "fractional", True):
+            return
+        what = f"--size makes {rows} x {columns} of {height} x {width} pixels, and"
+        if job.command == "downsample" and (rows > height or columns > width):
+            self._tell("size", f"{what} downsample repeats them: upsample --size enlarges")
+        if job.command == "upsample" and (rows < height or columns < width):
+            self._tell("size", f"{what} upsample leaves some out: downsample --size takes all of them")
+        change = _stretch(height, width, rows, columns)
+        if change > 0.1 + 1e-9:
+            way = f"w={max(1, round(rows * width / height))},h={rows} keeps them"
+            if _stretch(height, width, columns, rows) < change:
+                way = f"w={rows},h={columns} is the other way round"
+            what = f"--size {rows}x{columns} changes the proportions of {height} x {width} pixels by {change:.0%}"
+            self._tell("proportions", f"{what}: {way}")
+
     def on_holes(self, image: NDArray[Any], dtypes: str) -> None:
         """Say what becomes of NaN and infinity among integers."""
         import numpy as np
@@ -52,5 +70,15 @@ class Advice:
             self._tell("colours", line)
 
     def _tell(self, kind: str, line: str) -> None:
+        if kind in self._told:
+            return
         self._told.add(kind)
         self._lines.append(f"{shown(self._job.input)}: {line}")
+
+
+def _stretch(height: int, width: int, rows: int, columns: int) -> float:
+    """Return by how much one side grows more than the other, 0 where rounding to whole pixels explains it."""
+    down, across = rows * width, columns * height
+    if abs(down - across) <= max(height, width) / 2:
+        return 0.0
+    return max(down, across) / min(down, across) - 1

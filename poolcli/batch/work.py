@@ -154,6 +154,7 @@ class Worker:
             _check_size(shape, self._settings.reading.max_pixels)
             _, final = check(shape, dtype, info, kind, self._settings.writing)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
+            advice.on_size(image.shape, shape)
             advice.on_holes(image, f"{dtype} {final}")
             result = self._compute(operate, image, info, job, self._settings.linear, self._notice)
             if job.indices:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -12,6 +11,7 @@ import click
 
 from poolcli.batch.jobs import Settings
 from poolcli.batch.plan import known_ending
+from poolcli.cli.sizes import Size
 from poolcli.downsample import MODES, Mode
 from poolcli.images import MAX_PIXELS, Reading, Writing
 from poolcli.images.formats import WRITABLE
@@ -19,54 +19,6 @@ from poolcli.parameters import DTYPES, PARAMETERS, Parameter
 from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Size(click.ParamType):  # type: ignore[type-arg]
-    """`N` or `HxW`: one whole number, or a height and a width; or one of some words."""
-
-    def __init__(self, least: int = 1, words: tuple[str, ...] = ()) -> None:
-        self.least, self.words = least, words
-        self.name = "|".join(("N", "HxW", *words))
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the name as it is, not in capitals."""
-        return self.name
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Return a number, a pair or a word."""
-        if not isinstance(value, str) or value in self.words:
-            return value
-        numbers = (
-            [int(number) for number in value.lower().split("x")] if re.fullmatch(r"\d+(x\d+)?", value.lower()) else []
-        )
-        if not numbers or min(numbers) < self.least:
-            words = "".join(f", or {word}" for word in self.words)
-            self.fail(f"{value!r} is not N or HxW, whole numbers of at least {self.least}{words}", parameter, context)
-        return numbers[0] if len(numbers) == 1 else tuple(numbers)
-
-
-class Scale(click.ParamType):  # type: ignore[type-arg]
-    """`X` or `XxX`: one number, or one down and one across."""
-
-    name = "X|XxX"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the name as it is, not in capitals."""
-        return self.name
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Return a number or a pair, whole where they are."""
-        from poolcli.resize import scales_of
-
-        try:
-            numbers = tuple(float(number) for number in str(value).lower().split("x"))
-            scales_of(numbers)
-        except ValueError:
-            self.fail(
-                f"{value!r} is no scale: it must be a number above 0, at most 2^31, or two as 2x3", parameter, context
-            )
-        numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
-        return numbers[0] if len(numbers) == 1 else numbers
 
 
 _METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}
@@ -78,7 +30,7 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
         if parameter.most:
-            self.name = "N|HxW"
+            self.name = Size().name
             return
         choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
         files = ["FILE"] if parameter.type is object else []

@@ -9,6 +9,7 @@ import click
 from poolcli.batch.jobs import BatchError
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, jobs_of
+from poolcli.cli.sizes import Scale, Size
 from poolcli.parameters import PARAMETERS, resolve
 from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS, output_shape
@@ -20,10 +21,8 @@ _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 @click.command(cls=options.Sections, short_help="Enlarge pictures: make every pixel a region.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @options.mode(UPSAMPLINGS)
-@click.option(
-    "-S", "--scale", type=options.Scale(), help="Output over input size; below 1 pixels are left out.  [default: 2]"
-)
-@click.option("--size", type=options.Size(), help="Output size, instead of the scale.")
+@click.option("-S", "--scale", type=Scale(), help="Output over input size; below 1 pixels are left out.  [default: 2]")
+@click.option("--size", type=Size(), help="Output size, instead of the scale.")
 @options.mode_parameters(_TAKES)
 @options.files
 @options.pictures
