@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from poolcli.axes import Layout
     from poolcli.geometry import Windows
     from poolcli.kernels.operation import Operation
 
@@ -79,6 +80,7 @@ def downsample(
     ceil: bool = False,
     size: Size | None = None,
     dtype: DTypeLike | None = None,
+    layout: Layout = "hwc",
     return_indices: bool = False,
     **parameters: Unpack[Parameters],
 ) -> Any:
@@ -100,6 +102,8 @@ def downsample(
         size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once,
             and saturated.
+        layout: where channels are, here and in the results: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and
+            (N, C, H, W).
         return_indices: with "max", return also where each value was found: row * W + column, the first in row order.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
@@ -129,13 +133,13 @@ def downsample(
     """
     import numpy as np
 
-    from poolcli import dtypes, geometry
+    from poolcli import axes, dtypes, geometry
 
     row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
     if flag("return_indices", return_indices) and mode != "max":
         raise ValueError(f"mode {mode!r} takes no return_indices: the mode that does is max")
-    array = np.asarray(image)
+    array = axes.channels_last(np.asarray(image), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     if array.ndim not in (2, 3, 4):
@@ -164,10 +168,11 @@ def downsample(
         planes /= np.outer(rows.count, columns.count)[(..., None)[: array.ndim - 1]]
     planes = dtypes.convert(planes, target)
     result = planes if values.get("combine") == "planes" else planes[0]
+    result = axes.as_laid_out(result, layout, array.ndim > 2)
     if not return_indices:
         return result
     indices = _operation("extremes:indices", np.dtype(np.int64), *given)
-    return result, _pool(picture, indices, rows, columns)[0]
+    return result, axes.as_laid_out(_pool(picture, indices, rows, columns)[0], layout, array.ndim > 2)
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.parameters import Convolution, find, resolve
@@ -13,6 +14,8 @@ from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, check_fill, o
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from poolcli.axes import Layout
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def upsample(
     scale: Scale | None = None,
     size: Size | None = None,
     dtype: DTypeLike | None = None,
+    layout: Layout = "hwc",
     **parameters: Unpack[Convolution],
 ) -> Any:
     """Enlarge a picture S times: every pixel becomes a region of S x S.
@@ -71,6 +75,8 @@ def upsample(
         size: output size in pixels instead of S; of unpool, with S, that of the picture that was pooled.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
+        layout: where channels are, here, in arrays of indices and in the result: "hwc", last, or "chw", as PyTorch has
+            them: (C, H, W) and (N, C, H, W).
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
             `downsample` returned, with the `size` of its picture unless windows were S apart and filled it, or a path
             that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
@@ -106,12 +112,15 @@ def upsample(
     """
     import numpy as np
 
-    from poolcli import dtypes
+    from poolcli import axes, dtypes
 
     row = find(UPSAMPLINGS, mode)
     values = resolve(mode, row.parameters, parameters, _TAKES)
     check_fill(parameters, values)
-    array = np.asarray(image)
+    array = axes.channels_last(np.asarray(image), layout)
+    indices = values.get("indices")
+    if indices is not None and not isinstance(indices, (str, PathLike, Mapping)):  # files have channels last
+        values["indices"] = axes.channels_last(np.asarray(indices), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
@@ -122,7 +131,8 @@ def upsample(
     else:
         more = {"size": size, "rank": array.ndim, "scaled": scale is not None} if mode == "unpool" else {}
         out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.written(source, target), **values, **more)
-    return as_given(out, array, target)
+    result = as_given(out, array, target)
+    return axes.as_laid_out(result, layout, result.ndim > 2)
 
 
 _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}

@@ -18,6 +18,13 @@ class Advice:
     def __init__(self, job: Job, lines: list[str]) -> None:
         self._job, self._lines, self._told = job, lines, set[str]()
 
+    def on_layout(self, image: NDArray[Any], info: Info) -> None:
+        """Say that an array, whose axes nobody named, looks as if channels came first."""
+        if info.format == "NPY" and _channels_first(image.shape):
+            what = "{} x {} x {} is taken as height, width and channels, and looks as if channels came first"
+            ways = "--layout chw takes them so, --layout hwc says that they are last"
+            self._tell("layout", f"{what.format(*image.shape)}: {ways}")
+
     def on_size(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         """Say that a size goes the wrong way, or that its sides may be the other's."""
         job, (height, width), (rows, columns) = self._job, before[:2], after[:2]
@@ -82,3 +89,15 @@ def _stretch(height: int, width: int, rows: int, columns: int) -> float:
     if abs(down - across) <= max(height, width) / 2:
         return 0.0
     return max(down, across) / min(down, across) - 1
+
+
+def _channels_first(shape: tuple[int, ...]) -> bool:
+    """Return whether a shape is more usual of channels before two sides of a picture.
+
+    >>> [_channels_first(shape) for shape in ((3, 40, 60), (64, 56, 56), (28, 28, 64), (512, 7, 7), (56, 56, 56))]
+    [True, True, False, False, False]
+    """
+    if len(shape) != 3:
+        return False
+    first, rows, columns = shape
+    return (first in (1, 3, 4) and min(rows, columns) > 32) or (rows == columns > 8 and first != rows)

@@ -104,6 +104,7 @@ class Settings:
     skip_existing: bool = False
     fail_fast: bool = False
     debug: bool = False
+    layout_given: bool = False  # or one that is usual is taken
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ class Worker:
                 if self._stopped():
                     raise StopError
                 image, info = picture.read(frame)
+                if not settings.layout_given:
+                    advice.on_layout(image, info)
                 values = self._compute(measure, image, info, job, settings.linear, self._notice)
                 shapes += [image.shape, values.shape] if not shapes else []
                 if job.unordered and image.ndim > 2:
@@ -144,6 +146,8 @@ class Worker:
         advice = Advice(job, warnings)
         for frame in wanted:
             image, info = picture.read(frame)
+            if not self._settings.layout_given:
+                advice.on_layout(image, info)
             if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
                 info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
             dtype = job.arguments.get("dtype") or image.dtype.name

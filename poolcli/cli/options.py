@@ -182,8 +182,8 @@ _READING = (
                  f"indices where the order of values means nothing: {_UNORDERED}; else colours]"),
     click.option("--convert", is_flag=True,
                  help="Scale to 8 bits, drop alpha where the output's format holds no more; read CMYK by formula."),
-    click.option("--layout", type=click.Choice(["hwc", "chw"]), default="hwc",
-                 help="Axes of .npy arrays: channels last or first."),
+    click.option("--layout", type=click.Choice(["hwc", "chw"]),
+                 help="Axes of arrays in .npy and .npz: channels last or first.  [default: hwc]"),
     click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
                  help="Refuse pictures that claim to have more."),
 )  # fmt: skip
@@ -222,6 +222,8 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
     if taken["overwrite"] and batch["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
     batch["overwrite"] = taken["overwrite"]
+    layout_given = taken["layout"] is not None
+    taken["layout"] = taken["layout"] or "hwc"
     if taken["keep_palette"] is None:
         taken["keep_palette"] = keep_palette
     return Settings(
@@ -232,6 +234,7 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
         bool(batch["skip_existing"]),
         bool(batch["fail_fast"]),
         bool(batch["debug"]),
+        layout_given,
     ), batch
 
 
