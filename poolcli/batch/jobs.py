@@ -104,6 +104,7 @@ class Settings:
     skip_existing: bool = False
     fail_fast: bool = False
     debug: bool = False
+    colour: str = ""  # of every picture: rgb or grey, or as it is
     layout_given: bool = False  # or one that is usual is taken
 
 

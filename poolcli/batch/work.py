@@ -76,6 +76,7 @@ class Worker:
         return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
     def _reduce(self, job: Job, shapes: list[tuple[int, ...]], advice: Advice) -> Iterator[Row]:
+        from poolcli.images.colour import in_colour
         from poolcli.images.read import open_picture
 
         settings = self._settings
@@ -87,6 +88,8 @@ class Worker:
                 image, info = picture.read(frame)
                 if not settings.layout_given:
                     advice.on_layout(image, info)
+                if settings.colour:
+                    image, info = in_colour(image, info, settings.colour, settings.writing.background)
                 values = self._compute(measure, image, info, job, settings.linear, self._notice)
                 shapes += [image.shape, values.shape] if not shapes else []
                 if job.unordered and image.ndim > 2:

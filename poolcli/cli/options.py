@@ -164,7 +164,14 @@ def pictures(command: Command) -> Command:
 
 def numbers(command: Command) -> Command:
     """Add the options that say how pictures are read, for a command that writes none."""
-    return _section("Pictures", command, _READING)
+    alike = (
+        click.option("--colour", type=click.Choice(["rgb", "grey"]),
+                     help="Make all pictures alike: grey three times, or (299 R + 587 G + 114 B)/1000 of RGB, as they "
+                     "are stored; alpha is laid over --background.  [default: as they are]"),
+        click.option("--background", default="white", show_default=True, callback=_colour, metavar="COLOUR",
+                     help="Behind alpha, with --colour: a name or #rrggbb."),
+    )  # fmt: skip
+    return _section("Pictures", command, (*_READING, *alike))
 
 
 _UNORDERED = ", ".join(
@@ -234,6 +241,7 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
         bool(batch["skip_existing"]),
         bool(batch["fail_fast"]),
         bool(batch["debug"]),
+        taken.get("colour") or "",
         layout_given,
     ), batch
 
@@ -243,7 +251,7 @@ _BATCH = (
     "output", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs", "dry_run",
     "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
-_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear")
+_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour")
 
 
 def _ending(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from poolcli.dtypes import convert, lane, maximum
-from poolcli.images import Info
+from poolcli.images import ImageError, Info
+from poolcli.images.formats import colour_of
 
 _STRIP = 64  # rows
 
@@ -154,6 +156,35 @@ def _codes(image: NDArray[Any]) -> NDArray[np.uint64]:
     for channel in range(image.shape[-1]):
         codes |= image[..., channel].astype(np.uint64) << np.uint64(16 * channel)
     return codes
+
+
+def in_colour(image: NDArray[Any], info: Info, colour: str, background: str) -> tuple[NDArray[Any], Info]:
+    """Return a picture as "rgb", (H, W, 3), or "grey", (H, W), laid over a background where it is not opaque."""
+    channels = (*image.shape, 1)[2]
+    shade = colour_of(channels, False if info.format == "NPY" else info.alpha)
+    if shade == "bands":
+        raise ImageError(f"has {channels} channels: --colour takes grey and RGB, with or without alpha")
+    if shade in ("grey+alpha", "RGBA"):
+        most = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1
+        if (image[..., -1] == most).all():
+            image = image[..., :-1]
+        else:
+            image = flattened(image, info, ImageColor.getrgb(background)[:3])
+    image = image.reshape(*image.shape[:2], -1)
+    if colour == "rgb":
+        image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else np.ascontiguousarray(image)
+    else:
+        image = image[..., 0] if image.shape[2] == 1 else _luma(image)
+    return image, replace(info, format="", alpha=False, premultiplied=False, colours=None, icc=None)
+
+
+def _luma(image: NDArray[Any]) -> NDArray[Any]:
+    """Return (299 R + 587 G + 114 B) / 1000, rounded once: ITU-R BT.601, as Pillow's L."""
+    out = np.empty(image.shape[:2], image.dtype)
+    for top in range(0, len(image), _STRIP):
+        strip = image[top : top + _STRIP].astype(np.float64)
+        out[top : top + _STRIP] = convert((strip @ np.array([299.0, 587.0, 114.0])) / 1000, image.dtype)
+    return out
 
 
 def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int]) -> NDArray[Any]:
