@@ -71,7 +71,7 @@ def upsample(
             any strides; it is not changed. NaN propagates.
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
-            above 0, the others whole ones.
+            from 1 on, the others whole ones; `resize` takes those below 1.
         size: output size in pixels instead of S; of unpool, with S, that of the picture that was pooled.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
@@ -147,6 +147,9 @@ def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int,
     if size is not None and scale is not None and row.fractional:
         raise ValueError("size or scale says how large the output is: give one of them")
     scales = scales_of(2 if scale is None else scale)
+    if min(scales) < 1:
+        ways = "downsample pools all of them, and poolcli.resize in Python with antialias=True averages them"
+        raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {ways}")
     if not row.fractional and any(s % 1 for s in scales):
         fractional = ", ".join(name for name, other in UPSAMPLINGS.items() if other.fractional)
         raise ValueError(f"scale={scale} is not allowed: mode {mode!r} takes whole numbers; {fractional} take others")
@@ -184,10 +187,10 @@ def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]
     """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
     row = find(UPSAMPLINGS, mode)
     scale, size = arguments.get("scale"), arguments.get("size")
+    strides = check_scale(mode, scale, size)
     if row.fractional:
         sizes, _ = output_sizes(shape[:2], size, 2 if scale is None and size is None else scale)
         return (*sizes, *shape[2:])
-    strides = check_scale(mode, scale, size)
     given = {name: value for name, value in arguments.items() if name in row.parameters}
     if mode == "unpool":
         from poolcli.unpooling import shape_of

@@ -54,9 +54,7 @@ def test_what_is_no_size_is_told_what_is(size):
     allowed = "it must be N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least 1"
     assert f"{size!r} is no size: {allowed}" in line
     line = run("upsample", "-m", "nearest", "-S", size, "a.png", code=2)
-    assert (
-        f"{size!r} is no scale: it must be a number above 0, at most 2^31, or HEIGHTxWIDTH as 2x3, or w=3,h=2" in line
-    )
+    assert f"{size!r} is no scale: it must be a number from 1 to 2^31, or HEIGHTxWIDTH as 2x3, or w=3,h=2" in line
 
 
 @pytest.mark.parametrize("command", ["downsample", "upsample", "shape"])

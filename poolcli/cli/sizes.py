@@ -52,7 +52,7 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
             numbers = tuple(float(number) for number in _parts(str(value)))
             scales_of(numbers)
         except ValueError:
-            allowed = "a number above 0, at most 2^31, or HEIGHTxWIDTH as 2x3, or w=3,h=2"
+            allowed = "a number from 1 to 2^31, or HEIGHTxWIDTH as 2x3, or w=3,h=2"
             self.fail(f"{value!r} is no scale: it must be {allowed}", parameter, context)
         numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
         return numbers[0] if len(numbers) == 1 else numbers

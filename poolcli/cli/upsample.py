@@ -21,7 +21,7 @@ _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 @click.command(cls=options.Sections, short_help="Enlarge pictures: make every pixel a region.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @options.mode(UPSAMPLINGS)
-@click.option("-S", "--scale", type=Scale(), help="Output over input size; below 1 pixels are left out.  [default: 2]")
+@click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")
 @click.option("--size", type=Size(), help="Output size, instead of the scale.")
 @options.mode_parameters(_TAKES)
 @options.files
