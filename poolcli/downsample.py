@@ -33,6 +33,11 @@ class Mode:
     unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     low_pass: bool = False  # its windows are those of the low-passed picture
 
+    @property
+    def channelwise(self) -> bool:
+        """Return whether channels are pooled alike, wherever they stand: draws and networks know their numbers."""
+        return not {"seed", "weights"} & {*self.parameters}
+
 
 MODES: Mapping[str, Mode] = {
     mode.name: mode
@@ -139,7 +144,7 @@ def downsample(
     values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
     if flag("return_indices", return_indices) and mode != "max":
         raise ValueError(f"mode {mode!r} takes no return_indices: the mode that does is max")
-    array = axes.channels_last(np.asarray(image), layout)
+    array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     if array.ndim not in (2, 3, 4):
@@ -168,11 +173,10 @@ def downsample(
         planes /= np.outer(rows.count, columns.count)[(..., None)[: array.ndim - 1]]
     planes = dtypes.convert(planes, target)
     result = planes if values.get("combine") == "planes" else planes[0]
-    result = axes.as_laid_out(result, layout, array.ndim > 2)
     if not return_indices:
-        return result
+        return laid_out(result)
     indices = _operation("extremes:indices", np.dtype(np.int64), *given)
-    return result, axes.as_laid_out(_pool(picture, indices, rows, columns)[0], layout, array.ndim > 2)
+    return laid_out(result), laid_out(_pool(picture, indices, rows, columns)[0])
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")

@@ -42,7 +42,10 @@ def first(array):
     ("function", "mode", "more"),
     [
         ("downsample", "max", {}),
+        ("downsample", "average", {"padding": 1, "count_include_pad": True, "dtype": "float32"}),
+        ("downsample", "blur", {}),
         ("downsample", "random", {"seed": 3}),
+        ("downsample", "lip", {"norm": "count"}),
         ("upsample", "nearest", {}),
         ("upsample", "nails", {}),
         ("upsample", "bilinear", {"size": (9, 7)}),
