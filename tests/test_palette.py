@@ -90,6 +90,11 @@ def test_majority_of_colours_is_told_for_labels_and_not_for_photographs():
         " of 20 pixels colours that the picture lacks: save labels as a grey picture, or with a palette\n"
     )
     assert run("downsample", "--mode", "max", "rgb.png") == ""
+    opaque = picture(labels()).convert("RGBA")
+    opaque.save("rgba.png")
+    assert run("downsample", "--mode", "majority", "rgba.png") == line.replace("rgb.png", "rgba.png")
+    np.save("bands.npy", np.asarray(opaque))
+    assert run("downsample", "--mode", "majority", "bands.npy") == ""
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     poolcli.write_image(noise, "photo.png")
     assert run("downsample", "--mode", "majority", "photo.png") == ""

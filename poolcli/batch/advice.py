@@ -59,22 +59,17 @@ class Advice:
             return
         from poolcli.images.colour import distinct, lacking
 
-        result = result.astype(image.dtype, copy=False)  # of another dtype that was asked for
-        palette = info.colours
-        voted = palette is None or palette.dtype != image.dtype
-        colours = palette
-        if voted:
-            colours = distinct(image) if job.unordered and image.shape[-1] == 3 else None
-        wrong = 0 if colours is None else lacking(result, colours)
+        known, lacks = info.colours, "the palette lacks: --keep-palette takes indices"
+        if known is None and job.unordered and info.format != "NPY":
+            known = distinct(image)
+            lacks = "the picture lacks: save labels as a grey picture, or with a palette"
+        if known is None:
+            return
+        wrong = lacking(result.astype(image.dtype, copy=False), known)  # of another dtype that was asked for
         if wrong:
-            what = f"gave {wrong} of {result.size // result.shape[-1]} pixels colours that"
-            line = (
-                f"{job.mode} takes each channel by itself, and {what} the palette lacks: --keep-palette takes indices"
-            )
-            if voted:
-                way = "save labels as a grey picture, or with a palette"
-                line = f"{job.mode} lets each channel vote for itself, and {what} the picture lacks: {way}"
-            self._tell("colours", line)
+            verb = "lets each channel vote for itself" if job.unordered else "takes each channel by itself"
+            count = f"{wrong} of {result.size // result.shape[-1]}"
+            self._tell("colours", f"{job.mode} {verb}, and gave {count} pixels colours that {lacks}")
 
     def _tell(self, kind: str, line: str) -> None:
         if kind in self._told:
