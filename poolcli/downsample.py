@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from poolcli.axes import Layout
     from poolcli.geometry import Windows
     from poolcli.kernels.operation import Operation
 
@@ -30,7 +31,13 @@ class Mode:
     kernel: str  # module:function of poolcli.kernels that makes the operation of a task
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input
+    unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     low_pass: bool = False  # its windows are those of the low-passed picture
+
+    @property
+    def channelwise(self) -> bool:
+        """Return whether channels are pooled alike, wherever they stand: draws and networks know their numbers."""
+        return not {"seed", "weights"} & {*self.parameters}
 
 
 MODES: Mapping[str, Mode] = {
@@ -41,7 +48,7 @@ MODES: Mapping[str, Mode] = {
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "order:quantile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "order:quantile", ("q",), selects=True),
         Mode("kmax", "the k largest r, falling; or their mean", "order:kmax", ("k", "combine"), selects=True),
-        Mode("majority", "the commonest r, the smallest of equals", "order:commonest", selects=True),
+        Mode("majority", "the commonest r, the smallest of equals", "order:commonest", selects=True, unordered=True),
         Mode("average", "sum(r) / n", "sums:mean", ("count_include_pad",)),
         Mode("l2", "(1/n) sqrt(sum(r^2))", "powers:lp", ("norm", "count_include_pad")),
         Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "powers:lp", ("p", "norm", "count_include_pad")),
@@ -79,6 +86,7 @@ def downsample(
     ceil: bool = False,
     size: Size | None = None,
     dtype: DTypeLike | None = None,
+    layout: Layout = "hwc",
     return_indices: bool = False,
     **parameters: Unpack[Parameters],
 ) -> Any:
@@ -100,6 +108,8 @@ def downsample(
         size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once,
             and saturated.
+        layout: where channels are, here and in the results: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and
+            (N, C, H, W).
         return_indices: with "max", return also where each value was found: row * W + column, the first in row order.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
@@ -129,13 +139,13 @@ def downsample(
     """
     import numpy as np
 
-    from poolcli import dtypes, geometry
+    from poolcli import axes, dtypes, geometry
 
     row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
     if flag("return_indices", return_indices) and mode != "max":
         raise ValueError(f"mode {mode!r} takes no return_indices: the mode that does is max")
-    array = np.asarray(image)
+    array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     if array.ndim not in (2, 3, 4):
@@ -150,12 +160,12 @@ def downsample(
     shaped = planes.reshape(len(planes), *array.shape[: array.ndim == 4], *planes.shape[2:4], *array.shape[2:][-1:])
     result = shaped if values.get("combine") == "planes" else shaped[0]
     if not return_indices:
-        return result
+        return laid_out(result)
     from poolcli.kernels.regions import pool
 
     taps = rows.most * columns.most
     indices = _operation("extremes:indices", np.dtype(np.int64), batch.dtype, taps, 1.0)
-    return result, pool(batch, indices, rows, columns)[0].reshape(result.shape)
+    return laid_out(result), laid_out(pool(batch, indices, rows, columns)[0].reshape(result.shape))
 
 
 def pooled(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from poolcli.axes import Layout
+
 
 @dataclass(frozen=True)
 class Reduction:
@@ -55,6 +57,7 @@ def reduce(
     mode: str,
     *,
     dtype: DTypeLike | None = None,
+    layout: Layout = "hwc",
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Reduce a whole picture or feature map to a vector, of one length whatever its height and width.
@@ -69,6 +72,7 @@ def reduce(
             `downsample`.
         dtype: of the output. Unless given, modes that select values of the map (gmp, flatten, median, ...) keep its
             dtype, and all others give float64.
+        layout: where channels are: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and (N, C, H, W).
         **parameters: of the mode: `levels` of spp (whole numbers; (1, 2, 4) unless given) and `pool`, the mode of its
             bins, with the parameters of that; `order` of flatten ("rows", "columns"); `center`, `power` (above 0),
             `log`, `top_k` (0 for all) and `matrix` of covariance; those of the modes of `downsample`.
@@ -98,10 +102,10 @@ def reduce(
     """
     import numpy as np
 
-    from poolcli import dtypes
+    from poolcli import axes, dtypes
 
     row, values = arguments_of(mode, parameters)
-    array = np.asarray(image)
+    array = axes.channels_last(np.asarray(image), layout)
     source = dtypes.check(array.dtype)
     target = None if dtype is None else dtypes.check(dtype)
     if array.ndim not in (2, 3, 4):
@@ -113,8 +117,8 @@ def reduce(
     if not len(batch):  # no map, but of a known length
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
     if mode == "flatten":
-        axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
-        result = batch.astype(source, copy=False).transpose(axes).reshape(len(batch), -1)
+        order = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
+        result = batch.astype(source, copy=False).transpose(order).reshape(len(batch), -1)
     elif mode == "covariance":
         from poolcli.covariance import covariance
 
@@ -169,6 +173,12 @@ def selects(mode: str, values: Mapping[str, Any]) -> bool:
     """Return whether a mode with these parameters only ever returns values of the map."""
     pool = values.get("pool", REDUCTIONS[mode].pool)
     return mode == "flatten" or bool(pool and MODES[pool].selects and values.get("combine") != "mean")
+
+
+def unordered(mode: str, given: Mapping[str, Any]) -> bool:
+    """Return whether which of two values is larger means nothing to a mode with these parameters."""
+    pool = (mode == "spp" and given.get("pool")) or REDUCTIONS[mode].pool
+    return pool in MODES and MODES[pool].unordered
 
 
 def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: Mapping[str, Any]) -> tuple[str, ...]:

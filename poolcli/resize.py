@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from poolcli.axes import Layout
+
 Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
 
@@ -32,6 +34,7 @@ def resize(
     scale: Scale | None = None,
     antialias: bool = False,
     dtype: DTypeLike | None = None,
+    layout: Layout = "hwc",
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Resample a picture to any size: out(i) = sum(w(k - x(i)) r(k)) / sum(w(k - x(i))) along both axes.
@@ -45,6 +48,7 @@ def resize(
         antialias: stretch the filter where the picture shrinks, so that every pixel counts; with "nearest" a mean.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated.
+        layout: where channels are: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and (N, C, H, W).
         **parameters: `cubic_a` of bicubic (-0.5: Keys, GDAL, Pillow; -0.75: PyTorch, OpenCV), `lobes` of lanczos (3),
             `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners" (as
             ONNX: the last corners differ for a scale that leaves a rest), "asymmetric" (i / scale),
@@ -69,7 +73,7 @@ def resize(
     """
     import numpy as np
 
-    from poolcli import dtypes
+    from poolcli import axes, dtypes
 
     values = resolve(mode, find(TAKES, mode), parameters, TAKES)
     check_fill(parameters, values)
@@ -78,12 +82,13 @@ def resize(
         raise ValueError(
             "antialias takes a mean of pixels: rounding, which says which of two is nearest, is without it"
         )
-    array = np.asarray(image)
+    array = axes.channels_last(np.asarray(image), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
     sizes, scales = output_sizes(batch.shape[1:3], size, scale)
-    return as_given(resample(batch, mode, sizes, scales, antialias, values, target), array, target)
+    result = as_given(resample(batch, mode, sizes, scales, antialias, values, target), array, target)
+    return axes.as_laid_out(result, layout, result.ndim > 2)
 
 
 def resample(
@@ -98,19 +103,19 @@ def resample(
     """Return (N, rows, columns, C); a scale of None is that of the sizes."""
     from poolcli import dtypes, sampling
 
-    axes = list(zip(batch.shape[1:3], sizes, scales, strict=True))
+    sides = list(zip(batch.shape[1:3], sizes, scales, strict=True))
     picture = dtypes.to_working(batch)
     if mode == "nearest" and not antialias:
         from poolcli.kernels.phases import spread
 
-        places = [sampling.nearest(*one, values["coordinates"], values["rounding"]) for one in axes]
+        places = [sampling.nearest(*one, values["coordinates"], values["rounding"]) for one in sides]
         return spread(picture, *places)
     from poolcli.kernels import resample as kernel
 
     border, fill = values.get("border", "edge"), values.get("fill", 0.0)
     filter_values = (values.get("cubic_a", -0.5), values.get("lobes", 3))
     rows, columns = (
-        sampling.axis(n, m, s, values["coordinates"], border, antialias, mode, *filter_values) for n, m, s in axes
+        sampling.axis(n, m, s, values["coordinates"], border, antialias, mode, *filter_values) for n, m, s in sides
     )
     return kernel.resample(picture, rows, columns, dtypes.written(picture.dtype, target), fill)
 

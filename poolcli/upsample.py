@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.parameters import Convolution, find, resolve
@@ -13,6 +14,8 @@ from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, check_fill, o
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from poolcli.axes import Layout
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,22 @@ class Upsampling:
     formula: str
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input, and 0
+    unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     fractional: bool = False  # takes any scale, and sizes
 
 
 UPSAMPLINGS: Mapping[str, Upsampling] = {
     mode.name: mode
     for mode in (
-        Upsampling("nearest", "r over its whole region", TAKES["nearest"], selects=True, fractional=True),
-        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", selects=True),
+        Upsampling("nearest", "r over its whole region", TAKES["nearest"], selects=True, unordered=True,
+                   fractional=True),
+        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", selects=True, unordered=True),
         Upsampling("bilinear", "a sum over 2 x 2 neighbours", TAKES["bilinear"], fractional=True),
         Upsampling("bicubic", "a sum over 4 x 4 neighbours, of Keys' cubic", TAKES["bicubic"], fractional=True),
         Upsampling("lanczos", "a sum over 2 lobes x 2 lobes neighbours, of the windowed sinc", TAKES["lanczos"],
                    fractional=True),
-        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", ("indices",), True),
+        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", ("indices",),
+                   selects=True, unordered=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    ("kernel_size", "padding", "output_padding")),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
@@ -55,6 +61,7 @@ def upsample(
     scale: Scale | None = None,
     size: Size | None = None,
     dtype: DTypeLike | None = None,
+    layout: Layout = "hwc",
     **parameters: Unpack[Convolution],
 ) -> Any:
     """Enlarge a picture S times: every pixel becomes a region of S x S.
@@ -64,10 +71,12 @@ def upsample(
             any strides; it is not changed. NaN propagates.
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
-            above 0, the others whole ones.
+            from 1 on, the others whole ones; `resize` takes those below 1.
         size: output size in pixels instead of S; of unpool, with S, that of the picture that was pooled.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
+        layout: where channels are, here, in arrays of indices and in the result: "hwc", last, or "chw", as PyTorch has
+            them: (C, H, W) and (N, C, H, W).
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
             `downsample` returned, with the `size` of its picture unless windows were S apart and filled it, or a path
             that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
@@ -103,12 +112,15 @@ def upsample(
     """
     import numpy as np
 
-    from poolcli import dtypes
+    from poolcli import axes, dtypes
 
     row = find(UPSAMPLINGS, mode)
     values = resolve(mode, row.parameters, parameters, _TAKES)
     check_fill(parameters, values)
-    array = np.asarray(image)
+    array = axes.channels_last(np.asarray(image), layout)
+    indices = values.get("indices")
+    if indices is not None and not isinstance(indices, (str, PathLike, Mapping)):  # files have channels last
+        values["indices"] = axes.channels_last(np.asarray(indices), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
@@ -119,7 +131,8 @@ def upsample(
     else:
         more = {"size": size, "rank": array.ndim, "scaled": scale is not None} if mode == "unpool" else {}
         out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.written(source, target), **values, **more)
-    return as_given(out, array, target)
+    result = as_given(out, array, target)
+    return axes.as_laid_out(result, layout, result.ndim > 2)
 
 
 _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
@@ -134,6 +147,9 @@ def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int,
     if size is not None and scale is not None and row.fractional:
         raise ValueError("size or scale says how large the output is: give one of them")
     scales = scales_of(2 if scale is None else scale)
+    if min(scales) < 1:
+        ways = "downsample pools all of them, and poolcli.resize in Python with antialias=True averages them"
+        raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {ways}")
     if not row.fractional and any(s % 1 for s in scales):
         fractional = ", ".join(name for name, other in UPSAMPLINGS.items() if other.fractional)
         raise ValueError(f"scale={scale} is not allowed: mode {mode!r} takes whole numbers; {fractional} take others")
@@ -171,10 +187,10 @@ def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]
     """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
     row = find(UPSAMPLINGS, mode)
     scale, size = arguments.get("scale"), arguments.get("size")
+    strides = check_scale(mode, scale, size)
     if row.fractional:
         sizes, _ = output_sizes(shape[:2], size, 2 if scale is None and size is None else scale)
         return (*sizes, *shape[2:])
-    strides = check_scale(mode, scale, size)
     given = {name: value for name, value in arguments.items() if name in row.parameters}
     if mode == "unpool":
         from poolcli.unpooling import shape_of

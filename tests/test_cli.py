@@ -224,9 +224,12 @@ USAGE = [
     (["--mode", "maxx", "photo.png"], "'maxx' is not one of 'max', 'min'"),
     (["photo.png"], "Missing option '-m' / '--mode'"),
     (["--mode", "max"], "Missing argument 'INPUT...'"),
-    (["--mode", "max", "-F", "0", "photo.png"], "'0' is not N or HxW, whole numbers of at least 1"),
-    (["--mode", "max", "-S", "2x0", "photo.png"], "'2x0' is not N or HxW"),
-    (["--mode", "max", "-F", "2x", "photo.png"], "'2x' is not N or HxW"),
+    (
+        ["--mode", "max", "-F", "0", "photo.png"],
+        "'0' is no size: it must be N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least 1",
+    ),
+    (["--mode", "max", "-S", "2x0", "photo.png"], "'2x0' is no size"),
+    (["--mode", "max", "-F", "2x", "photo.png"], "'2x' is no size"),
     (["--mode", "max", "-P", "all", "photo.png"], "or same, or same-lower"),
     (["--mode", "max", "-P", "2", "photo.png"], "padding 2 is more than half of the window, whose height is 2"),
     (

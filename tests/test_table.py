@@ -16,6 +16,7 @@ from PIL import Image
 
 import poolcli
 from poolcli.cli import commands
+from poolcli.images.colour import in_colour
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="tables are written alike, compiled or not"
@@ -123,9 +124,10 @@ def test_what_fails_has_no_row_and_the_others_have(folder):
     assert result.stderr.splitlines() == [
         "error: in/a3.png: not a supported image",
         "error: in/c.png: gives 1 value, gap_grey, and the rows before it have 3 values, gap_r ... gap_b: "
-        "--format jsonl takes rows of any kind",
+        "--colour rgb or --colour grey makes them alike, --format jsonl takes rows of any kind",
         "3 written, 2 failed: not a supported image (1), gives 1 value, gap_grey, and the rows before it have 3 "
-        "values, gap_r ... gap_b: --format jsonl takes rows of any kind (1)",
+        "values, gap_r ... gap_b: --colour rgb or --colour grey makes them alike, --format jsonl takes rows of any "
+        "kind (1)",
     ]
     assert [row["input"] for row in rows_of((folder / "table.csv").read_text())] == [
         "in/a2.png",
@@ -134,6 +136,87 @@ def test_what_fails_has_no_row_and_the_others_have(folder):
     ]
     lines = run("-m", "gap", "in", "--format", "jsonl", folder=folder).stdout.splitlines()
     assert [len(json.loads(line)) for line in lines] == [5, 5, 5, 3]
+
+
+@pytest.fixture
+def mixed(tmp_path, monkeypatch):
+    """Return a folder of grey and colour, with alpha and without, of several depths."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    alpha = poolcli.images.Info("PNG", alpha=True)
+    poolcli.write_image(numbers((5, 7)), "in/a.png")
+    poolcli.write_image(numbers((6, 4, 3)), "in/b.png")
+    poolcli.write_image(numbers((6, 4, 4)), "in/c.png", alpha)
+    poolcli.write_image(numbers((3, 4, 2)), "in/d.png", alpha)
+    poolcli.write_image(numbers((3, 4, 3)).astype(np.uint16) * 257, "in/e.tif")
+    return tmp_path
+
+
+def over(image, background):
+    alpha = image[..., -1:] / np.float32(255)
+    return np.rint(image[..., :-1] * alpha + np.array(background, np.float32) * (1 - alpha)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("colour", "background"), [("rgb", "white"), ("grey", "white"), ("rgb", "black"), ("rgb", "red")]
+)
+def test_grey_and_colour_in_one_table(colour, background, mixed):
+    behind = {"white": [255] * 3, "black": [0] * 3, "red": [255, 0, 0]}[background]
+    arguments = ["reduce", "-m", "gap", "--colour", colour, "--background", background, "in", "-o", "t.csv"]
+    result = CliRunner().invoke(commands, arguments)
+    assert (result.exit_code, result.stderr) == (0, "5 written\n")
+    rows = rows_of((mixed / "t.csv").read_text())
+    assert list(rows[0])[2:] == (["gap_r", "gap_g", "gap_b"] if colour == "rgb" else ["gap_grey"])
+    pictures = [numbers((5, 7))[..., None], numbers((6, 4, 3)), over(numbers((6, 4, 4)), behind),
+                over(numbers((3, 4, 2)), behind), numbers((3, 4, 3)).astype(np.uint16) * 257]  # fmt: skip
+    for row, image in zip(rows, pictures, strict=True):
+        image = np.broadcast_to(image, (*image.shape[:2], 3))
+        means = image.mean(axis=(0, 1))
+        if colour == "grey":
+            means = [np.rint(image @ [299.0, 587.0, 114.0] / 1000).mean()]
+        np.testing.assert_allclose([float(value) for value in list(row.values())[2:]], means, rtol=1e-12)
+
+
+def test_grey_of_colour_is_that_of_pillow_but_for_rounding():
+    image = numbers((40, 50, 3))
+    grey, info = in_colour(image, poolcli.images.Info("PNG", alpha=False), "grey", "white")
+    difference = np.asarray(Image.fromarray(image).convert("L")).astype(int) - grey
+    assert np.abs(difference).max() <= 1
+    assert (difference != 0).mean() < 0.01
+    alike = np.full((2, 2, 3), 2**16 - 1, np.uint16)
+    np.testing.assert_array_equal(in_colour(alike, info, "grey", "white")[0], alike[..., 0])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint64", "float32"])
+def test_alpha_that_hides_nothing_is_left_out_exactly(dtype):
+    image = numbers((4, 5, 4)).astype(dtype)
+    image[..., :3] *= np.iinfo(dtype).max // 255 if "int" in dtype else 1
+    image[..., 3] = np.iinfo(dtype).max if "int" in dtype else 1
+    made, _ = in_colour(image, poolcli.images.Info("TIFF", alpha=True), "rgb", "white")
+    np.testing.assert_array_equal(made, image[..., :3])
+
+
+def test_colour_is_named_only_where_it_helps(mixed):
+    run_in = CliRunner().invoke
+    result = run_in(commands, ["reduce", "-m", "flatten", "in/b.png", "in/e.tif", "-o", "t.csv"])
+    assert "--colour" not in result.stderr
+    result = run_in(commands, ["reduce", "-m", "covariance", "in/b.png", "in/c.png", "-o", "t.csv", "--overwrite"])
+    assert "--colour rgb or --colour grey makes them alike" in result.stderr
+    labels = Image.fromarray(numbers((4, 4)) % 2, "P")
+    labels.putpalette([0, 0, 0, 9, 9, 9])
+    labels.save("labels.png")
+    result = run_in(commands, ["reduce", "-m", "majority", "in/b.png", "labels.png", "-o", "t.csv", "--overwrite"])
+    assert "--colour rgb or --colour grey makes them alike" in result.stderr
+    result = run_in(commands, ["reduce", "-m", "majority", "--colour", "rgb", "in/b.png", "labels.png"])
+    assert result.exit_code == 0
+    np.save("maps.npy", numbers((9, 9, 5)))
+    result = run_in(commands, ["reduce", "-m", "gap", "--colour", "rgb", "maps.npy"])
+    assert "has 5 channels: --colour takes grey and RGB, with or without alpha" in result.stderr
+    result = run_in(commands, ["reduce", "-m", "max", "--colour", "rgb", "--keep-palette", "in"])
+    assert "--colour is for colours, and --keep-palette takes indices: give one of them" in result.stderr
+    for arguments in (["--colour", "grey", "in/a.png"], ["--colour", "rgb", "in/b.png"]):
+        with_option, without = (run_in(commands, ["reduce", "-m", "gap", *rest]) for rest in (arguments, arguments[2:]))
+        assert with_option.output == without.output
 
 
 def test_no_table_where_nothing_is_right(folder):

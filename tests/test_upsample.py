@@ -471,7 +471,10 @@ WRONG = [
     ("unpool", {"indices": "\0"}, "'\\x00' is no name of a file"),
     ("bilinear", {"scale": -2}, "scale=-2 is not allowed"),
     ("bilinear", {"scale": np.nan}, "scale=nan is not allowed"),
-    ("bilinear", {"scale": 0.1}, "scale=0.1 makes 0 x 1 pixels of 7 x 11"),
+    ("bilinear", {"scale": 0.5}, "scale=0.5 makes pictures smaller, and would leave pixels out: downsample pools all "
+     "of them, and poolcli.resize in Python with antialias=True averages them"),
+    ("nearest", {"scale": (2, 0.99)}, "scale=(2, 0.99) makes pictures smaller"),
+    ("nails", {"scale": 0.5}, "scale=0.5 makes pictures smaller"),
     ("bilinear", {"scale": 2, "size": 4}, "size or scale says how large the output is: give one of them"),
     ("nails", {"scale": 1.5}, "scale=1.5 is not allowed: mode 'nails' takes whole numbers; nearest, bilinear, bicubic, "
      "lanczos take others"),

@@ -11,7 +11,7 @@ from poolcli.downsample import MODES, Mode
 from poolcli.images import Reading, Writing
 from poolcli.images.formats import Format, format_of
 from poolcli.parameters import PARAMETERS
-from poolcli.reduce import REDUCTIONS, Reduction
+from poolcli.reduce import REDUCTIONS, Reduction, selects, unordered
 from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 if TYPE_CHECKING:
@@ -52,7 +52,16 @@ class Job:
     @property
     def blends(self) -> bool:
         """Return whether the mode makes values that the picture does not have."""
-        return not getattr(self.row, "selects", False) or self._value("combine") == "mean"
+        if isinstance(self.row, Reduction):
+            return not selects(self.mode, self.arguments)
+        return not self.row.selects or self._value("combine") == "mean"
+
+    @property
+    def unordered(self) -> bool:
+        """Return whether which of two values is larger means nothing to the mode."""
+        if isinstance(self.row, Reduction):
+            return unordered(self.mode, self.arguments)
+        return self.row.unordered
 
     @property
     def stacked(self) -> bool:
@@ -95,6 +104,8 @@ class Settings:
     skip_existing: bool = False
     fail_fast: bool = False
     debug: bool = False
+    colour: str = ""  # of every picture: rgb or grey, or as it is
+    layout_given: bool = False  # or one that is usual is taken
 
 
 @dataclass(frozen=True)

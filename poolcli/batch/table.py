@@ -31,10 +31,8 @@ class Table:
         for row in rows if self.same else ():
             columns = self.columns or row.columns
             if row.columns != columns:
-                return (
-                    f"gives {_described(row.columns)}, and the rows before it have {_described(columns)}: "
-                    "--format jsonl takes rows of any kind"
-                )
+                what = f"gives {_described(row.columns)}, and the rows before it have {_described(columns)}"
+                return f"{what}: {_alike(row.columns, columns)}--format jsonl takes rows of any kind"
             self.columns = columns
         return ""
 
@@ -53,6 +51,15 @@ class Table:
 
 def _described(columns: tuple[str, ...]) -> str:
     return f"{len(columns)} values, {columns[0]} ... {columns[-1]}" if len(columns) > 1 else f"1 value, {columns[0]}"
+
+
+def _alike(columns: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """Return the option that makes grey of colour, or colour of grey, where they differ so."""
+    kinds = [
+        {"grey", "r", "a", "index"} & {part for name in names for part in name.split("_")}
+        for names in (columns, others)
+    ]
+    return "--colour rgb or --colour grey makes them alike, " if all(kinds) and kinds[0] != kinds[1] else ""
 
 
 class _Csv(Table):

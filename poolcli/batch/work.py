@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
 from poolcli.downsample import downsample, output_shape, window_of
 from poolcli.images import ImageError, Info
@@ -59,7 +60,7 @@ class Worker:
         status, error, blamed = "written", "", None
         try:
             if job.command == "reduce":
-                rows = tuple(self._reduce(job, shapes))
+                rows = tuple(self._reduce(job, shapes, Advice(job, warnings)))
             else:
                 status = self._write(job, shapes, warnings)
         except BrokenPipeError:
@@ -74,7 +75,8 @@ class Worker:
         before, after = (*shapes, (), ())[:2]
         return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
-    def _reduce(self, job: Job, shapes: list[tuple[int, ...]]) -> Iterator[Row]:
+    def _reduce(self, job: Job, shapes: list[tuple[int, ...]], advice: Advice) -> Iterator[Row]:
+        from poolcli.images.colour import in_colour
         from poolcli.images.read import open_picture
 
         settings = self._settings
@@ -84,8 +86,14 @@ class Worker:
                 if self._stopped():
                     raise StopError
                 image, info = picture.read(frame)
+                if not settings.layout_given:
+                    advice.on_layout(image, info)
+                if settings.colour:
+                    image, info = in_colour(image, info, settings.colour, settings.writing.background)
                 values = self._compute(measure, image, info, job, settings.linear, self._notice)
                 shapes += [image.shape, values.shape] if not shapes else []
+                if job.unordered and image.ndim > 2:
+                    advice.on_colours(image, info, values.reshape(1, -1, image.shape[-1]))
                 channels = channel_names((*image.shape, 1)[2], info)
                 yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
 
@@ -138,8 +146,11 @@ class Worker:
     ) -> Iterator[Frame]:
         from poolcli.images.write import check
 
+        advice = Advice(job, warnings)
         for frame in wanted:
             image, info = picture.read(frame)
+            if not self._settings.layout_given:
+                advice.on_layout(image, info)
             if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
                 info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
             dtype = job.arguments.get("dtype") or image.dtype.name
@@ -150,12 +161,13 @@ class Worker:
             _check_size(shape, self._settings.reading.max_pixels)
             _, final = check(shape, dtype, info, kind, self._settings.writing)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
-            if not warnings and image.dtype.kind == "f" and "int" in f"{dtype} {final}" and _has_holes(image):
-                warnings.append(f"{shown(job.input)}: NaN becomes 0 and infinity the largest value among integers")
+            advice.on_size(image.shape, shape)
+            advice.on_holes(image, f"{dtype} {final}")
             result = self._compute(operate, image, info, job, self._settings.linear, self._notice)
             if job.indices:
                 pool = partial(downsample, image, job.mode, return_indices=True, **job.arguments)
                 places.append(self._compute(pool)[1])
+            advice.on_colours(image, info, result)
             planes = result if job.stacked else [result]
             del image, result  # before the planes are encoded
             for plane in planes:
@@ -201,12 +213,6 @@ def shape_after(job: Job, shape: tuple[int, ...]) -> tuple[int, ...]:
     if job.command == "upsample":
         return upsampled_shape(shape, job.mode, job.arguments)
     return output_shape(shape, job.arguments)
-
-
-def _has_holes(image: NDArray[Any]) -> bool:
-    import numpy as np
-
-    return not np.isfinite(image).all()
 
 
 def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:

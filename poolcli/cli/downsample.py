@@ -37,14 +37,15 @@ def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **v
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
         poolcli downsample --mode lp --p 4 --norm mean photo.jpg -o small.png
     """  # noqa: D301
-    settings, files = options.settings(values)
+    settings, files = options.settings(values, MODES[mode].unordered and values["dtype"] is None)
     values = options.given(values)
     given = {name: values.pop(name) for name in _PARAMETERS if name in values}
     try:
         parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
         options.check_weights(parameters)
         _check_window(parameters, values)
-        _check_palette(mode, parameters, settings, values)
+        selects = MODES[mode].selects and parameters.get("combine") != "mean"
+        options.check_palette(mode, selects, MODES, settings, values)
         jobs = jobs_of(inputs, "downsample", mode, {**values, **given}, files, settings)
         jobs = _with_indices(jobs, mode, save_indices, settings)
     except (ValueError, BatchError) as error:
@@ -72,13 +73,3 @@ def _check_window(parameters: dict[str, Any], values: dict[str, Any]) -> None:
     taps = shape(**window_of(values)).taps
     if "size" not in values and parameters.get("k", 0) > taps:
         raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")
-
-
-def _check_palette(mode: str, parameters: dict[str, Any], settings: Settings, values: dict[str, Any]) -> None:
-    if not settings.reading.keep_palette:
-        return
-    if not MODES[mode].selects or parameters.get("combine") == "mean":
-        selecting = ", ".join(name for name, row in MODES.items() if row.selects)
-        raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
-    if "dtype" in values:
-        raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")

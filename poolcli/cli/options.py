@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -12,59 +11,14 @@ import click
 
 from poolcli.batch.jobs import Settings
 from poolcli.batch.plan import known_ending
+from poolcli.cli.sizes import Size
+from poolcli.downsample import MODES, Mode
 from poolcli.images import MAX_PIXELS, Reading, Writing
 from poolcli.images.formats import WRITABLE
 from poolcli.parameters import DTYPES, PARAMETERS, Parameter
+from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Size(click.ParamType):  # type: ignore[type-arg]
-    """`N` or `HxW`: one whole number, or a height and a width; or one of some words."""
-
-    def __init__(self, least: int = 1, words: tuple[str, ...] = ()) -> None:
-        self.least, self.words = least, words
-        self.name = "|".join(("N", "HxW", *words))
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the name as it is, not in capitals."""
-        return self.name
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Return a number, a pair or a word."""
-        if not isinstance(value, str) or value in self.words:
-            return value
-        numbers = (
-            [int(number) for number in value.lower().split("x")] if re.fullmatch(r"\d+(x\d+)?", value.lower()) else []
-        )
-        if not numbers or min(numbers) < self.least:
-            words = "".join(f", or {word}" for word in self.words)
-            self.fail(f"{value!r} is not N or HxW, whole numbers of at least {self.least}{words}", parameter, context)
-        return numbers[0] if len(numbers) == 1 else tuple(numbers)
-
-
-class Scale(click.ParamType):  # type: ignore[type-arg]
-    """`X` or `XxX`: one number, or one down and one across."""
-
-    name = "X|XxX"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the name as it is, not in capitals."""
-        return self.name
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Return a number or a pair, whole where they are."""
-        from poolcli.resize import scales_of
-
-        try:
-            numbers = tuple(float(number) for number in str(value).lower().split("x"))
-            scales_of(numbers)
-        except ValueError:
-            self.fail(
-                f"{value!r} is no scale: it must be a number above 0, at most 2^31, or two as 2x3", parameter, context
-            )
-        numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
-        return numbers[0] if len(numbers) == 1 else numbers
 
 
 _METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}
@@ -76,7 +30,7 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
         if parameter.most:
-            self.name = "N|HxW"
+            self.name = Size().name
             return
         choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
         files = ["FILE"] if parameter.type is object else []
@@ -210,21 +164,33 @@ def pictures(command: Command) -> Command:
 
 def numbers(command: Command) -> Command:
     """Add the options that say how pictures are read, for a command that writes none."""
-    return _section("Pictures", command, _READING)
+    alike = (
+        click.option("--colour", type=click.Choice(["rgb", "grey"]),
+                     help="Make all pictures alike: grey three times, or (299 R + 587 G + 114 B)/1000 of RGB, as they "
+                     "are stored; alpha is laid over --background.  [default: as they are]"),
+        click.option("--background", default="white", show_default=True, callback=_colour, metavar="COLOUR",
+                     help="Behind alpha, with --colour: a name or #rrggbb."),
+    )  # fmt: skip
+    return _section("Pictures", command, (*_READING, *alike))
 
 
+_UNORDERED = ", ".join(
+    [name for name, mode in MODES.items() if mode.unordered]
+    + [name for name, up in UPSAMPLINGS.items() if up.unordered]
+)
 _READING = (
     click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
                  help="Of the output's values, rounded and saturated.  [default: as the mode needs]"),
     click.option("--frame", type=click.IntRange(0), metavar="N",
                  help="Of several frames or pages take one; the first is 0."),
     click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
-    click.option("--keep-palette", is_flag=True,
-                 help="Pool the indices of pictures with a palette, such as label masks."),
+    click.option("--keep-palette/--expand-palette", default=None,
+                 help="Take the indices of pictures with a palette, such as label masks, or their colours.  [default: "
+                 f"indices where the order of values means nothing: {_UNORDERED}; else colours]"),
     click.option("--convert", is_flag=True,
                  help="Scale to 8 bits, drop alpha where the output's format holds no more; read CMYK by formula."),
-    click.option("--layout", type=click.Choice(["hwc", "chw"]), default="hwc",
-                 help="Axes of .npy arrays: channels last or first."),
+    click.option("--layout", type=click.Choice(["hwc", "chw"]),
+                 help="Axes of arrays in .npy and .npz: channels last or first.  [default: hwc]"),
     click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
                  help="Refuse pictures that claim to have more."),
 )  # fmt: skip
@@ -253,13 +219,20 @@ class Sections(click.Command):
                 formatter.write_dl(records)
 
 
-def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
-    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays."""
+def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict[str, Any]]:
+    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays.
+
+    Palettes are kept, or not, where no option says whether.
+    """
     taken = {name: values.pop(name) for name in _SETTINGS if name in values}
     batch = dict.fromkeys(_BATCH) | {name: values.pop(name) for name in _BATCH if name in values}
     if taken["overwrite"] and batch["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
     batch["overwrite"] = taken["overwrite"]
+    layout_given = taken["layout"] is not None
+    taken["layout"] = taken["layout"] or "hwc"
+    if taken["keep_palette"] is None:
+        taken["keep_palette"] = keep_palette
     return Settings(
         Reading(**{field: taken[field] for field in ("max_pixels", "keep_palette", "layout", "convert")}),
         Writing(**{name: taken[name] for name in _WRITING if name in taken}),
@@ -268,6 +241,8 @@ def settings(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
         bool(batch["skip_existing"]),
         bool(batch["fail_fast"]),
         bool(batch["debug"]),
+        taken.get("colour") or "",
+        layout_given,
     ), batch
 
 
@@ -276,7 +251,7 @@ _BATCH = (
     "output", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs", "dry_run",
     "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
-_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear")
+_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour")
 
 
 def _ending(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -310,6 +285,19 @@ def check_weights(parameters: dict[str, Any]) -> None:
         from poolcli.network import load
 
         load(parameters["weights"])
+
+
+def check_palette(
+    mode: str, selects: bool, modes: Mapping[str, Mode | Upsampling], settings: Settings, values: dict[str, Any]
+) -> None:
+    """Raise a ValueError if indices of palettes are asked for, and would be blended or made values."""
+    if not settings.reading.keep_palette:
+        return
+    if not selects:
+        selecting = ", ".join(name for name, row in modes.items() if row.selects)
+        raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
+    if "dtype" in values:
+        raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")
 
 
 def mode_parameters(modes: dict[str, tuple[str, ...]]) -> Callable[[Command], Command]:

@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 import click
 
 from poolcli.batch.find import STREAM
-from poolcli.batch.jobs import BatchError, Job, Outcome, shown
+from poolcli.batch.jobs import BatchError, Job, Outcome, Settings, shown
 from poolcli.batch.plan import plan_rows
 from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, found_of
 from poolcli.images import ImageError
-from poolcli.reduce import REDUCTIONS, arguments_of, selects
+from poolcli.reduce import REDUCTIONS, arguments_of, selects, unordered
 
 _TAKES = {mode.name: mode.parameters for mode in REDUCTIONS.values()}
 _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
@@ -39,15 +39,16 @@ def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     \b
         poolcli reduce --mode gap photos/
         poolcli reduce --mode spp --levels 1,2,4 photos/ -r -o features.csv
+        poolcli reduce --mode gap --colour rgb scans/ photos/
         poolcli reduce --mode covariance --power 0.5 maps.npy --layout chw --format jsonl
     """  # noqa: D301
-    settings, files = options.settings(values)
+    settings, files = options.settings(values, unordered(mode, values) and values["colour"] is None)
     arguments = options.given(values)
     output, kind = files["output"], files["format"]
     if output == STREAM:
         output = None
     try:
-        _check(mode, arguments, settings.reading.keep_palette)
+        _check(mode, arguments, settings)
         kind = kind or _format_of(output)
         jobs = plan_rows(found_of(inputs, files), mode, arguments, output)
         if output is None and kind in ("npy", "npz", "parquet") and sys.stdout.isatty():
@@ -104,10 +105,12 @@ class _Target:
         return 0
 
 
-def _check(mode: str, arguments: dict[str, Any], keep_palette: bool) -> None:
+def _check(mode: str, arguments: dict[str, Any], settings: Settings) -> None:
     _, values = arguments_of(mode, arguments)
     options.check_weights(values)
-    if keep_palette and not selects(mode, values):
+    if settings.reading.keep_palette and settings.colour:
+        raise ValueError("--colour is for colours, and --keep-palette takes indices: give one of them")
+    if settings.reading.keep_palette and not selects(mode, values):
         raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for modes that select")
 
 

@@ -7,17 +7,18 @@ from typing import Any
 import click
 
 from poolcli.cli import options
+from poolcli.cli.sizes import Size
 
 _AXES = ("height", "width")
 
 
 @click.command(cls=options.Sections, short_help="Compute the output size of a pool, by every convention.")
-@click.argument("picture", type=options.Size(), metavar="HxW")
+@click.argument("picture", type=Size(), metavar="HEIGHTxWIDTH")
 @options.window
 def shape(picture: int | tuple[int, int], **values: Any) -> None:
     """Compute the output size of a pool, by every convention, with the formula.
 
-    HxW is the height and the width of the picture.
+    HEIGHTxWIDTH is the height and the width of the picture, or w=WIDTH,h=HEIGHT.
 
     \b
         poolcli shape -F 3 -S 2 -P 1 1080x1920

@@ -9,6 +9,7 @@ import click
 from poolcli.batch.jobs import BatchError
 from poolcli.cli import options
 from poolcli.cli.running import carry_out, jobs_of
+from poolcli.cli.sizes import Scale, Size
 from poolcli.parameters import PARAMETERS, resolve
 from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS, output_shape
@@ -20,10 +21,8 @@ _TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 @click.command(cls=options.Sections, short_help="Enlarge pictures: make every pixel a region.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @options.mode(UPSAMPLINGS)
-@click.option(
-    "-S", "--scale", type=options.Scale(), help="Output over input size; below 1 pixels are left out.  [default: 2]"
-)
-@click.option("--size", type=options.Size(), help="Output size, instead of the scale.")
+@click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")
+@click.option("--size", type=Size(), help="Output size, instead of the scale.")
 @options.mode_parameters(_TAKES)
 @options.files
 @options.pictures
@@ -37,16 +36,14 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         poolcli upsample --mode lanczos --size 1080x1920 photos/ -o large/
         poolcli upsample --mode unpool --indices max.npz photo_max.png
     """  # noqa: D301
-    settings, files = options.settings(values)
+    settings, files = options.settings(values, UPSAMPLINGS[mode].unordered and values["dtype"] is None)
     values = options.given(values)
     given = {name: values[name] for name in PARAMETERS if name in values}
     try:
         parameters = resolve(mode, UPSAMPLINGS[mode].parameters, given, _TAKES)
         check_fill(given, parameters)
         output_shape(_LARGE, mode, values)
-        if settings.reading.keep_palette and not UPSAMPLINGS[mode].selects:
-            selecting = ", ".join(name for name, row in UPSAMPLINGS.items() if row.selects)
-            raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
+        options.check_palette(mode, UPSAMPLINGS[mode].selects, UPSAMPLINGS, settings, values)
         jobs = jobs_of(inputs, "upsample", mode, values, files, settings)
     except (ValueError, BatchError) as error:
         raise click.UsageError(str(error)) from None

@@ -28,6 +28,7 @@ class Info:
     alpha: bool | None = None  # the last channel is alpha; None: it is if there are 2 or 4
     premultiplied: bool = False  # colour has been multiplied by alpha already
     palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the picture holds indices
+    colours: NDArray[Any] | None = field(default=None, repr=False)  # the palette, where indices were expanded
     icc: bytes | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)  # without orientation, size and thumbnail
     xmp: bytes | None = field(default=None, repr=False)
@@ -83,7 +84,7 @@ def read_image(
         frame: which picture of several, the first is 0.
         keep_palette: give the indices of a picture that has a palette, which is in the info then.
         max_pixels: refuse pictures that say that they have more, before they are decoded.
-        layout: of `.npy` arrays of rank 3, "hwc" or "chw".
+        layout: of `.npy` and `.npz` arrays: "hwc", or "chw" for (C, H, W) and (N, C, H, W).
         convert: turn CMYK without a profile into RGB by formula, rather than refuse it.
 
     Returns:
@@ -132,7 +133,7 @@ def write_image(
         quality: 1 to 100, of JPEG (95 unless given), WebP (lossless unless given) and AVIF (90).
         compression: "fast", "default" or "max" effort, of PNG, TIFF and WebP.
         strip: write nothing but the pixels.
-        layout: of `.npy` arrays of rank 3, "hwc" or "chw".
+        layout: of `.npy` arrays: "hwc", or "chw" for (C, H, W) and (N, C, H, W).
 
     Raises:
         ImageError: the format is not known or cannot hold the array, the file exists, the folder cannot be written.

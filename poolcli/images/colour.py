@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from poolcli.dtypes import convert, lane, maximum
-from poolcli.images import Info
+from poolcli.images import ImageError, Info
+from poolcli.images.formats import colour_of
+
+_STRIP = 64  # rows
 
 
 def blendable(image: NDArray[Any], info: Info, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:
@@ -89,7 +93,98 @@ def expanded(image: NDArray[Any], info: Info) -> tuple[NDArray[Any], Info]:
         return image, info
     if image.max(initial=0) >= len(palette):  # a damaged picture may have indices beyond
         palette = np.vstack([palette, np.zeros((256 - len(palette), palette.shape[1]), np.uint8)])
-    return palette[image], replace(info, palette=None, alpha=palette.shape[1] == 4)
+    return palette[image], replace(info, palette=None, colours=info.palette, alpha=palette.shape[1] == 4)
+
+
+def indexed(image: NDArray[Any], info: Info, base: NDArray[np.uint8] | None) -> tuple[NDArray[Any], Info]:
+    """Return indices of RGB or RGBA of at most 256 colours: into a palette, and what it lacks behind it."""
+    found = distinct(image)
+    if found is None:
+        return image, info
+    palette = _shades(found, image.shape[-1])
+    if base is not None:
+        base = _with_alpha(base)[:, : image.shape[-1]]
+        more = palette[np.isin(found, _codes(base), invert=True)]
+        palette = np.vstack([base, more]) if len(base) + len(more) <= 256 else palette
+    known, first = np.unique(_codes(palette), return_index=True)
+    indices = first.astype(np.uint8)[np.searchsorted(known, _codes(image))]
+    return indices, replace(info, palette=palette, alpha=False)
+
+
+def _with_alpha(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.hstack([palette, np.full((len(palette), 4 - palette.shape[1]), 255, np.uint8)])
+
+
+def _shades(codes: NDArray[np.uint64], channels: int) -> NDArray[np.uint8]:
+    """Return the colours, (n, channels), of their numbers."""
+    shifts = np.arange(channels, dtype=np.uint64) * np.uint64(16)
+    return (codes[:, None] >> shifts & np.uint64(0xFFFF)).astype(np.uint8)
+
+
+def distinct(image: NDArray[Any], most: int = 256) -> NDArray[Any] | None:
+    """Return the colours of a picture as numbers, or None where there are more, or no numbers for them."""
+    found = np.zeros(0, np.uint64)
+    if not _has_codes(image):
+        return None
+    for top in range(0, len(image), _STRIP):
+        codes = _codes(image[top : top + _STRIP]).ravel()
+        begins = codes[np.flatnonzero(np.diff(codes, prepend=~codes[:1]))]  # of runs: labels are long ones
+        found = np.union1d(found, begins)
+        if len(found) > most:
+            return None
+    return found
+
+
+def lacking(image: NDArray[Any], colours: NDArray[Any]) -> int:
+    """Return how many pixels have none of these colours, which are (n, channels) or numbers of `distinct`."""
+    known = np.unique(colours if colours.ndim == 1 else _codes(colours[:, : image.shape[-1]]))
+    count = 0
+    for top in range(0, len(image), _STRIP):
+        codes = _codes(image[top : top + _STRIP])
+        nearest = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+        count += int(np.count_nonzero(known[nearest] != codes))
+    return count
+
+
+def _has_codes(image: NDArray[Any]) -> bool:
+    return image.ndim > 2 and image.shape[-1] in (3, 4) and image.dtype in (np.uint8, np.uint16)
+
+
+def _codes(image: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return a number for each colour of 3 or 4 channels of at most 16 bits."""
+    codes = np.zeros(image.shape[:-1], np.uint64)
+    for channel in range(image.shape[-1]):
+        codes |= image[..., channel].astype(np.uint64) << np.uint64(16 * channel)
+    return codes
+
+
+def in_colour(image: NDArray[Any], info: Info, colour: str, background: str) -> tuple[NDArray[Any], Info]:
+    """Return a picture as "rgb", (H, W, 3), or "grey", (H, W), laid over a background where it is not opaque."""
+    channels = (*image.shape, 1)[2]
+    shade = colour_of(channels, False if info.format == "NPY" else info.alpha)
+    if shade == "bands":
+        raise ImageError(f"has {channels} channels: --colour takes grey and RGB, with or without alpha")
+    if shade in ("grey+alpha", "RGBA"):
+        most = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1
+        if (image[..., -1] == most).all():
+            image = image[..., :-1]
+        else:
+            image = flattened(image, info, ImageColor.getrgb(background)[:3])
+    image = image.reshape(*image.shape[:2], -1)
+    if colour == "rgb":
+        image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else np.ascontiguousarray(image)
+    else:
+        image = image[..., 0] if image.shape[2] == 1 else _luma(image)
+    return image, replace(info, format="", alpha=False, premultiplied=False, colours=None, icc=None)
+
+
+def _luma(image: NDArray[Any]) -> NDArray[Any]:
+    """Return (299 R + 587 G + 114 B) / 1000, rounded once: ITU-R BT.601, as Pillow's L."""
+    out = np.empty(image.shape[:2], image.dtype)
+    for top in range(0, len(image), _STRIP):
+        strip = image[top : top + _STRIP].astype(np.float64)
+        out[top : top + _STRIP] = convert((strip @ np.array([299.0, 587.0, 114.0])) / 1000, image.dtype)
+    return out
 
 
 def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int]) -> NDArray[Any]:

@@ -1,7 +1,9 @@
-"""NumPy arrays in `.npy` files: pictures of any number of channels, or batches of them."""
+"""NumPy arrays in `.npy` and `.npz` files: pictures of any number of channels, or batches of them."""
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -13,12 +15,20 @@ from poolcli.dtypes import check
 from poolcli.images import ImageError, Info, Reading
 from poolcli.images.read import check_size
 
+_HEADER = 10_000  # bytes, as NumPy allows
+_NAMED = 6  # arrays of a file
+_PART = 1 << 24  # bytes; a member of an archive is decompressed beside the array
+
 
 class NpyReader:
     """Arrays (H, W), (H, W, C) or, as frames, (N, H, W, C); with the layout chw, C before H."""
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         version = npy_format.read_magic(file)
+        begin, length = file.tell(), int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+        if length > _HEADER:  # before NumPy reads it all
+            raise ImageError(f"the header of an array has {length} bytes, more than the {_HEADER} allowed")
+        file.seek(begin)
         read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
         shape, self._fortran, dtype = read_header(file)
         if dtype.hasobject:
@@ -26,7 +36,10 @@ class NpyReader:
         self._dtype = check(dtype)
         self._stored = dtype
         if len(shape) not in (2, 3, 4):
-            raise ImageError(f"an array {shape} is no picture: it must be (H, W), (H, W, C) or (N, H, W, C)")
+            ways = (
+                "(H, W), (C, H, W) or (N, C, H, W)" if reading.layout == "chw" else "(H, W), (H, W, C) or (N, H, W, C)"
+            )
+            raise ImageError(f"an array {shape} is no picture: it must be {ways}")
         self._shape = shape
         self._file, self._begin, self._layout = file, file.tell(), reading.layout
         self.frames = shape[0] if len(shape) == 4 else 1
@@ -35,7 +48,8 @@ class NpyReader:
         one = shape[1:] if len(shape) == 4 else shape
         if len(one) == 3 and reading.layout == "chw":
             one = one[1:] + one[:1]
-        check_size(one[1], one[0], (*one, 1)[2], reading)
+        together = self.frames if self._fortran else 1
+        check_size(one[1], one[0] * together, (*one, 1)[2], reading)
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pictures."""
@@ -44,18 +58,34 @@ class NpyReader:
             values = self._take(self._shape)[frame]
         else:
             one = self._shape[1:] if len(self._shape) == 4 else self._shape
-            self._file.seek(self._begin + frame * int(np.prod(one)) * self._stored.itemsize)
+            self._file.seek(self._begin + frame * math.prod(one) * self._stored.itemsize)
             values = self._take(one)
         if values.ndim == 3 and self._layout == "chw":
             values = np.moveaxis(values, 0, -1)
         return np.ascontiguousarray(values, self._dtype), Info("NPY", self.frames)
 
     def _take(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        count = int(np.prod(shape))
+        count = math.prod(shape)
         values = np.empty(count, self._stored)
-        if self._file.readinto(values.view(np.uint8)) < values.nbytes:  # type: ignore[attr-defined]
+        view, got = values.view(np.uint8), 0
+        while part := self._file.readinto(view[got : got + _PART]):  # type: ignore[attr-defined]
+            got += part
+        if got < values.nbytes:
             raise ImageError(f"truncated: {self._shape} of {self._dtype} need more bytes than there are")
         return values.reshape(shape, order="F" if self._fortran else "C")
+
+
+def npz_reader(file: BinaryIO, reading: Reading) -> NpyReader:
+    """Return a reader of the one array of a `.npz` file; nothing but its header is decompressed yet."""
+    archive = zipfile.ZipFile(file)
+    members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+    if not members:
+        raise ImageError("a zip file without arrays is not a supported image")
+    if len(members) > 1:
+        names = ", ".join(member.filename.removesuffix(".npy") for member in members[:_NAMED])
+        more = ", ..." if len(members) > _NAMED else ""
+        raise ImageError(f"holds {len(members)} arrays ({names}{more}): one is read, and numpy.save writes one as .npy")
+    return NpyReader(archive.open(members[0]), reading)  # type: ignore[arg-type]
 
 
 def write_npy(file: BinaryIO, frames: Iterator[NDArray[Any]], count: int, layout: str) -> None:

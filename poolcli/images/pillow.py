@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from poolcli.images import ImageError, Info, Reading, jpeg, png
+from poolcli.images.colour import indexed
 from poolcli.images.formats import READABLE
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
 from poolcli.images.read import check_size
@@ -39,6 +40,7 @@ class PillowReader:
         except UnidentifiedImageError:
             raise ImageError("not a supported image") from None
         self._size = self._image.size
+        self._palette = _colours(self._image)
         check_size(*self._size, len(self._image.getbands()), reading)
         # A JPEG may hold previews and gain maps of its one picture.
         self.frames = 1 if self._image.format == "MPO" else getattr(self._image, "n_frames", 1)
@@ -65,6 +67,8 @@ class PillowReader:
         info = replace(info, **_described(image))
         if self.frames > 1 and info.palette is None and info.alpha and (pixels[..., -1] == 255).all():
             pixels, info = np.ascontiguousarray(pixels[..., :-1]), replace(info, alpha=False)
+        if image.format == "GIF" and self._reading.keep_palette and info.palette is None:  # drawn over those before
+            pixels, info = indexed(pixels, info, self._palette)
         return pixels, replace(info, frames=self.frames)
 
     def _png(self) -> tuple[NDArray[Any], Info]:
@@ -76,7 +80,8 @@ class PillowReader:
         metadata = Image.Image.getexif(self._image)
         described = _described(self._image, metadata)
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
-        return upright(pixels, orientation_of(metadata)), Info("PNG", alpha=alpha, **described)
+        info = Info("PNG", alpha=alpha, colours=self._palette, **described)
+        return upright(pixels, orientation_of(metadata)), info
 
     def _pixels(self) -> tuple[NDArray[Any], Info]:
         image = self._image
@@ -100,7 +105,7 @@ class PillowReader:
         if image.mode == "P" and self._reading.keep_palette:
             return _array(image), Info(kind, alpha=False, palette=_palette(image))
         plain = _plain(image, self._reading)
-        info = Info(kind, alpha=plain.mode in ("LA", "RGBA"))
+        info = Info(kind, alpha=plain.mode in ("LA", "RGBA"), colours=_colours(image))
         pixels = _array(plain)
         if kind == "PPM" and image.mode == "I":
             pixels = _as_stored(pixels, self._file)
@@ -165,13 +170,20 @@ def _from_cmyk(image: Image.Image, reading: Reading) -> Image.Image:
 
 def _palette(image: Image.Image) -> NDArray[np.uint8]:
     """Return the colours of a palette, (n, 3), or (n, 4) where some are transparent."""
-    mode = "RGBA" if image.has_transparency_data else "RGB"
     assert image.palette is not None
-    colours = max(len(image.palette.palette) // len(image.palette.mode), 1)
-    entries = image.copy().resize((colours, 1))
+    mode, data = image.palette.getdata()
+    colours = max(len(data) // len(mode.partition(";")[0]), 1)
+    entries = Image.new("P", (colours, 1))  # not a copy of the picture, which would be decoded for it
     entries.putdata(range(colours))
-    colours_of: NDArray[np.uint8] = np.asarray(entries.convert(mode))[0]
+    entries.putpalette(data, mode)
+    entries.info = {name: image.info[name] for name in ("transparency",) if name in image.info}
+    colours_of: NDArray[np.uint8] = np.asarray(entries.convert("RGBA" if image.has_transparency_data else "RGB"))[0]
     return colours_of
+
+
+def _colours(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return the palette of a picture that has one, for pixels that are expanded."""
+    return _palette(image) if image.mode == "P" and image.palette is not None else None
 
 
 def _described(image: Image.Image, exif: Image.Exif | None = None) -> dict[str, Any]:

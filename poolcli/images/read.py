@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NPY = b"\x93NUMPY"
+_ZIP = (b"PK\3\4", b"PK\5\6")
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 
@@ -66,6 +67,10 @@ def _reader(file: BinaryIO, reading: Reading) -> Reader:
         from poolcli.images.npy import NpyReader
 
         return NpyReader(file, reading)
+    if head.startswith(_ZIP):
+        from poolcli.images.npy import npz_reader
+
+        return npz_reader(file, reading)
     if head.startswith(_TIFF):
         from poolcli.images.tiff import TiffReader
 

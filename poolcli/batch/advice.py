@@ -1,0 +1,98 @@
+"""What is no error, and may not be what was meant: a line for a file, and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from poolcli.batch.jobs import Job, shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.images import Info
+
+
+class Advice:
+    """The lines about one file: each kind of them once, whatever the number of its frames."""
+
+    def __init__(self, job: Job, lines: list[str]) -> None:
+        self._job, self._lines, self._told = job, lines, set[str]()
+
+    def on_layout(self, image: NDArray[Any], info: Info) -> None:
+        """Say that an array, whose axes nobody named, looks as if channels came first."""
+        if info.format == "NPY" and _channels_first(image.shape):
+            what = "{} x {} x {} is taken as height, width and channels, and looks as if channels came first"
+            ways = "--layout chw takes them so, --layout hwc says that they are last"
+            self._tell("layout", f"{what.format(*image.shape)}: {ways}")
+
+    def on_size(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
+        """Say that a size goes the wrong way, or that its sides may be the other's."""
+        job, (height, width), (rows, columns) = self._job, before[:2], after[:2]
+        if "size" not in job.arguments or not getattr(job.row, "fractional", True):
+            return
+        what = f"--size makes {rows} x {columns} of {height} x {width} pixels, and"
+        if job.command == "downsample" and (rows > height or columns > width):
+            self._tell("size", f"{what} downsample repeats them: upsample --size enlarges")
+        if job.command == "upsample" and (rows < height or columns < width):
+            self._tell("size", f"{what} upsample leaves some out: downsample --size takes all of them")
+        change = _stretch(height, width, rows, columns)
+        if change > 0.1 + 1e-9:
+            way = f"w={max(1, round(rows * width / height))},h={rows} keeps them"
+            if _stretch(height, width, columns, rows) < change:
+                way = f"w={rows},h={columns} is the other way round"
+            what = f"--size {rows}x{columns} changes the proportions of {height} x {width} pixels by {change:.0%}"
+            self._tell("proportions", f"{what}: {way}")
+
+    def on_holes(self, image: NDArray[Any], dtypes: str) -> None:
+        """Say what becomes of NaN and infinity among integers."""
+        import numpy as np
+
+        if "holes" in self._told or image.dtype.kind != "f" or "int" not in dtypes:
+            return
+        if not np.isfinite(image).all():
+            self._tell("holes", "NaN becomes 0 and infinity the largest value among integers")
+
+    def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
+        """Say that channels were pooled one by one, where that made colours that a palette or a label picture lacks."""
+        job = self._job
+        if job.blends or job.command == "upsample" or "colours" in self._told or image.ndim < 3:
+            return
+        from poolcli.images.colour import distinct, lacking
+
+        known, lacks = info.colours, "the palette lacks: --keep-palette takes indices"
+        if known is None and job.unordered and info.format != "NPY":
+            known = distinct(image)
+            lacks = "the picture lacks: save labels as a grey picture, or with a palette"
+        if known is None:
+            return
+        wrong = lacking(result.astype(image.dtype, copy=False), known)  # of another dtype that was asked for
+        if wrong:
+            verb = "lets each channel vote for itself" if job.unordered else "takes each channel by itself"
+            count = f"{wrong} of {result.size // result.shape[-1]}"
+            self._tell("colours", f"{job.mode} {verb}, and gave {count} pixels colours that {lacks}")
+
+    def _tell(self, kind: str, line: str) -> None:
+        if kind in self._told:
+            return
+        self._told.add(kind)
+        self._lines.append(f"{shown(self._job.input)}: {line}")
+
+
+def _stretch(height: int, width: int, rows: int, columns: int) -> float:
+    """Return by how much one side grows more than the other, 0 where rounding to whole pixels explains it."""
+    down, across = rows * width, columns * height
+    if abs(down - across) <= max(height, width) / 2:
+        return 0.0
+    return max(down, across) / min(down, across) - 1
+
+
+def _channels_first(shape: tuple[int, ...]) -> bool:
+    """Return whether a shape is more usual of channels before two sides of a picture.
+
+    >>> [_channels_first(shape) for shape in ((3, 40, 60), (64, 56, 56), (28, 28, 64), (512, 7, 7), (56, 56, 56))]
+    [True, True, False, False, False]
+    """
+    if len(shape) != 3:
+        return False
+    first, rows, columns = shape
+    return (first in (1, 3, 4) and min(rows, columns) > 32) or (rows == columns > 8 and first != rows)

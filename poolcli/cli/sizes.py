@@ -1,0 +1,67 @@
+"""Types of options that are a height and a width: `N`, `HEIGHTxWIDTH`, or `w=WIDTH,h=HEIGHT` in either order."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+_NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """One whole number, or a height and a width; or one of some words."""
+
+    def __init__(self, least: int = 1, words: tuple[str, ...] = ()) -> None:
+        self.least, self.words = least, words
+        self.name = "|".join(("N", "HEIGHTxWIDTH", *words))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is, not in capitals."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number, a pair or a word."""
+        if not isinstance(value, str) or value in self.words:
+            return value
+        parts = _parts(value)
+        right = len(parts) <= 2 and all(part.isascii() and part.isdigit() for part in parts)
+        numbers = tuple(map(int, parts)) if right else ()
+        if not numbers or min(numbers) < self.least:
+            words = "".join(f", or {word}" for word in self.words)
+            allowed = f"N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least {self.least}{words}"
+            self.fail(f"{value!r} is no size: it must be {allowed}", parameter, context)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+class Scale(click.ParamType):  # type: ignore[type-arg]
+    """One number, or one down and one across."""
+
+    name = "X|HEIGHTxWIDTH"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is, not in capitals."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number or a pair, whole where they are."""
+        from poolcli.resize import scales_of
+
+        try:
+            numbers = tuple(float(number) for number in _parts(str(value)))
+            scales_of(numbers)
+        except ValueError:
+            allowed = "a number from 1 to 2^31, or HEIGHTxWIDTH as 2x3, or w=3,h=2"
+            self.fail(f"{value!r} is no scale: it must be {allowed}", parameter, context)
+        numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _parts(text: str) -> list[str]:
+    """Return the text of one number, or of a height and a width."""
+    text = text.lower().replace(" ", "")
+    named = _NAMED.fullmatch(text)
+    if named and named[1] != named[3]:
+        return [named[2], named[4]] if named[1] == "h" else [named[4], named[2]]
+    return text.split("x")
