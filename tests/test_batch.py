@@ -319,6 +319,79 @@ def test_41_a_second_signal_ends_at_once(tmp_path):
     process.stdin.close()
 
 
+STUCK = """
+import sys, threading
+from poolcli.images import read, write
+def never(*arguments): threading.Event().wait()
+where, *arguments = sys.argv[1:]
+if where == "decoder":
+    open_reader = read._reader
+    def reader(file, reading):
+        return never() if file.name.endswith("stuck.png") else open_reader(file, reading)
+    read._reader = reader
+else:
+    from poolcli.images import place
+    rename = place._rename_new
+    place._rename_new = lambda temporary, target: never() if target.name == "stuck.png" else rename(temporary, target)
+from poolcli.cli import main
+main(arguments)
+"""
+
+
+def stuck(folder, where, *arguments, **options):
+    picture(folder / "many/stuck.png")
+    for i in range(6):
+        picture(folder / f"many/{i}.png", i)
+    return subprocess.Popen(
+        [sys.executable, "-c", STUCK, where, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "number", "code"), [("decoder", signal.SIGTERM, 143), ("rename", signal.SIGINT, 130)]
+)
+def test_50_one_signal_ends_a_batch_that_is_stuck(where, number, code, tmp_path):
+    process = stuck(tmp_path, where, "downsample", "-m", "max", "many", "-o", "out")
+    done = {f"out/{i}.png" for i in range(6)}
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not all((tmp_path / name).exists() for name in done):
+        time.sleep(0.01)
+    time.sleep(0.5)
+    assert process.poll() is None
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - begin < 5
+    assert process.returncode == code
+    reason = "not finished 3 s after the signal to stop"
+    assert said == f"error: many/stuck.png: {reason}\n6 written, 1 failed: {reason} (1)\n"
+    assert {f"out/{name}" for name in names(tmp_path / "out")} == done  # no hidden file
+
+
+def test_50_one_signal_ends_a_table_that_is_stuck(tmp_path):
+    process = stuck(tmp_path, "decoder", "reduce", "-m", "gmp", "many", stdout=subprocess.PIPE)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    rows, said = process.communicate(timeout=5)
+    assert process.returncode == 143
+    assert rows.splitlines()[0] == "input,frame,gmp_r,gmp_g,gmp_b"
+    assert len(rows.splitlines()) == 7
+    assert "error: many/stuck.png: not finished" in said
+
+
+def test_50_one_signal_ends_a_command_whose_pipe_nobody_reads(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((1000, 1000), np.uint8))
+    command = [*DOWNSAMPLE, "a.npy", "-F", "1", "-o", "-", "--format", "npy"]
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.read(ours, 1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=5) == 143
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_42_what_nohup_ignores_stays_ignored(tmp_path):
     for i in range(60):
         picture(tmp_path / f"many/{i}.png", i, (300, 300))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import click
@@ -20,6 +20,7 @@ from poolcli.batch.report import Report
 from poolcli.cli.progress import Console
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_END = 4.5  # seconds from the first signal to the end of the process, whatever it waits for
 
 
 def jobs_of(
@@ -83,6 +84,9 @@ def _stoppable() -> Iterator[tuple[Event, list[int]]]:
             os._exit(128 + number)
         received.append(number)
         stop.set()
+        last = Timer(_END, os._exit, (128 + number,))  # standard output may be a pipe that nobody reads
+        last.daemon = True
+        last.start()
 
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     # What is ignored, as under nohup and in the background of a script, stays so.
