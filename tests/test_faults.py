@@ -1,5 +1,6 @@
 """Bad input, odd names, full disks: one line on stderr, the right exit code, and nothing half written."""
 
+import itertools
 import os
 import resource
 import socket
@@ -96,6 +97,29 @@ def vast_second_page(path):
     with tifffile.TiffFile(path, mode="r+b") as tiff:
         for tag in (256, 257):
             tiff.pages[1].tags[tag].overwrite(100_000)
+
+
+def circle(*chain):
+    """Return a maker of a TIFF whose pages follow each other as the chain says; the first is 0."""
+
+    def make(path):
+        with tifffile.TiffWriter(path) as tiff:
+            for i in range(max(chain) + 1):
+                tiff.write(np.full((8, 8), i % 256, np.uint8), contiguous=False)
+        with tifffile.TiffFile(path) as tiff:
+            begins = [page.offset for page in tiff.pages]
+        data = bytearray(path.read_bytes())
+        for page, following in itertools.pairwise(chain):
+            end = begins[page] + 2 + 12 * struct.unpack_from("<H", data, begins[page])[0]
+            struct.pack_into("<I", data, end, begins[following])
+        path.write_bytes(bytes(data))
+
+    return make
+
+
+def again(page, following):
+    circle = f"page {page} of the file is followed by page {following} again"
+    return f"warning: bad.tif: the page directories form a cycle: {circle}; each page is read once"
 
 
 def text_bomb(path):
@@ -303,6 +327,9 @@ FAULTS = {
     "29 a long WebP": Fault(lambda path: Image.new("L", (2 * 16384, 2)).save(path),
                             "WEBP holds at most 16383 pixels a side, not 1 x 16384: .png",
                             arguments=("-o", "out.webp")),
+    **{f"49 pages {chain}": Fault(circle(*chain), again(*chain[-2:]), "bad.tif", code=0, makes=("bad_max.tif",),
+                                  check=same(np.full((4, 4), max(chain), np.uint8)))
+       for chain in ((0, 0), (0, 1, 0), (0, 1, 2, 1), (0, 2, 1, 3, 3))},
     "30 unknown ending": Fault(plain, "out.foo: no format is written for the ending '.foo': use .png",
                                arguments=("-o", "out.foo"), code=2),
     "30 no ending": Fault(plain, "out: no format is written for the ending ''", arguments=("-o", "out"), code=2),
@@ -471,3 +498,17 @@ def test_39_the_command_is_recorded_unless_stripped(ending, tmp_path):
     assert record in (tmp_path / f"b.{ending}").read_bytes()
     assert run(*arguments, "-o", f"c.{ending}", "--strip", folder=tmp_path).returncode == 0
     assert b"poolcli" not in (tmp_path / f"c.{ending}").read_bytes()
+
+
+def test_49_cycles_and_long_chains_are_read_once(tmp_path):
+    circle(0, 1, 2, 1)(tmp_path / "a.tif")
+    result = run("reduce", "-m", "gmp", "a.tif", folder=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == ["input,frame,gmp_grey", "a.tif,0,0", "a.tif,1,1", "a.tif,2,2"]
+    assert result.stderr.startswith("warning: a.tif: the page directories form a cycle")
+    assert result.stderr.count("\n") == 1
+    assert run("reduce", "-m", "gmp", "a.tif", "--quiet", folder=tmp_path).stderr == ""
+    circle(*range(1000), 0)(tmp_path / "b.tif")
+    with open_picture(tmp_path / "b.tif", Reading()) as picture:
+        assert picture.frames == 1000
+        assert picture.read(999)[0][0, 0] == 999 % 256

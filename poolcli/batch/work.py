@@ -59,7 +59,7 @@ class Worker:
         status, error, blamed = "written", "", None
         try:
             if job.command == "reduce":
-                rows = tuple(self._reduce(job, shapes))
+                rows = tuple(self._reduce(job, shapes, warnings))
             else:
                 status = self._write(job, shapes, warnings)
         except BrokenPipeError:
@@ -74,7 +74,7 @@ class Worker:
         before, after = (*shapes, (), ())[:2]
         return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
-    def _reduce(self, job: Job, shapes: list[tuple[int, ...]]) -> Iterator[Row]:
+    def _reduce(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> Iterator[Row]:
         from poolcli.images.read import open_picture
 
         settings = self._settings
@@ -88,6 +88,7 @@ class Worker:
                 shapes += [image.shape, values.shape] if not shapes else []
                 channels = channel_names((*image.shape, 1)[2], info)
                 yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
+            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings]
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
         from poolcli.images.place import check_free, clean
@@ -120,6 +121,7 @@ class Worker:
                 make_folder(job.output.parent)
                 clean(job.output.parent)
                 write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
+            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings]
             if job.indices:
                 from poolcli.unpooling import save
 

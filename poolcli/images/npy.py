@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +16,8 @@ from poolcli.images.read import check_size
 
 class NpyReader:
     """Arrays (H, W), (H, W, C) or, as frames, (N, H, W, C); with the layout chw, C before H."""
+
+    warnings: Sequence[str] = ()
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         version = npy_format.read_magic(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from threading import Lock
@@ -29,6 +30,8 @@ _PNG_SIDE = 1_000_000  # pixels; libpng takes no more
 
 class PillowReader:
     """Whatever Pillow opens."""
+
+    warnings: Sequence[str] = ()
 
     def __init__(self, file: BinaryIO, reading: Reading, plugin: str = "") -> None:
         self._file, self._reading = file, reading

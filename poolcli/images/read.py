@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -26,6 +26,7 @@ class Reader(Protocol):
     """An open file of one kind."""
 
     frames: int
+    warnings: Sequence[str]  # what is odd about the file, known when all is read
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pictures."""
@@ -37,6 +38,11 @@ class Picture:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.frames = reader.frames
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Return what is odd about the file, as far as it has been read."""
+        return self._reader.warnings
 
     def read(self, frame: int = 0) -> tuple[NDArray[Any], Info]:
         """Decode one of the pictures; the first is 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, BinaryIO
@@ -36,8 +36,15 @@ class TiffReader:
         self._file, self._reading = file, reading
         self._tiff = tifffile.TiffFile(file)
         self._pages = []
+        self.warnings: Sequence[str] = ()
         page: Any
+        seen: dict[int, int] = {}  # pages by their offsets: tifffile follows directories in a circle for ever
         for i, page in enumerate(self._tiff.pages):
+            if page.offset in seen:
+                back = f"page {i - 1} of the file is followed by page {seen[page.offset]} again"
+                self.warnings = (f"the page directories form a cycle: {back}; each page is read once",)
+                break
+            seen[page.offset] = i
             check_size(page.imagewidth, page.imagelength * page.imagedepth, page.samplesperpixel, reading)
             if i == 0 or not page.subfiletype & 5:  # 1: a smaller copy, 4: a mask
                 self._pages.append(i)
