@@ -96,13 +96,17 @@ class Worker:
         from poolcli.images.write import check_count, write_frames
 
         settings, kind = self._settings, job.kind
-        assert kind is not None
         if job.output is not None:
             if settings.skip_existing and job.output.exists():
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
         self._prepare()
         with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
+            if kind is None:
+                ending = job.input.suffix if job.input else ""
+                raise ImageError(
+                    f"no format is written for the ending {ending!r}: --format says which, as --format png"
+                )
             wanted = range(picture.frames) if settings.frame is None else [settings.frame]
             check_count(kind, len(wanted) * job.planes)
             if job.planes > 1 and not kind.streams:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from poolcli.batch.find import STREAM, Found, Search, find
+from poolcli.batch.find import STREAM, Found, Search, find, part
 from poolcli.batch.jobs import Job, Outcome, Settings, shown
 from poolcli.batch.plan import is_folder, plan
 from poolcli.batch.report import Report
@@ -45,7 +45,10 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     if not inputs and files["files_from"] is None:
         raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
-    return find(inputs, files["files_from"], files["null"], search)
+    found, others = part(find(inputs, files["files_from"], files["null"], search), inputs)
+    for file in others if not files["quiet"] else ():
+        click.echo(f"warning: {shown(file.path)}: no picture, and left out", err=True)
+    return found
 
 
 def carry_out(

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from poolcli.images import ImageError, Info, Reading, jpeg, png
 from poolcli.images.formats import READABLE
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
-from poolcli.images.read import check_size
+from poolcli.images.read import NoPictureError, check_size
 
 _STRIP = 256  # rows; np.asarray of a whole picture holds it three times
 _PLUGINS = {  # module, what registers it, how people call the format, the package, the extra
@@ -40,7 +40,7 @@ class PillowReader:
         try:
             self._image = _open(file, (plugin,) if plugin else READABLE)
         except UnidentifiedImageError:
-            raise ImageError("not a supported image") from None
+            raise NoPictureError("not a supported image") from None
         self._size = self._image.size
         check_size(*self._size, len(self._image.getbands()), reading)
         # A JPEG may hold previews and gain maps of its one picture.

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NPY = b"\x93NUMPY"
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+
+
+class NoPictureError(ImageError):
+    """A file that is of no format at all."""
 
 
 class Reader(Protocol):
@@ -62,12 +67,23 @@ def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
         yield picture
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether a file begins as a picture does: one that is damaged, or cannot be opened, may be one."""
+    try:
+        with open_picture(path, Reading()):
+            return True
+    except NoPictureError:
+        return False
+    except ImageError:
+        return True
+
+
 def _reader(file: BinaryIO, reading: Reading) -> Reader:
     file.seek(0)
     head = file.read(64)
     file.seek(0)
     if not head:
-        raise ImageError("empty file")
+        raise NoPictureError("empty file")
     if head.startswith(_NPY):
         from poolcli.images.npy import NpyReader
 
