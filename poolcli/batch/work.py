@@ -88,7 +88,7 @@ class Worker:
                 shapes += [image.shape, values.shape] if not shapes else []
                 channels = channel_names((*image.shape, 1)[2], info)
                 yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
-            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings]
+            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(None)]
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
         from poolcli.images.place import check_free, clean
@@ -125,7 +125,7 @@ class Worker:
                 make_folder(job.output.parent)
                 clean(job.output.parent)
                 write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
-            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings]
+            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(settings.writing)]
             if job.indices:
                 from poolcli.unpooling import save
 

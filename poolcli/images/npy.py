@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import check
 from poolcli.images import ImageError, Info, Reading
-from poolcli.images.read import check_size
+from poolcli.images.read import Reader, check_size
 
 
-class NpyReader:
+class NpyReader(Reader):
     """Arrays (H, W), (H, W, C) or, as frames, (N, H, W, C); with the layout chw, C before H."""
-
-    warnings: Sequence[str] = ()
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         version = npy_format.read_magic(file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from threading import Lock
@@ -17,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from poolcli.images import ImageError, Info, Reading, jpeg, png
 from poolcli.images.formats import READABLE
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
-from poolcli.images.read import NoPictureError, check_size
+from poolcli.images.read import NoPictureError, Reader, check_size
 
 _STRIP = 256  # rows; np.asarray of a whole picture holds it three times
 _PLUGINS = {  # module, what registers it, how people call the format, the package, the extra
@@ -28,10 +27,8 @@ _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pi
 _PNG_SIDE = 1_000_000  # pixels; libpng takes no more
 
 
-class PillowReader:
+class PillowReader(Reader):
     """Whatever Pillow opens."""
-
-    warnings: Sequence[str] = ()
 
     def __init__(self, file: BinaryIO, reading: Reading, plugin: str = "") -> None:
         self._file, self._reading = file, reading

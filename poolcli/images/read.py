@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from numpy.typing import NDArray
 
-from poolcli.images import ImageError, Info, Reading
+from poolcli.images import ImageError, Info, Reading, Writing
 
 if TYPE_CHECKING:
     from poolcli.images import Source
@@ -31,7 +31,9 @@ class Reader(Protocol):
     """An open file of one kind."""
 
     frames: int
-    warnings: Sequence[str]  # what is odd about the file, known when all is read
+    warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
+    unkept: str = ""  # what it says beside its pictures that no output does
+    nodata: str = ""  # the value that means none, which modes take for a value
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pictures."""
@@ -44,10 +46,16 @@ class Picture:
         self._reader = reader
         self.frames = reader.frames
 
-    @property
-    def warnings(self) -> Sequence[str]:
-        """Return what is odd about the file, as far as it has been read."""
-        return self._reader.warnings
+    def warnings(self, writing: Writing | None) -> list[str]:
+        """Return what is odd about the file, as far as it has been read, and what is lost where it is written."""
+        reader, lost = self._reader, []
+        if reader.unkept and writing:
+            lost.append(f"the output does not keep its {reader.unkept}")
+        if reader.nodata:
+            lost.append(f"its nodata, {reader.nodata}, counts as any other value")
+        if not lost or (writing and writing.strip):
+            return [*reader.warnings]
+        return [*reader.warnings, "; ".join(lost)]
 
     def read(self, frame: int = 0) -> tuple[NDArray[Any], Info]:
         """Decode one of the pictures; the first is 0."""
