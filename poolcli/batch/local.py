@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
@@ -50,7 +50,8 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
         return stop.is_set() or failed.is_set()
 
     worker = Worker(settings, prepare, compute, stopped, notice)
-    outcomes: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
+    # No SimpleQueue: a signal that comes as its timeout ends makes it wait for ever, as of CPython 3.11.
+    outcomes: Queue[Outcome | BaseException | None] = Queue()
     waiting, taking = iter(jobs), Lock()
     busy: dict[int, Job] = {}  # of each thread
 
