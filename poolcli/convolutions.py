@@ -61,7 +61,7 @@ def _met(profile: NDArray[np.float64], n: int, place: tuple[int, int, int, int, 
         begin = k * dilation - padding
         first = begin % stride if begin < 0 else begin
         met[first : max(begin + (n - 1) * stride + 1, 0) : stride] += weight
-    return np.where((met == 0) | np.isclose(met, 1, rtol=0, atol=1e-12), 1, met)
+    return np.where((met == 0) | (np.abs(met - 1) < 1e-12), 1, met)
 
 
 def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], tap: Pair) -> None:

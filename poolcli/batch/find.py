@@ -81,13 +81,14 @@ def _named(name: str, search: Search) -> Iterator[Found]:
 def part(found: Sequence[Found], names: Sequence[str]) -> tuple[list[Found], list[Found]]:
     """Part pictures from what else a shell's pattern brought along; without a picture, nothing is left out."""
     named = {Path(name) for name in names}
-    others = [file for file in found if file.path in named and _is_other(file.path)]
-    left = [file for file in found if file not in others]
-    return (left, others) if left else (others, [])
+    pictures, others = list[Found](), list[Found]()
+    for file in found:
+        (others if file.path in named and _is_other(file.path) else pictures).append(file)
+    return (pictures, others) if pictures else (others, [])
 
 
-def _is_other(path: Path) -> bool:
-    if path.suffix.lower() in ENDINGS:
+def _is_other(path: Path | None) -> bool:
+    if path is None or path.suffix.lower() in ENDINGS:
         return False
     from poolcli.images.read import is_picture
 
