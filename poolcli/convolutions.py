@@ -34,9 +34,14 @@ def transposed(
     dilation: Any,
 ) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
-    found = load(weights, kernel_size, _window(strides), strides, geometry.pair("dilation", dilation or 1))
+    dilations = geometry.pair("dilation", dilation or 1)
+    found = load(weights, kernel_size, _window(strides), strides, dilations)
     places = _places(found.shape[-2:], strides, padding, output_padding, dilation)
     rows, columns = _axes(image.shape[1:3], places)
+    if _named(weights):
+        profiles = _profiles(weights, found.shape, strides, dilations)
+        met = [_met(*axis) for axis in zip(profiles, image.shape[1:3], places, strict=True)]
+        return kernel.convolve(image, found, rows, columns, "constant", target, (1 / met[0], 1 / met[1]))
     if found.ndim == 2:
         return kernel.convolve(image, found, rows, columns, "constant", target)
     _check_channels(found, image)
@@ -46,6 +51,17 @@ def transposed(
         for kx in range(found.shape[3]):
             _add(out, values @ found[:, :, ky, kx].astype(out.dtype), places, (ky, kx))
     return dtypes.convert(out, target)
+
+
+def _met(profile: NDArray[np.float64], n: int, place: tuple[int, int, int, int, int]) -> NDArray[np.float64]:
+    """Return of every pixel of an axis the sum of the weights that meet it, less than 1 at the frame; 1 for none."""
+    _, stride, padding, _, dilation = place
+    met = np.zeros(kernel.transposed_size(n, *place))
+    for k, weight in enumerate(profile):
+        begin = k * dilation - padding
+        first = begin % stride if begin < 0 else begin
+        met[first : max(begin + (n - 1) * stride + 1, 0) : stride] += weight
+    return np.where((met == 0) | (np.abs(met - 1) < 1e-12), 1, met)
 
 
 def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], tap: Pair) -> None:
@@ -223,9 +239,7 @@ def load(
     Of those by name the ones that meet in a pixel sum to 1: where an axis is enlarged, every S-th.
     """
     if _named(weights):
-        sizes = weights_shape(weights, kernel_size, default)
-        axes = zip(sizes, strides, dilations, strict=True)
-        return np.outer(*(_profile(weights or "bilinear", *axis) for axis in axes))
+        return np.outer(*_profiles(weights, weights_shape(weights, kernel_size, default), strides, dilations))
     name = "the weights"
     if isinstance(weights, (str, Path)):
         from poolcli.stored import arrays
@@ -256,6 +270,10 @@ def load(
 
 def _named(weights: Any) -> bool:
     return weights is None or (isinstance(weights, str) and weights in NAMES)
+
+
+def _profiles(name: str | None, sizes: tuple[int, ...], strides: Pair, dilations: Pair) -> list[NDArray[np.float64]]:
+    return [_profile(name or "bilinear", *axis) for axis in zip(sizes, strides, dilations, strict=True)]
 
 
 def _profile(name: str, taps: int, stride: int, dilation: int) -> NDArray[np.float64]:

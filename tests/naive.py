@@ -394,6 +394,19 @@ def transposed(image, weights, strides, padding, extra, dilation=(1, 1)):
     return canvas[padding[0] : shape[0] - padding[0], padding[1] : shape[1] - padding[1]]
 
 
+def transposed_by_name(image, name, size, strides, padding, extra, dilation):
+    """Add each value times its weight, divide by what ones would add up to; nothing met is 0."""
+    x, y = (np.abs(np.arange(f) - (f - 1) / 2) for f in size)
+    weights = {
+        "box": np.ones(size),
+        "bilinear": np.outer(*(1 - k / ((f + 1) // 2) for k, f in zip((x, y), size, strict=True))),
+        "gaussian": np.outer(*(np.exp(-0.5 * (6 * k / f) ** 2) for k, f in zip((x, y), size, strict=True))),
+    }[name]
+    added = transposed(image, weights, strides, padding, extra, dilation)
+    met = transposed(np.ones(image.shape), weights, strides, padding, extra, dilation)
+    return np.divide(added, met, out=np.zeros_like(added), where=met > 0)
+
+
 def convolve(image, weights, border):
     """Convolve, as networks do, to the same size; an even window has its odd tap after the pixel."""
     weights = np.asarray(weights, float)

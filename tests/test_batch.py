@@ -12,6 +12,7 @@ import termios
 import time
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -158,6 +159,90 @@ def test_32_two_inputs_one_output(tree):
     assert result.returncode == 2
     assert "would both write out/a2.png" in result.stderr
     assert not (tree / "out").exists()
+
+
+def test_51_what_cannot_be_written_as_it_is_read_becomes_png(tree):
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tree / "in/b.pnm")
+    (tree / "in/c.QOI").write_bytes(imagecodecs.qoi_encode(image))
+    Image.fromarray(image[..., 0] > 99).save(tree / "in/d.pbm")
+    (tree / "in/e.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tree / "in/f.jxl").write_bytes(b"\xff\x0a" + bytes(40))
+    result = run("in", "-o", "out", folder=tree)
+    assert result.returncode == 1
+    assert sorted(line.partition(" needs")[0] for line in result.stderr.splitlines()[:2]) == [
+        "error: in/e.heic: HEIC", "error: in/f.jxl: JPEG XL",
+    ]  # fmt: skip
+    assert result.stderr.splitlines()[2].startswith("5 written, 2 failed")
+    assert names(tree / "out") == ["a10.png", "a2.png", "b.png", "c.png", "d.png"]
+    for name in ("b", "c"):
+        np.testing.assert_array_equal(poolcli.read_image(tree / f"out/{name}.png")[0], poolcli.downsample(image, "max"))
+    assert run("in/c.QOI", folder=tree).returncode == 0
+    assert (tree / "in/c_max.png").exists()
+    result = run("in/c.QOI", "-o", "-", folder=tree, encoding="latin1")
+    assert (result.returncode, result.stdout[1:4]) == (0, "PNG")
+
+
+@pytest.mark.parametrize("flags", [["-o", "out.qoi"], ["--format", "qoi"], ["-o", "out.foo"], ["-o", "out"]])
+def test_51_formats_that_are_asked_for_are_refused_before_any_work(flags, tree):
+    (tree / "in/c.qoi").write_bytes(imagecodecs.qoi_encode(np.zeros((8, 8, 3), np.uint8)))
+    result = run("in/c.qoi", *flags, folder=tree)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+
+
+def test_51_two_that_would_become_one(tree):
+    (tree / "in/a2.qoi").write_bytes(imagecodecs.qoi_encode(np.zeros((8, 8, 3), np.uint8)))
+    result = run("in", "-o", "out", folder=tree)
+    assert result.returncode == 2
+    assert "would both write out/a2.png: --exclude leaves one out" in result.stderr
+    assert run("in", "-o", "out", "--exclude", "*.qoi", folder=tree).returncode == 0
+
+
+def shell(line, folder):
+    return subprocess.run(line.replace("poolcli", " ".join(POOLCLI)), cwd=folder, capture_output=True, text=True,
+                          timeout=60, shell=True)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("poolcli downsample -m max in/* -o out", ["a10.png", "a2.png", "b.png", "fake.foo"]),
+        ("poolcli downsample -m max in/* -o out --format tif", ["a10.tif", "a2.tif", "b.tif", "fake.tif"]),
+        ("poolcli downsample -m max in/*.* -o out --fail-fast --format tif", ["a10.tif", "a2.tif", "fake.tif"]),
+    ],
+)
+def test_54_a_pattern_of_the_shell_that_brings_others_along(line, made, tree):
+    (tree / "in/nothing.log").touch()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tree / "in/fake.foo", "JPEG")
+    result = shell(line, tree)
+    failed = [] if "--format" in line else ["fake.foo"]
+    lines = ["warning: in/notes.txt: no picture, and left out", "warning: in/nothing.log: no picture, and left out"]
+    if failed:
+        lines.append("error: in/fake.foo: no format is written for the ending '.foo': --format says which, as --format "
+                     "png")  # fmt: skip
+    assert sorted(result.stderr.splitlines()[:-1]) == sorted(lines)
+    assert result.returncode == len(failed)
+    assert names(tree / "out") == [name for name in made if name not in failed]
+    assert shell(f"{line} --quiet --overwrite", tree).stderr.splitlines() == lines[2:]
+
+
+def test_54_no_picture_in_a_table(tree):
+    result = shell("poolcli reduce -m gmp in/a*.png in/notes.txt", tree)
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 3)
+    assert result.stderr == "warning: in/notes.txt: no picture, and left out\n2 written\n"
+
+
+@pytest.mark.parametrize("command", ["downsample", "reduce"])
+def test_54_what_is_asked_for_alone_is_refused(command, tree):
+    result = shell(f"poolcli {command} -m max in/notes.txt", tree)
+    assert (result.returncode, result.stderr) == (1, "error: in/notes.txt: not a supported image\n")
+    (tree / "other.txt").write_text("text")
+    result = shell(f"poolcli {command} -m max in/notes.txt other.txt", tree)
+    assert (result.returncode, result.stderr.count("not a supported image\n")) == (1, 2)
+    (tree / "list").write_text("in/a2.png\nin/notes.txt\n")
+    result = shell(f"poolcli {command} -m max --files-from list", tree)
+    assert result.returncode == 1
+    assert "error: in/notes.txt: not a supported image\n" in result.stderr
 
 
 def test_33_existing_outputs(tree):
@@ -317,6 +402,79 @@ def test_41_a_second_signal_ends_at_once(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) == 130
     process.stdin.close()
+
+
+STUCK = """
+import sys, threading
+from poolcli.images import read, write
+def never(*arguments): threading.Event().wait()
+where, *arguments = sys.argv[1:]
+if where == "decoder":
+    open_reader = read._reader
+    def reader(file, reading):
+        return never() if file.name.endswith("stuck.png") else open_reader(file, reading)
+    read._reader = reader
+else:
+    from poolcli.images import place
+    rename = place._rename_new
+    place._rename_new = lambda temporary, target: never() if target.name == "stuck.png" else rename(temporary, target)
+from poolcli.cli import main
+main(arguments)
+"""
+
+
+def stuck(folder, where, *arguments, **options):
+    picture(folder / "many/stuck.png")
+    for i in range(6):
+        picture(folder / f"many/{i}.png", i)
+    return subprocess.Popen(
+        [sys.executable, "-c", STUCK, where, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "number", "code"), [("decoder", signal.SIGTERM, 143), ("rename", signal.SIGINT, 130)]
+)
+def test_50_one_signal_ends_a_batch_that_is_stuck(where, number, code, tmp_path):
+    process = stuck(tmp_path, where, "downsample", "-m", "max", "many", "-o", "out")
+    done = {f"out/{i}.png" for i in range(6)}
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not all((tmp_path / name).exists() for name in done):
+        time.sleep(0.01)
+    time.sleep(0.5)
+    assert process.poll() is None
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - begin < 5
+    assert process.returncode == code
+    reason = "not finished 3 s after the signal to stop"
+    assert said == f"error: many/stuck.png: {reason}\n6 written, 1 failed: {reason} (1)\n"
+    assert {f"out/{name}" for name in names(tmp_path / "out")} == done  # no hidden file
+
+
+def test_50_one_signal_ends_a_table_that_is_stuck(tmp_path):
+    process = stuck(tmp_path, "decoder", "reduce", "-m", "gmp", "many", stdout=subprocess.PIPE)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    rows, said = process.communicate(timeout=5)
+    assert process.returncode == 143
+    assert rows.splitlines()[0] == "input,frame,gmp_r,gmp_g,gmp_b"
+    assert len(rows.splitlines()) == 7
+    assert "error: many/stuck.png: not finished" in said
+
+
+def test_50_one_signal_ends_a_command_whose_pipe_nobody_reads(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((1000, 1000), np.uint8))
+    command = [*DOWNSAMPLE, "a.npy", "-F", "1", "-o", "-", "--format", "npy"]
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.read(ours, 1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=5) == 143
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_42_what_nohup_ignores_stays_ignored(tmp_path):

@@ -1,5 +1,6 @@
 """Bad input, odd names, full disks: one line on stderr, the right exit code, and nothing half written."""
 
+import itertools
 import os
 import resource
 import socket
@@ -15,6 +16,7 @@ import tifffile
 from PIL import Image
 
 import poolcli
+from poolcli.cli import run as commands
 from poolcli.images import Reading
 from poolcli.images.formats import WRITABLE
 from poolcli.images.read import open_picture
@@ -96,6 +98,29 @@ def vast_second_page(path):
     with tifffile.TiffFile(path, mode="r+b") as tiff:
         for tag in (256, 257):
             tiff.pages[1].tags[tag].overwrite(100_000)
+
+
+def circle(*chain):
+    """Return a maker of a TIFF whose pages follow each other as the chain says; the first is 0."""
+
+    def make(path):
+        with tifffile.TiffWriter(path) as tiff:
+            for i in range(max(chain) + 1):
+                tiff.write(np.full((8, 8), i % 256, np.uint8), contiguous=False)
+        with tifffile.TiffFile(path) as tiff:
+            begins = [page.offset for page in tiff.pages]
+        data = bytearray(path.read_bytes())
+        for page, following in itertools.pairwise(chain):
+            end = begins[page] + 2 + 12 * struct.unpack_from("<H", data, begins[page])[0]
+            struct.pack_into("<I", data, end, begins[following])
+        path.write_bytes(bytes(data))
+
+    return make
+
+
+def again(page, following):
+    circle = f"page {page} of the file is followed by page {following} again"
+    return f"warning: bad.tif: the page directories form a cycle: {circle}; each page is read once"
 
 
 def text_bomb(path):
@@ -303,6 +328,9 @@ FAULTS = {
     "29 a long WebP": Fault(lambda path: Image.new("L", (2 * 16384, 2)).save(path),
                             "WEBP holds at most 16383 pixels a side, not 1 x 16384: .png",
                             arguments=("-o", "out.webp")),
+    **{f"49 pages {chain}": Fault(circle(*chain), again(*chain[-2:]), "bad.tif", code=0, makes=("bad_max.tif",),
+                                  check=same(np.full((4, 4), max(chain), np.uint8)))
+       for chain in ((0, 0), (0, 1, 0), (0, 1, 2, 1), (0, 2, 1, 3, 3))},
     "30 unknown ending": Fault(plain, "out.foo: no format is written for the ending '.foo': use .png",
                                arguments=("-o", "out.foo"), code=2),
     "30 no ending": Fault(plain, "out: no format is written for the ending ''", arguments=("-o", "out"), code=2),
@@ -471,3 +499,72 @@ def test_39_the_command_is_recorded_unless_stripped(ending, tmp_path):
     assert record in (tmp_path / f"b.{ending}").read_bytes()
     assert run(*arguments, "-o", f"c.{ending}", "--strip", folder=tmp_path).returncode == 0
     assert b"poolcli" not in (tmp_path / f"c.{ending}").read_bytes()
+
+
+GEOGRAPHIC = [
+    (33550, 12, 3, (1.0, 1.0, 0.0), True),
+    (33922, 12, 6, (0.0, 0.0, 0.0, 5.0, 6.0, 0.0), True),
+    (34735, 3, 4, (1, 1, 0, 0), True),
+]
+GDAL = [(42113, 2, 6, b"-9999\0", True), (42112, 2, 16, b"<GDALMetadata/>\0", True)]
+CHANNELS = {"axes": "CYX", "PhysicalSizeX": 0.1, "PhysicalSizeXUnit": "um", "Channel": {"Name": ["a", "b", "c"]}}
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "lost", "counts"),
+    [
+        ((3, 8, 8), {"ome": True, "metadata": CHANNELS}, "OME axes, pixel size and channel names", ""),
+        ((2, 8, 8), {"ome": True, "metadata": {"axes": "ZYX"}}, "OME axes", ""),
+        ((8, 8, 3), {"ome": True, "metadata": {"PhysicalSizeX": 2.0}, "photometric": "rgb"}, "OME pixel size", ""),
+        ((8, 8), {"ome": True}, "OME description", ""),
+        ((3, 8, 8), {"imagej": True, "metadata": {"axes": "ZYX", "unit": "um", "Labels": ["x", "y", "z"]}},
+         "ImageJ axes, pixel size and labels", ""),
+        ((8, 8), {"imagej": True}, "", ""),
+        ((8, 8), {"extratags": GEOGRAPHIC}, "GeoTIFF CRS, pixel size and origin", ""),
+        ((8, 8), {"extratags": GEOGRAPHIC[2:] + GDAL}, "GeoTIFF CRS and GDAL nodata and metadata", "-9999"),
+        ((8, 8), {"extratags": GDAL[:1]}, "GDAL nodata", "-9999"),
+        ((2, 8, 8), {"photometric": "minisblack", "resolution": (300, 300), "software": "s"}, "", ""),
+        ((8, 8), {"description": "a map", "metadata": None}, "", ""),
+    ],
+)  # fmt: skip
+def test_what_outputs_do_not_keep_is_told(shape, options, lost, counts, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite(tmp_path / "a.tif", noise(*shape), **options)
+    keeps = [f"the output does not keep its {lost}"] if lost else []
+    values = [f"its nodata, {counts}, counts as any other value"] if counts else []
+    for line, parts in {
+        "downsample -m max a.tif": keeps + values,
+        "upsample -m nearest a.tif -o b.npy": keeps + values,
+        "reduce -m gmp a.tif": values,
+        "downsample -m max a.tif --overwrite --strip": [],
+        "downsample -m max a.tif --overwrite --quiet": [],
+    }.items():
+        assert commands(line.split()) == 0
+        assert capsys.readouterr().err == (f"warning: a.tif: {'; '.join(parts)}\n" if parts else "")
+
+
+def test_a_description_of_pages_stays_with_them(tmp_path):
+    for name, options, expected in [
+        ("ome", {"ome": True}, None), ("imagej", {"imagej": True}, None), ("shaped", {}, None),
+        ("plain", {"description": "a map", "metadata": None}, "a map"),
+    ]:  # fmt: skip
+        tifffile.imwrite(tmp_path / f"{name}.tif", noise(8, 8), **options)
+        array, info = poolcli.read_image(tmp_path / f"{name}.tif")
+        for ending in ("png", "tif"):
+            poolcli.write_image(array, tmp_path / f"{name}_out.{ending}", info)
+            with Image.open(tmp_path / f"{name}_out.{ending}") as made:
+                assert (made.getexif().get(270) or None) == expected
+
+
+def test_49_cycles_and_long_chains_are_read_once(tmp_path):
+    circle(0, 1, 2, 1)(tmp_path / "a.tif")
+    result = run("reduce", "-m", "gmp", "a.tif", folder=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == ["input,frame,gmp_grey", "a.tif,0,0", "a.tif,1,1", "a.tif,2,2"]
+    assert result.stderr.startswith("warning: a.tif: the page directories form a cycle")
+    assert result.stderr.count("\n") == 1
+    assert run("reduce", "-m", "gmp", "a.tif", "--quiet", folder=tmp_path).stderr == ""
+    circle(*range(1000), 0)(tmp_path / "b.tif")
+    with open_picture(tmp_path / "b.tif", Reading()) as picture:
+        assert picture.frames == 1000
+        assert picture.read(999)[0][0, 0] == 999 % 256

@@ -137,6 +137,37 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("weights", ["box", "bilinear", "gaussian"])
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("case", [*CASES, ((9, 8), (2, 3), (2, 0), (0, 1), (2, 1))], ids=str)
+def test_twin_of_transposed_by_name(case, dtype, weights):
+    size, strides, padding, extra, dilation = case
+    image = picture(dtype, (4, 6, 3))
+    values = {"kernel_size": size, "padding": padding, "output_padding": extra, "dilation": dilation}
+    result = poolcli.upsample(image, "transposed", scale=strides, weights=weights, **values)
+    exact = naive.transposed_by_name(image, weights, size, strides, padding, extra, dilation)
+    assert result.shape == exact.shape
+    assert_rounded(result, exact, largest(image))
+
+
+@pytest.mark.parametrize("weights", ["box", "bilinear", "gaussian"])
+@pytest.mark.parametrize("dtype", KINDS)
+def test_a_flat_picture_stays_flat_at_its_frame_in_every_dtype(dtype, weights):
+    kind = np.dtype(dtype)
+    value = kind.type(0.1) if kind.kind == "f" else kind.type(1) if kind.kind == "b" else np.iinfo(kind).max
+    exact = kind.kind != "f" and kind.itemsize < 8
+    eps = np.finfo(kind if kind.kind == "f" else np.float64).eps
+    image = np.full((5, 30, 2), value, kind)
+    for values in (
+        {},
+        {"kernel_size": 5},
+        {"scale": 3, "padding": 0},
+        {"kernel_size": 3, "padding": 1, "output_padding": 1},
+    ):
+        large = poolcli.upsample(image, "transposed", weights=weights, **values)
+        np.testing.assert_allclose(large.astype(np.float64), float(value), rtol=0 if exact else 4 * eps)
+
+
 @pytest.mark.parametrize("dtype", KINDS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_twin_of_transposed(case, dtype):
@@ -314,11 +345,12 @@ def test_a_constant_stays_constant(s, weights):
     for f, dilation in product(range(s, 3 * s + 1), (1, 2, 3)):
         values = {"scale": s, "weights": weights, "kernel_size": f, "dilation": dilation}
         large = poolcli.upsample(image, "transposed", **values)
-        reach = f * dilation
-        inner = large[reach:-reach, reach:-reach]
-        gaps = len({k * dilation % s for k in range(f)}) < s  # pixels that no weight meets
-        assert {*inner.ravel().tolist()} <= ({0, 77} if gaps else {77})
-        assert 77 in inner
+        met = np.zeros(large.shape[:2])
+        for y, x in product(range(22), range(21)):  # where the taps of each pixel fall
+            to = [np.arange(f) * dilation + i * s - max(-(-(dilation * (f - 1) + 1 - s) // 2), 0) for i in (y, x)]
+            rows, columns = (k[(k >= 0) & (k < n)] for k, n in zip(to, met.shape, strict=True))
+            met[np.ix_(rows, columns)] = 1
+        np.testing.assert_array_equal(large, np.where(met, 77, 0)[..., None] * np.ones(3))
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, max_side=8)), st.integers(1, 3))

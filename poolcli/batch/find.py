@@ -78,6 +78,23 @@ def _named(name: str, search: Search) -> Iterator[Found]:
         raise BatchError(f"{shown(path)}: no such file or folder")
 
 
+def part(found: Sequence[Found], names: Sequence[str]) -> tuple[list[Found], list[Found]]:
+    """Part pictures from what else a shell's pattern brought along; without a picture, nothing is left out."""
+    named = {Path(name) for name in names}
+    pictures, others = list[Found](), list[Found]()
+    for file in found:
+        (others if file.path in named and _is_other(file.path) else pictures).append(file)
+    return (pictures, others) if pictures else (others, [])
+
+
+def _is_other(path: Path | None) -> bool:
+    if path is None or path.suffix.lower() in ENDINGS:
+        return False
+    from poolcli.images.read import is_picture
+
+    return not is_picture(path)
+
+
 def _matching(pattern: str, search: Search) -> Iterator[Path]:
     """Yield the files that a pattern matches, without those of an output folder below what it names."""
     parts = Path(pattern).parts

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
-from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from queue import Empty, Queue
+from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
 from poolcli.batch.jobs import Job, Outcome, Settings
 from poolcli.batch.work import Say, StopError, Worker
+from poolcli.images.place import forget
+
+PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a decoder may never return
+_LOOK = 0.1  # seconds from one look at the stop to the next
 
 
 def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Say) -> Iterator[Outcome]:
-    """Do the jobs, and yield what became of each, as they end; after `stop` is set no other is begun.
+    """Do the jobs, and yield what became of each, as they end.
+
+    After `stop` is set no other is begun, and those that are not done by then are given up when patience ends.
 
     Each of the threads has one picture at a time: memory depends on their number, not on that of the files.
     """
@@ -37,23 +44,33 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     def compute(function: Any, *arguments: Any) -> Any:
         return kernels.submit(function, *arguments).result()
 
-    worker = Worker(settings, prepare, compute, stop.is_set, notice)
-    outcomes: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
+    failed = Event()  # and that was one too many
+
+    def stopped() -> bool:
+        return stop.is_set() or failed.is_set()
+
+    worker = Worker(settings, prepare, compute, stopped, notice)
+    # No SimpleQueue: a signal that comes as its timeout ends makes it wait for ever, as of CPython 3.11.
+    outcomes: Queue[Outcome | BaseException | None] = Queue()
     waiting, taking = iter(jobs), Lock()
+    busy: dict[int, Job] = {}  # of each thread
 
     def work() -> None:
         try:
-            while not stop.is_set():
+            while not stopped():
                 with taking:
                     job = next(waiting, None)
                 if job is None:
                     break
+                busy[get_ident()] = job
                 outcome = worker.do(job)
                 if outcome.error and settings.fail_fast:
-                    stop.set()
+                    failed.set()
+                del busy[get_ident()]
                 outcomes.put(outcome)
             outcomes.put(None)
         except StopError:
+            del busy[get_ident()]
             outcomes.put(None)
         except BaseException as error:
             outcomes.put(error)
@@ -62,13 +79,24 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     running = min(threads + (threads > 1), len(jobs))
     for _ in range(running):
         Thread(target=work, daemon=True).start()
+    given_up = float("inf")
     while running:
-        outcome = outcomes.get()
+        try:
+            outcome = outcomes.get(timeout=_LOOK)
+        except Empty:
+            if stop.is_set():
+                given_up = min(given_up, time.monotonic() + PATIENCE)
+            if time.monotonic() < given_up:
+                continue
+            forget()
+            for job in list(busy.values()):
+                yield Outcome(job, "failed", error=f"not finished {PATIENCE:g} s after the signal to stop")
+            break
         gc.enable()
         if outcome is None:
             running -= 1
         elif isinstance(outcome, BaseException):
-            stop.set()
+            failed.set()
             raise outcome
         else:
             yield outcome

@@ -11,7 +11,7 @@ from typing import Any
 
 from poolcli.batch.find import STREAM, Found
 from poolcli.batch.jobs import BatchError, Job, Settings, shown
-from poolcli.images.formats import WRITABLE, endings, format_of
+from poolcli.images.formats import ENDINGS, WRITABLE, endings, format_of
 
 
 def plan_rows(found: Sequence[Found], mode: str, arguments: Mapping[str, Any], output: str | None) -> list[Job]:
@@ -52,14 +52,14 @@ def plan(
         made = {_place(job.output) for job in jobs if job.output}
         jobs = [job for job in jobs if job.input is None or _place(job.input) not in made]
     _check_streams(jobs)
-    _check(jobs, settings)
+    _check(jobs, settings, named=output is not None and not folder)
     return jobs
 
 
 def _job(
     file: Found, mode: str, arguments: Mapping[str, Any], output: str | None, folder: bool, ending: str | None
 ) -> Job:
-    suffix = f".{ending.lstrip('.')}" if ending else file.below.suffix
+    suffix = f".{ending.lstrip('.')}" if ending else _written(file.below.suffix)
     if output == STREAM:
         return Job(file.path, None, mode, arguments, suffix.lstrip("."))
     if output is None:
@@ -73,6 +73,12 @@ def _job(
     return Job(file.path, Path(output), mode, arguments, suffix.lstrip(".") if ending else "")
 
 
+def _written(suffix: str) -> str:
+    """Return the ending that a result gets from its input: of formats that are read alone, .png."""
+    known = suffix.lower() in ENDINGS and format_of(PurePath(f"x{suffix}")) is None
+    return ".png" if known else suffix
+
+
 def _check_streams(jobs: Sequence[Job]) -> None:
     if sum(job.input is None for job in jobs) > 1:
         raise BatchError("standard input can be read once")
@@ -83,16 +89,18 @@ def _check_streams(jobs: Sequence[Job]) -> None:
             raise BatchError("--format says which format standard output gets, as --format png")
 
 
-def _check(jobs: Iterable[Job], settings: Settings) -> None:
+def _check(jobs: Iterable[Job], settings: Settings, named: bool) -> None:
     inputs = {_place(job.input) for job in jobs if job.input}
     outputs: dict[str, Path | None] = {}
     for job in jobs:
-        _check_format(job, settings)
+        if named or job.kind is not None:  # else the ending is that of one input, and its own failure
+            _check_format(job, settings)
         if job.output is None:
             continue
         target = _place(job.output)
         if target in outputs:
-            raise BatchError(f"{shown(job.input)} and {shown(outputs[target])} would both write {shown(job.output)}")
+            both = f"{shown(job.input)} and {shown(outputs[target])}"
+            raise BatchError(f"{both} would both write {shown(job.output)}: --exclude leaves one out")
         outputs[target] = job.input
         own = job.input is not None and _same(job.input, job.output)
         if own and not settings.writing.overwrite:

@@ -60,7 +60,7 @@ class Worker:
         status, error, blamed = "written", "", None
         try:
             if job.command == "reduce":
-                rows = tuple(self._reduce(job, shapes, Advice(job, warnings)))
+                rows = tuple(self._reduce(job, shapes, warnings))
             else:
                 status = self._write(job, shapes, warnings)
         except BrokenPipeError:
@@ -75,11 +75,11 @@ class Worker:
         before, after = (*shapes, (), ())[:2]
         return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
-    def _reduce(self, job: Job, shapes: list[tuple[int, ...]], advice: Advice) -> Iterator[Row]:
+    def _reduce(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> Iterator[Row]:
         from poolcli.images.colour import in_colour
         from poolcli.images.read import open_picture
 
-        settings = self._settings
+        settings, advice = self._settings, Advice(job, warnings)
         self._prepare()
         with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
             for frame in range(picture.frames) if settings.frame is None else [settings.frame]:
@@ -96,6 +96,7 @@ class Worker:
                     advice.on_colours(image, info, values.reshape(1, -1, image.shape[-1]))
                 channels = channel_names((*image.shape, 1)[2], info)
                 yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
+            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(None)]
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
         from poolcli.images.place import check_free, clean
@@ -103,13 +104,17 @@ class Worker:
         from poolcli.images.write import check_count, write_frames
 
         settings, kind = self._settings, job.kind
-        assert kind is not None
         if job.output is not None:
             if settings.skip_existing and job.output.exists():
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
         self._prepare()
         with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
+            if kind is None:
+                ending = job.input.suffix if job.input else ""
+                raise ImageError(
+                    f"no format is written for the ending {ending!r}: --format says which, as --format png"
+                )
             wanted = range(picture.frames) if settings.frame is None else [settings.frame]
             check_count(kind, len(wanted) * job.planes)
             if job.planes > 1 and not kind.streams:
@@ -128,6 +133,7 @@ class Worker:
                 make_folder(job.output.parent)
                 clean(job.output.parent)
                 write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
+            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(settings.writing)]
             if job.indices:
                 from poolcli.unpooling import save
 

@@ -8,18 +8,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import click
 
-from poolcli.batch.find import STREAM, Found, Search, find
+from poolcli.batch.find import STREAM, Found, Search, find, part
 from poolcli.batch.jobs import Job, Outcome, Settings, shown
 from poolcli.batch.plan import is_folder, plan
 from poolcli.batch.report import Report
 from poolcli.cli.progress import Console
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_END = 4.5  # seconds from the first signal to the end of the process, whatever it waits for
 
 
 def jobs_of(
@@ -44,7 +45,10 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     if not inputs and files["files_from"] is None:
         raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
-    return find(inputs, files["files_from"], files["null"], search)
+    found, others = part(find(inputs, files["files_from"], files["null"], search), inputs)
+    for file in others if not files["quiet"] else ():
+        click.echo(f"warning: {shown(file.path)}: no picture, and left out", err=True)
+    return found
 
 
 def carry_out(
@@ -83,6 +87,9 @@ def _stoppable() -> Iterator[tuple[Event, list[int]]]:
             os._exit(128 + number)
         received.append(number)
         stop.set()
+        last = Timer(_END, os._exit, (128 + number,))  # standard output may be a pipe that nobody reads
+        last.daemon = True
+        last.start()
 
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     # What is ignored, as under nohup and in the background of a script, stays so.

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import check
 from poolcli.images import ImageError, Info, Reading
-from poolcli.images.read import check_size
+from poolcli.images.read import Reader, check_size
 
 _HEADER = 10_000  # bytes, as NumPy allows
 _NAMED = 6  # arrays of a file
 _PART = 1 << 24  # bytes; a member of an archive is decompressed beside the array
 
 
-class NpyReader:
+class NpyReader(Reader):
     """Arrays (H, W), (H, W, C) or, as frames, (N, H, W, C); with the layout chw, C before H."""
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:

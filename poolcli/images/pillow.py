@@ -17,7 +17,7 @@ from poolcli.images import ImageError, Info, Reading, jpeg, png
 from poolcli.images.colour import indexed
 from poolcli.images.formats import READABLE
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
-from poolcli.images.read import check_size
+from poolcli.images.read import NoPictureError, Reader, check_size
 
 _STRIP = 256  # rows; np.asarray of a whole picture holds it three times
 _PLUGINS = {  # module, what registers it, how people call the format, the package, the extra
@@ -28,7 +28,7 @@ _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pi
 _PNG_SIDE = 1_000_000  # pixels; libpng takes no more
 
 
-class PillowReader:
+class PillowReader(Reader):
     """Whatever Pillow opens."""
 
     def __init__(self, file: BinaryIO, reading: Reading, plugin: str = "") -> None:
@@ -38,7 +38,7 @@ class PillowReader:
         try:
             self._image = _open(file, (plugin,) if plugin else READABLE)
         except UnidentifiedImageError:
-            raise ImageError("not a supported image") from None
+            raise NoPictureError("not a supported image") from None
         self._size = self._image.size
         self._palette = _colours(self._image)
         check_size(*self._size, len(self._image.getbands()), reading)

@@ -21,6 +21,7 @@ EXISTS = "exists; --overwrite replaces it"
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _MARK = ".poolcli-"
 _LEFT = re.compile(rf"{re.escape(_MARK)}{_HOST}-(\d+)-")
+_writing: set[str] = set()  # hidden files of this process
 
 
 class PlaceError(ImageError):
@@ -40,19 +41,27 @@ def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> N
         prefix = f"{_MARK}{_HOST}-{os.getpid()}-"
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=prefix, delete=False) as file:
             temporary = file.name
+            _writing.add(temporary)
             write(file)  # type: ignore[arg-type]
         os.chmod(temporary, mode)
         if overwrite:
             os.replace(temporary, target)
         else:
             _rename_new(temporary, target)
-        temporary = None
     except OSError as error:
         raise PlaceError(error.strerror or str(error), target) from error
     finally:
         if temporary is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # renamed, unless something went wrong
                 os.unlink(temporary)
+            _writing.discard(temporary)
+
+
+def forget() -> None:
+    """Remove the hidden files of writers that are given up; one that goes on after all finds its file gone."""
+    for temporary in list(_writing):
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 @cache

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from numpy.typing import NDArray
 
-from poolcli.images import ImageError, Info, Reading
+from poolcli.images import ImageError, Info, Reading, Writing
 
 if TYPE_CHECKING:
     from poolcli.images import Source
@@ -23,10 +24,17 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 
 
+class NoPictureError(ImageError):
+    """A file that is of no format at all."""
+
+
 class Reader(Protocol):
     """An open file of one kind."""
 
     frames: int
+    warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
+    unkept: str = ""  # what it says beside its pictures that no output does
+    nodata: str = ""  # the value that means none, which modes take for a value
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pictures."""
@@ -38,6 +46,17 @@ class Picture:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.frames = reader.frames
+
+    def warnings(self, writing: Writing | None) -> list[str]:
+        """Return what is odd about the file, as far as it has been read, and what is lost where it is written."""
+        reader, lost = self._reader, []
+        if reader.unkept and writing:
+            lost.append(f"the output does not keep its {reader.unkept}")
+        if reader.nodata:
+            lost.append(f"its nodata, {reader.nodata}, counts as any other value")
+        if not lost or (writing and writing.strip):
+            return [*reader.warnings]
+        return [*reader.warnings, "; ".join(lost)]
 
     def read(self, frame: int = 0) -> tuple[NDArray[Any], Info]:
         """Decode one of the pictures; the first is 0."""
@@ -57,12 +76,23 @@ def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
         yield picture
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether a file begins as a picture does: one that is damaged, or cannot be opened, may be one."""
+    try:
+        with open_picture(path, Reading()):
+            return True
+    except NoPictureError:
+        return False
+    except ImageError:
+        return True
+
+
 def _reader(file: BinaryIO, reading: Reading) -> Reader:
     file.seek(0)
     head = file.read(64)
     file.seek(0)
     if not head:
-        raise ImageError("empty file")
+        raise NoPictureError("empty file")
     if head.startswith(_NPY):
         from poolcli.images.npy import NpyReader
 

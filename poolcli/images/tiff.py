@@ -17,11 +17,13 @@ from PIL import Image, TiffImagePlugin
 
 from poolcli.images import ImageError, Info, Reading, Writing
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright, upright_xmp
-from poolcli.images.read import check_size
+from poolcli.images.read import Reader, check_size
+from poolcli.images.structure import NODATA, describes_pages, unkept
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else what it finds odd goes to stderr
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
+_DESCRIPTION = 270
 _RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
@@ -29,7 +31,7 @@ _BUFFER = 1 << 24  # bytes read at once
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
 
 
-class TiffReader:
+class TiffReader(Reader):
     """The pages of a TIFF file, without the smaller copies and masks of others."""
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
@@ -37,13 +39,22 @@ class TiffReader:
         self._tiff = tifffile.TiffFile(file)
         self._pages = []
         page: Any
+        seen: dict[int, int] = {}  # pages by their offsets: tifffile follows directories in a circle for ever
         for i, page in enumerate(self._tiff.pages):
+            if page.offset in seen:
+                back = f"page {i - 1} of the file is followed by page {seen[page.offset]} again"
+                self.warnings = (f"the page directories form a cycle: {back}; each page is read once",)
+                break
+            seen[page.offset] = i
             check_size(page.imagewidth, page.imagelength * page.imagedepth, page.samplesperpixel, reading)
             if i == 0 or not page.subfiletype & 5:  # 1: a smaller copy, 4: a mask
                 self._pages.append(i)
         self.frames = len(self._pages)
         if not self.frames:
             raise ValueError("no page can be read")
+        page = self._tiff.pages[0]
+        self.unkept = unkept(page)
+        self.nodata = str(page.tags.valueof(NODATA, "")).strip("\0 ")
 
     def read(self, frame: int) -> tuple[NDArray[Any], Info]:
         """Return one of the pages."""
@@ -90,6 +101,8 @@ class TiffReader:
         self._file.seek(0)
         try:
             exif.load_from_fp(self._file)
+            if describes_pages(self._tiff.pages[0]):
+                exif.pop(_DESCRIPTION, None)
             return clean(exif)
         except Exception:  # a directory that Pillow cannot read is not worth the picture
             return None
@@ -179,16 +192,20 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dic
 def _described(info: Info, writing: Writing, first: bool) -> dict[str, Any]:
     exif = loaded(info.exif)
     tags: list[tuple[int, int, int, Any, bool]] = []
+    page: dict[str, Any] = {}
     for tag in DESCRIPTIVE:
         value = exif.get(tag)
         if isinstance(value, str) and value:
             data = value.encode()
+            if tag == _DESCRIPTION:  # which has an argument of its own, and would be written twice
+                page["description"] = data
+                continue
             tags.append((int(tag), 2, len(data) + 1, data + b"\0", True))
     if info.xmp:
         tags.append((_XMP, 1, len(info.xmp), info.xmp, True))
     if first:
         tags += [(_RESERVED[tag], 4, 1, 0, True) for tag, _ in _directories(exif)]
-    page: dict[str, Any] = {"extratags": tags}
+    page["extratags"] = tags
     if writing.record:
         page["software"] = writing.record
     if info.icc:

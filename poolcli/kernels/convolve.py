@@ -23,9 +23,9 @@ from poolcli.sampling import beyond
 _integer = types.int64
 _source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")
 _integers1, _integers2 = (types.Array(types.int64, rank, "C") for rank in (1, 2))
-_floats2 = types.Array(types.float64, 2, "C")
+_floats1, _floats2 = (types.Array(types.float64, rank, "C") for rank in (1, 2))
 _axis = (_integers2, _integers2, _integers1)
-BAND = _integer(_source, _integers1, *_axis, *_axis, _floats2, _bytes2, _integer, _integer)
+BAND = _integer(_source, _integers1, *_axis, *_axis, _floats2, _floats1, _floats1, _bytes2, _integer, _integer)
 LAUNCH = _integer(types.FunctionType(BAND), *BAND.args[:-1])
 
 _BANDS = 16  # for each thread
@@ -71,9 +71,15 @@ def transposed_size(n: int, taps: int, stride: int, padding: int, extra: int, di
 
 
 def convolve(
-    image: NDArray[Any], weights: NDArray[np.float64], rows: Taps, columns: Taps, border: str, dtype: np.dtype[Any]
+    image: NDArray[Any],
+    weights: NDArray[np.float64],
+    rows: Taps,
+    columns: Taps,
+    border: str,
+    dtype: np.dtype[Any],
+    factors: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> NDArray[Any]:
-    """Convolve every channel of (N, H, W, C) with weights (F, F), and round once."""
+    """Convolve every channel of (N, H, W, C) with weights (F, F), times a factor a row and a column; round once."""
     images, height, width, channels = image.shape
     out = np.empty((images, rows.size, columns.size, channels), dtype)
     if not out.size:
@@ -83,13 +89,16 @@ def convolve(
         rows, columns = _reaching(rows, height), _reaching(columns, width)
     (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))
     ring = min(int(rows.offset.max() - rows.offset.min()) + 1, len(down))
-    settings = np.array([images, height, channels, rows.size, columns.size, above, before, ring], np.int64)
+    down_by, across_by = factors or (np.ones(rows.size), np.ones(columns.size))
+    across_by = np.append(across_by, np.ones(-columns.size % len(columns.tap)))
+    left, right = _even(across_by)
+    settings = [images, height, channels, rows.size, columns.size, above, before, ring, left, right]
     band = _function(image.dtype, dtype, wide)
     bands = max(1, min(_BANDS * get_num_threads(), images * rows.size // _LEAST))
     done = _launcher()(
         band,
         image.reshape(images * height, width * channels).view(np.uint8),
-        settings,
+        np.array(settings, np.int64),
         rows.tap,
         rows.offset,
         down,
@@ -97,11 +106,20 @@ def convolve(
         columns.offset,
         across,
         np.ascontiguousarray(weights, np.float64),
+        down_by,
+        across_by,
         out.reshape(images * rows.size, -1).view(np.uint8),
         bands,
     )
     check(done, bands)
     return out
+
+
+def _even(factors: NDArray[np.float64]) -> tuple[int, int]:
+    """Return the longest part of an axis in which all factors are 1: where it begins and ends."""
+    other = np.concatenate([[-1], np.flatnonzero(factors != 1), [len(factors)]])
+    widest = int(np.diff(other).argmax())
+    return int(other[widest]) + 1, int(other[widest + 1])
 
 
 def _reaching(axis: Taps, n: int) -> Taps:
@@ -139,22 +157,34 @@ def _sum(rows, slots, starts, w, count, total, out, size):
         out[j] = settle(total[j], out)
 
 
+@njit(inline="always")
+def _frame(rows, slots, starts, w, count, total, factors, channels, out, begin, end):
+    for j in range(begin, end):
+        total[j] = 0
+        for k in range(count):
+            total[j] += w[k] * rows[slots[k]][starts[k] + j]
+        out[j] = settle(total[j] * total.dtype.type(factors[j // channels]), out)
+
+
 # fmt: off
-def _launch(band, image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out, bands):
+def _launch(band, image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, down_by, across_by,
+            out, bands):
     total = len(out)
     done = 0
     for b in prange(bands):
-        done += band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out,
-             b * total // bands, (b + 1) * total // bands)
+        done += band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, down_by, across_by,
+                     out, b * total // bands, (b + 1) * total // bands)
     return done
 
 
-def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, out, start, stop):
+def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, down_by, across_by,
+          out, start, stop):
     # fmt: on
-    _, height, channels, out_rows, out_columns, above, before, slots = settings
+    _, height, channels, out_rows, out_columns, above, before, slots, left, right = settings
     phases = len(tap)
     pixels = (out_columns + phases - 1) // phases
     lanes = pixels * channels
+    inner, outer = (left + phases - 1) // phases, right // phases
     ring = np.empty((slots, index.size * channels), lane)
     loaded = np.full(slots, -1, np.int64)
     most = row_tap.shape[1] * tap.shape[1]
@@ -183,12 +213,17 @@ def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, w
                     if row_tap[t, m] >= 0 and tap[s, k] >= 0:
                         slot_of[count] = (q + row_offset[t, m] + above) % slots
                         start_of[count] = (offset[s, k] + before) * channels
-                        weight_of[count] = lane(weights[row_tap[t, m], tap[s, k]])
+                        weight_of[count] = lane(weights[row_tap[t, m], tap[s, k]] * down_by[y])
                         count += 1
             if count == 4:
                 _sum4(ring, slot_of, start_of, weight_of, planes[s], lanes)
             else:
                 _sum(ring, slot_of, start_of, weight_of, count, total, planes[s], lanes)
+            # Few columns have factors: they are done again, which leaves the loops over the others as fast as before.
+            _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
+                   0, inner * channels)  # fmt: skip
+            _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
+                   max(inner, outer) * channels, lanes)  # fmt: skip
         result = out.view(target)[i]
         if phases == 1:
             for j in range(result.size):
