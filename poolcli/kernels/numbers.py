@@ -70,13 +70,13 @@ _LN2_HIGH, _LN2_LOW = _f4(0.693359375), _f4(-2.12194440e-4)  # ln 2 in two parts
 
 @njit(error_model="numpy")
 def _exp32(x):
-    """Return e^x with a relative error of 9e-8; 0 below -87, and beyond 88 what it is there.
+    """Return e^x with a relative error of 9e-8; beyond -87 and 88 it stays what it is there.
 
     A polynomial vectorises where np.exp does not: 7 times faster.
     """
-    bounded = min(max(x, _f4(-87.0)), _f4(88.0))
-    k = np.rint(bounded * _LOG2E)
-    r = bounded - k * _LN2_HIGH - k * _LN2_LOW
+    x = min(max(x, _f4(-87.0)), _f4(88.0))
+    k = np.rint(x * _LOG2E)
+    r = x - k * _LN2_HIGH - k * _LN2_LOW
     p = _f4(1 / 5040) * r + _f4(1 / 720)
     p = p * r + _f4(1 / 120)
     p = p * r + _f4(1 / 24)
@@ -84,7 +84,12 @@ def _exp32(x):
     p = p * r + _f4(1 / 2)
     p = p * r + _f4(1)
     p = p * r + _f4(1)
-    e = p * _i4(_i4(_i4(k) + _i4(127)) << _i4(23)).view(np.float32)
+    return p * _i4(_i4(_i4(k) + _i4(127)) << _i4(23)).view(np.float32)
+
+
+@njit(inline="always")
+def _exp32_or_0(x):
+    e = _exp32(x)
     return e if x >= _f4(-87.0) else (x if x != x else _f4(0))
 
 
@@ -134,6 +139,16 @@ def _log32(x):
     return k * _LN2_HIGH + (k * _LN2_LOW + (p * z * s + _f4(2) * s))
 
 
+def never_0(x):
+    """Return e^x; in float32 e^-87 below -87."""
+    return np.exp(x)
+
+
+@overload(never_0)
+def _never_0(x):
+    return (lambda x: _exp32(x)) if x == types.float32 else (lambda x: _exp64(x))
+
+
 def exponential(x):
     """Return e^x: 0 below -87 in float32 and -708 in float64, for x of at most 88 and 709."""
     return np.exp(x)
@@ -141,9 +156,7 @@ def exponential(x):
 
 @overload(exponential)
 def _exponential(x):
-    if x == types.float32:
-        return lambda x: _exp32(x)
-    return lambda x: _exp64(x)
+    return (lambda x: _exp32_or_0(x)) if x == types.float32 else (lambda x: _exp64(x))
 
 
 def power(x, p):

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from poolcli.kernels.extremes import keep_any, keeper, kept, largest, smallest
-from poolcli.kernels.numbers import exponential, settle, tap
+from poolcli.kernels.numbers import exponential, never_0, settle, tap
 from poolcli.kernels.operation import Fold, Operation, Part, Planes, Region, Task, unless_nan
 from poolcli.kernels.place import COLUMN, LANES, PLANE, ROW
 from poolcli.kernels.sums import mean
@@ -41,31 +41,14 @@ def proportion(value, reference, beta, lane):
 weigh: Any = boltzmann  # bound to one of these
 
 
-@njit(inline="always")
-def distance_of_integers(value, heaviest, lane):
-    """Return how far a value is from the heaviest."""
-    return lane(value) - lane(heaviest)
-
-
-@njit(inline="always")
-def distance_of_floats(value, heaviest, lane):
-    """Return the same; finite where an infinity is one of the two: it weighs nothing, and 0 times infinity is NaN."""
-    difference = lane(value) - lane(heaviest)
-    bounded = min(max(difference, lane(-3.4e38)), lane(3.4e38))
-    return lane(0) if value == heaviest else (bounded if difference == difference else difference)
-
-
-distance: Any = distance_of_floats  # bound to one of these
-
-
 @njit
 def _plain_soft(ring, taps, j, size, reference, beta):
-    """Return the same of one window, without a reference that its values could cancel with, in float64."""
+    """Return sum(r w) / sum(w) of one window, in float64."""
     above = below = 0.0
     for k in range(len(taps)):
         value = np.float64(tap(ring, taps, k, size)[j])
-        w = exponential(beta * (value - reference))
-        above += w * value
+        w = 1.0 if value == reference else exponential(beta * (value - reference))
+        above += 0.0 if w == 0 else w * value
         below += w
     return above / below
 
@@ -73,7 +56,7 @@ def _plain_soft(ring, taps, j, size, reference, beta):
 def soft(ring, taps, place, parameters, table, result):
     """Write sum(r w) / sum(w) as m + sum((r - m) w) / sum(w): exact where all are equal. Beta is the parameter.
 
-    In float32, for windows of few values. Where m and the second term nearly cancel, they are taken in float64.
+    In float32, for windows of few values. Where both terms nearly cancel, or one is no finite number, in float64.
     """
     size = place[LANES]
     out = result[0][:size]
@@ -85,22 +68,21 @@ def soft(ring, taps, place, parameters, table, result):
     for k in range(len(taps)):
         values = tap(ring, taps, k, size)
         for j in range(size):
-            difference = distance(values[j], heaviest[j], lane)
-            w = exponential(beta * difference)
+            difference = lane(values[j]) - lane(heaviest[j])
+            w = never_0(beta * difference)
             above[j] += difference * w
             below[j] += w
-    near = 0
+    doubtful = np.int32(0)
     for j in range(size):
         second = above[j] / below[j]
-        sum_of_both = lane(heaviest[j]) + second
-        above[j] = sum_of_both
-        below[j] = second
-        near += abs(sum_of_both) < lane(0.5) * abs(second)
+        found = lane(heaviest[j]) + second
+        out[j] = settle(found, out)
+        above[j] = lane(0.5) * abs(second) - min(abs(found), lane(3.4e38))  # above 0, infinite or NaN: doubtful
     for j in range(size):
-        out[j] = settle(above[j], out)
-    if near:
+        doubtful = np.int32(doubtful + np.int32(0 if above[j] <= lane(0) else 1))
+    if doubtful:
         for j in range(size):
-            if abs(above[j]) < lane(0.5) * abs(below[j]):
+            if not above[j] <= lane(0):
                 out[j] = settle(_plain_soft(ring, taps, j, size, np.float64(heaviest[j]), parameters[0]), out)
 
 
@@ -189,9 +171,7 @@ def softmax(task: Task) -> Operation:
     fold = Fold((_soft_part(task),), _quotient, kept(task))
     narrow = task.source == np.float32 or (task.source.kind == "u" and task.source.itemsize <= 2)
     if narrow and task.lane == np.float32 and task.taps <= _FEW:
-        distance = distance_of_floats if task.source.kind == "f" else distance_of_integers
-        bound = {"lane": task.lane, "distance": distance, **heaviest}
-        return task.operation(soft, bound=bound, parameters=(task.beta,), fold=fold)
+        return task.operation(soft, bound={"lane": task.lane, **heaviest}, parameters=(task.beta,), fold=fold)
     return task.operation(soft_wide, bound={**heaviest, "keep": keeper(task)}, parameters=(task.beta,), fold=fold)
 
 
