@@ -494,7 +494,7 @@ print(len(compiled.buffer))
 
 @pytest.mark.skipif(not JIT, reason="nothing is compiled")
 def test_the_second_process_compiles_nothing(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, "POOLCLI_CACHE_DIR": str(tmp_path)}
     runs = [
         subprocess.run([sys.executable, "-c", CACHED], env=environment, check=True, capture_output=True, text=True)
         for _ in range(2)
@@ -508,7 +508,6 @@ def test_the_second_process_compiles_nothing(tmp_path):
 def test_kernels_work_where_no_cache_can_be_written(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(blocked), "HOME": str(blocked)}
-    environment["NUMBA_CACHE_LOCATOR_CLASSES"] = "UserProvidedCacheLocator"
+    environment = {**os.environ, "POOLCLI_CACHE_DIR": str(blocked)}
     run = subprocess.run([sys.executable, "-W", "error", "-c", CACHED], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -101,6 +101,11 @@ def is_writable() -> bool:
     return True
 
 
+def kernels() -> list[Path]:
+    """Return the files of these kernels."""
+    return sorted(folder().glob(f"*{_ENDING}"))
+
+
 def _write(file: Path, data: bytes) -> None:
     """Write a file whole or not at all: others may read and write it at the same time."""
     _make()
