@@ -68,6 +68,7 @@ def test_window_and_parameters_reach_the_kernel(photo, tmp_path):
     np.testing.assert_array_equal(pixels(out), expected.astype(np.uint8))
 
 
+@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
 def test_a_real_photograph(tmp_path):
     out = tmp_path / "coffee.png"
     assert run("downsample", "--mode", "average", SAMPLES / "coffee.png", "-o", out).returncode == 0
@@ -76,6 +77,7 @@ def test_a_real_photograph(tmp_path):
     np.testing.assert_array_equal(pixels(out), np.rint(total / 4))
 
 
+@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
 @pytest.mark.parametrize(
     ("name", "mode", "shape", "dtype"),
     [
