@@ -4,6 +4,15 @@ import numpy as np
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leave to `-m slow` what `quick_when` says no to: it is told the parameters of the test by name."""
+    for item in items:
+        for mark in item.iter_markers("quick_when"):
+            if not mark.args[0](**getattr(getattr(item, "callspec", None), "params", {})):
+                item.add_marker("slow")
+
+
 @pytest.fixture(autouse=True)
 def _hash_may_wrap():
     """Without the JIT the kernels' 64-bit hash runs on NumPy scalars, which warn when they wrap, as a hash does."""

@@ -2,6 +2,8 @@
 
 import os
 import pty
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
+from commands import without_notices
 from PIL import Image
 
 import poolcli
@@ -29,9 +32,10 @@ def photo(tmp_path):
 
 
 def run(*arguments, folder=None):
-    return subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "poolcli", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120
     )
+    return without_notices(result)
 
 
 def pixels(path):
@@ -42,7 +46,7 @@ def pixels(path):
 def test_an_unknown_command_is_told_the_commands():
     result = run("downsampel")
     expected = "error: there is no command 'downsampel': the commands are downsample, upsample, reduce, modes, shape, "
-    assert (result.returncode, result.stderr) == (2, f"{expected}completion\n")
+    assert (result.returncode, result.stderr) == (2, f"{expected}warmup, completion\n")
 
 
 def test_writes_beside_the_input(photo):
@@ -64,6 +68,7 @@ def test_window_and_parameters_reach_the_kernel(photo, tmp_path):
     np.testing.assert_array_equal(pixels(out), expected.astype(np.uint8))
 
 
+@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
 def test_a_real_photograph(tmp_path):
     out = tmp_path / "coffee.png"
     assert run("downsample", "--mode", "average", SAMPLES / "coffee.png", "-o", out).returncode == 0
@@ -72,6 +77,7 @@ def test_a_real_photograph(tmp_path):
     np.testing.assert_array_equal(pixels(out), np.rint(total / 4))
 
 
+@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
 @pytest.mark.parametrize(
     ("name", "mode", "shape", "dtype"),
     [
@@ -327,15 +333,26 @@ def test_help_and_modes_name_every_mode_and_parameter():
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
-def test_a_terminal_is_told_of_compilation_once_and_a_pipe_is_not(photo, tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "poolcli", "downsample", "--mode", "max", "--overwrite", str(photo)]
-    ours, theirs = pty.openpty()
-    subprocess.run(command, env=environment, stderr=theirs, check=True)
-    subprocess.run(command, env=environment, stderr=theirs, check=True)
-    assert os.read(ours, 10_000).decode().splitlines() == ["compiling max for uint8, once"]
-    environment["NUMBA_CACHE_DIR"] += "2"
-    assert subprocess.run(command, env=environment, capture_output=True, check=True).stderr == b""
+@pytest.mark.parametrize(
+    ("terminal", "flags", "told"),
+    [
+        (True, [], ["compiling nails for uint8, once"]),
+        (False, [], ["compiling nails for uint8, once"]),
+        pytest.param(True, ["--quiet"], [], marks=pytest.mark.slow),
+    ],
+)
+def test_compilation_is_told_once(terminal, flags, told, photo, tmp_path):
+    shutil.copy(photo, photo.with_name("other.png"))
+    command = [sys.executable, "-m", "poolcli", "upsample", "-m", "nails", photo, photo.with_name("other.png")]
+    environment = {**os.environ, "POOLCLI_CACHE_DIR": str(tmp_path / "cache")}
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    for _ in range(2):
+        subprocess.run([*command, "--overwrite", *flags], env=environment, stderr=theirs, check=True, timeout=100)
+    os.write(theirs, b"end")
+    said = os.read(ours, 10_000).decode()
+    assert re.findall(r"compiling [ -~]*", said) == told
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_debug_shows_where_an_error_comes_from(tmp_path):

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from commands import without_notices
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -17,10 +18,11 @@ pytestmark = pytest.mark.skipif(
 
 
 def run(*arguments, folder, command="upsample", **options):
-    return subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "poolcli", command, *map(str, arguments)],
         cwd=folder, capture_output=True, timeout=120, text=True, **options,
     )  # fmt: skip
+    return without_notices(result)
 
 
 def numbers(shape, seed=0, dtype=np.uint8):

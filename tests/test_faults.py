@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import tifffile
+from commands import without_notices
 from PIL import Image
 
 import poolcli
@@ -41,10 +42,11 @@ class Fault:
 
 
 def run(*arguments, folder=None, **options):
-    return subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "poolcli", *arguments], cwd=folder, capture_output=True, text=True,
         errors="surrogateescape", timeout=60, stdin=subprocess.DEVNULL, **options,
     )  # fmt: skip
+    return without_notices(result)
 
 
 def noise(*shape, dtype="uint8"):

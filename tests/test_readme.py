@@ -17,6 +17,8 @@ from poolcli.cli import commands
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
+COMPILED = pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
+
 
 @pytest.mark.parametrize(
     ("section", "modes"),
@@ -36,6 +38,7 @@ def test_tables_of_modes_are_those_of_the_code(section, modes):
     assert rows == expected
 
 
+@COMPILED
 def test_python_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("sample_images").symlink_to(ROOT / "sample_images")
@@ -43,6 +46,7 @@ def test_python_runs(tmp_path, monkeypatch):
     assert poolcli.read_image("small.tif")[0].shape == (199, 299, 3)
 
 
+@COMPILED
 @pytest.mark.parametrize("line", re.findall(r"^poolcli (?:downsample|reduce|upsample) [^|\n]*$", README, re.MULTILINE))
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -70,6 +74,7 @@ def test_options_are_those_of_the_command():
         assert option in help_text
 
 
+@COMPILED
 def test_recipes_run(tmp_path):
     """The lines for a shell, as they stand, by a shell."""
     recipes = next(

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
+from commands import without_notices
 from PIL import Image
 
 import poolcli
@@ -25,9 +26,10 @@ REDUCE = [sys.executable, "-m", "poolcli", "reduce"]
 
 
 def run(*arguments, folder, **options):
-    return subprocess.run(
+    result = subprocess.run(
         [*REDUCE, *map(str, arguments)], cwd=folder, capture_output=True, timeout=120, text=True, **options
     )
+    return without_notices(result)
 
 
 def numbers(shape, seed=0, dtype=np.uint8):

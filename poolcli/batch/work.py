@@ -228,7 +228,7 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
     from poolcli.kernels.specialise import announcing
 
     arguments = dict(job.arguments)
-    with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
+    with announcing(lambda: notice(_compiling(job.mode, image.dtype.name))):
         apply = upsample if job.command == "upsample" else downsample
         mixed = job.command == "upsample" and mixes_channels(job.mode, job.arguments)
         target = check(arguments.get("dtype") or image.dtype)
@@ -256,7 +256,7 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
     arguments = dict(job.arguments)
     row, parameters = arguments_of(job.mode, arguments)
     pool = parameters.get("pool", row.pool)
-    with announcing(lambda: notice(f"compiling {job.mode} for {image.dtype}, once")):
+    with announcing(lambda: notice(_compiling(job.mode, image.dtype.name))):
         exact = check("float64")
         values = image if selects(job.mode, parameters) else blendable(image, info, linear, exact)
         if values is image or not pool:
@@ -270,6 +270,16 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
             bins[:, -1] = reduce(values, job.mode, **arguments | _share(pool)).reshape(bins.shape)[:, -1]
         bins = scale * bins
         return convert(viewable(bins, info, linear, image.dtype), target).ravel()
+
+
+def _compiling(mode: str, dtype: str) -> str:
+    """Say that a mode is compiled, and whether that is kept."""
+    from poolcli.kernels import cache
+
+    if cache.is_writable():
+        return f"compiling {mode} for {dtype}, once"
+    way = f"the cache folder {shown(cache.root())} cannot be written, POOLCLI_CACHE_DIR names another"
+    return f"compiling {mode} for {dtype} in every run: {way}"
 
 
 def _share(mode: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "reduce": "Reduce pictures to vectors: rows of a table.",
     "modes": "List every mode with its formula and its parameters.",
     "shape": "Compute the output size of a pool, by every convention.",
+    "warmup": "Compile ahead what the modes need.",
     "completion": "Print the script that completes commands in a shell.",
 }
 

@@ -16,9 +16,9 @@ class Console:
 
     def __init__(self, total: int, quiet: bool, as_json: bool) -> None:
         self._quiet, self._json, self._failed = quiet, as_json, 0
-        self._terminal = sys.stderr.isatty()
+        self._noticed = set[str]()
         self._bar: Any = None
-        if self._terminal and not quiet and total > 1:
+        if sys.stderr.isatty() and not quiet and total > 1:
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, unit="file", file=sys.stderr, dynamic_ncols=True, leave=False)
@@ -38,8 +38,9 @@ class Console:
             self._bar.update()
 
     def notice(self, line: str) -> None:
-        """Say what only someone who watches wants to know."""
-        if self._terminal and not self._quiet:
+        """Say once why it takes longer."""
+        if line not in self._noticed and not self._quiet:
+            self._noticed.add(line)
             self._say(line)
 
     def end(self, summary: str) -> None:

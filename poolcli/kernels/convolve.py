@@ -14,10 +14,11 @@ from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
+from poolcli.kernels.launch import Launcher
 from poolcli.kernels.numbers import settle
 from poolcli.kernels.phases import merge
 from poolcli.kernels.resample import load
-from poolcli.kernels.specialise import check, pointer, specialise
+from poolcli.kernels.specialise import check, pointer
 from poolcli.sampling import beyond
 
 _integer = types.int64
@@ -245,4 +246,4 @@ def _function(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any]) ->
 
 @cache
 def _launcher() -> Any:
-    return specialise(_launch, "convolve", LAUNCH, parallel=True)
+    return Launcher(_launch, "convolve", LAUNCH)

@@ -15,9 +15,10 @@ from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
+from poolcli.kernels.launch import Launcher
 from poolcli.kernels.numbers import settle
 from poolcli.kernels.phases import merge
-from poolcli.kernels.specialise import check, pointer, specialise
+from poolcli.kernels.specialise import check, pointer
 from poolcli.sampling import Axis
 
 _integer = types.int64
@@ -272,4 +273,4 @@ def _functions(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any], b
 
 @cache
 def _launcher() -> Any:
-    return specialise(_launch, "resample", LAUNCH, parallel=True)
+    return Launcher(_launch, "resample", LAUNCH)

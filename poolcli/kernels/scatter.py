@@ -9,7 +9,8 @@ import numpy as np
 from numba import get_num_threads, prange, types
 from numpy.typing import NDArray
 
-from poolcli.kernels.specialise import check, pointer, specialise
+from poolcli.kernels.launch import Launcher
+from poolcli.kernels.specialise import check, pointer
 
 _integer = types.int64
 _source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")
@@ -118,4 +119,4 @@ def _scatterer(dtype: np.dtype[Any]) -> Any:
 
 @cache
 def _launcher() -> Any:
-    return specialise(_launch, "scatter", LAUNCH, parallel=True)
+    return Launcher(_launch, "scatter", LAUNCH)

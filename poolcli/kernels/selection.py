@@ -14,6 +14,7 @@ from numba import prange, types
 from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
+from poolcli.kernels.launch import Launcher
 from poolcli.kernels.specialise import specialise
 
 _DIGIT = 16  # bits
@@ -98,9 +99,9 @@ def _functions(size: int) -> tuple[Any, Any, Any]:
     collecting = types.int64(values, flag, n, n, n, types.Array(n, 1, "C"))
     tallying = types.void(values, flag, n, table, counts, types.Array(flag, 1, "C"))
     return (
-        specialise(_count, f"{8 * size}", counting, parallel=True, **bound),
+        Launcher(_count, f"{8 * size}", counting, **bound),
         specialise(_collect, f"{8 * size}", collecting, **bound),
-        specialise(_tally, f"{8 * size}", tallying, parallel=True, **bound),
+        Launcher(_tally, f"{8 * size}", tallying, **bound),
     )
 
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from numba import njit
-from numba.core import caching, event, types
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.runtime.nrt import rtsys
+from numba.core import event, types
 from numba.core.typing.templates import Signature
 from numba.extending import typeof_impl
 
-
-@cache
-def _digest() -> str:
-    """Return a checksum of all kernels: Numba's cache looks at one file only and would serve old code of the others."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return f"{zlib.crc32(b''.join(source.read_bytes() for source in sources)):08x}"
+from poolcli.kernels.cache import KernelCache
 
 
 def pointer(function: Callable[..., Any], name: str, signature: Signature, **bound: Any) -> Any:
@@ -40,20 +30,20 @@ def specialise(
 ) -> Any:
     """Compile a copy of `function` in which the global names in `bound` have these values.
 
-    With a signature it is compiled at once and kept on disk under its own `name`: bound values are no part of Numba's
-    cache key, and two processes that compile two variants at the same time must not write the same file. So the name
-    has to tell all bound values apart.
+    With a signature it is compiled at once and kept on disk under its own `name`: so the name has to tell all bound
+    values apart, and the file that the function is in tells functions of one name apart.
     """
-    label = f"{function.__name__}_{name}_{_digest()}" if signature else name or function.__name__
+    label = "_".join(filter(None, (function.__name__, name))) if signature else name or function.__name__
     copy = FunctionType(function.__code__, {**function.__globals__, **bound}, label)
     copy.__qualname__ = label
     if signature is None:
         return njit(error_model="numpy", inline="always")(copy)
-    try:
-        with _light_loading():
-            return njit(signature, parallel=parallel, cache=True, error_model="numpy")(copy)
-    except (RuntimeError, OSError):  # no folder for the cache can be written
-        return njit(signature, parallel=parallel, error_model="numpy")(copy)
+    compiled: Any = njit(parallel=parallel, error_model="numpy")(copy)
+    if hasattr(compiled, "py_func"):  # NUMBA_DISABLE_JIT leaves the function as it is
+        compiled._cache = KernelCache(f"{function.__module__.rpartition('.')[2]}.{label}")
+        compiled.compile(signature)
+        compiled.disable_compile()
+    return compiled
 
 
 def check(done: int, asked: int) -> None:
@@ -63,24 +53,6 @@ def check(done: int, asked: int) -> None:
     """
     if done != asked:
         raise MemoryError("a kernel found no room for its rows")
-
-
-@contextmanager
-def _light_loading() -> Iterator[None]:
-    """Load from the cache without setting up what compilation alone needs, and does itself: 0.1 s of a first call."""
-
-    def load_overload(cache: Any, signature: Any, context: Any) -> Any:
-        rtsys.initialize(context)
-        with cache._guard_against_spurious_io_errors():
-            return cache._load_overload(signature, context)
-
-    with global_compiler_lock:
-        full = caching.Cache.load_overload
-        caching.Cache.load_overload = load_overload  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            caching.Cache.load_overload = full  # type: ignore[method-assign]
 
 
 class Pointer(types.WrapperAddressProtocol):

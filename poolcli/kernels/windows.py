@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from poolcli.geometry import Windows, singles, sliding
 from poolcli.kernels import layout
+from poolcli.kernels.launch import Launcher
 from poolcli.kernels.operation import Operation
 from poolcli.kernels.place import (
     CHANNELS,
@@ -322,4 +323,4 @@ def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, se
 
 @cache
 def _loop() -> tuple[Any, Any]:
-    return specialise(_launch, "", LAUNCH, parallel=True), pointer(_band, "", BAND)
+    return Launcher(_launch, "", LAUNCH), pointer(_band, "", BAND)

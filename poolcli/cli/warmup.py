@@ -1,0 +1,102 @@
+"""The command that compiles ahead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from poolcli.batch.jobs import shown
+from poolcli.cli import options
+from poolcli.downsample import MODES, downsample
+from poolcli.parameters import DTYPES
+from poolcli.reduce import REDUCTIONS, reduce
+from poolcli.upsample import UPSAMPLINGS, upsample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MODES = dict.fromkeys((*MODES, *REDUCTIONS, *UPSAMPLINGS))
+_PHOTOS = ("uint8", "uint16", "float32")
+_WINDOWS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"kernel_size": 3},
+    {"kernel_size": 3, "stride": 2},
+    {"kernel_size": 3, "stride": 1},
+    {"kernel_size": 9, "stride": 1},
+    {"kernel_size": 9},
+    {"size": (3, 5)},
+    {"dtype": "float32"},
+)
+"""Arguments that take each way through the loops: few and many values, windows far apart and dense, uneven ones."""
+
+
+@click.command(cls=options.Sections, short_help="Compile ahead what the modes need.")
+@click.option(
+    "-m",
+    "--mode",
+    "modes",
+    multiple=True,
+    type=click.Choice([*_MODES]),
+    metavar="MODE",
+    help="Compile this one; may be repeated.  [default: all]",
+)
+@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), metavar="DTYPE",
+              help=f"Of pictures; may be repeated.  [default: {', '.join(_PHOTOS)}]")  # fmt: skip
+def warmup(modes: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
+    """Compile ahead what the modes need, and tell where it is kept.
+
+    POOLCLI_CACHE_DIR names the folder. All modes take some minutes.
+
+    \b
+        poolcli warmup
+        poolcli warmup -m max -m bicubic --dtype uint8
+    """  # noqa: D301
+    from tqdm import tqdm
+
+    from poolcli.kernels import cache
+
+    if not cache.is_writable():
+        raise click.ClickException(
+            f"the cache folder {shown(cache.root())} cannot be written: POOLCLI_CACHE_DIR names another"
+        )
+    work = [(mode, dtype) for mode in modes or _MODES for dtype in dtypes or _PHOTOS]
+    with tqdm(work, unit="mode", file=sys.stderr, dynamic_ncols=True, leave=False, disable=None) as bar:
+        for mode, dtype in bar:
+            bar.set_description(f"{mode} for {dtype}")
+            _compile(mode, dtype)
+    count = len(cache.kernels())
+    if not count:
+        raise click.ClickException(
+            f"nothing was compiled and kept in {shown(cache.folder())}: is NUMBA_DISABLE_JIT set?"
+        )
+    click.echo(f"{count} kernels ready in {shown(cache.folder())}")
+
+
+def _compile(mode: str, dtype: str) -> None:
+    import numpy as np
+
+    for shape in ((24, 26, 3), (24, 26)):
+        picture = np.ones(shape, dtype)
+        for apply in _calls(mode, picture):
+            apply()
+
+
+def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
+    """Yield what has to be called once for a mode to be compiled in all that it is."""
+    if mode in MODES:
+        for window in _WINDOWS:
+            yield partial(downsample, picture, mode, **window)
+    if mode == "max":
+        yield partial(downsample, picture, mode, return_indices=True)
+    if mode in REDUCTIONS:
+        yield partial(reduce, picture, mode)
+    if mode == "unpool":
+        indices = downsample(picture, "max", return_indices=True)[1]
+        yield partial(upsample, picture[: len(indices), : len(indices[0])], mode, indices=indices)
+    elif mode in UPSAMPLINGS:
+        for scale in (2, 3, 1.5) if UPSAMPLINGS[mode].fractional else (2, 3):
+            yield partial(upsample, picture, mode, scale=scale)
