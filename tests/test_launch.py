@@ -101,12 +101,14 @@ def run(layer, code, *arguments, folder):
 layers = pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb"])
 
 
+@pytest.mark.quick_when(lambda code, layer: code in (THREADS, FORK))
 @layers
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 def test_threads_and_forked_processes(layer, code, tmp_path):
     run(layer, code, folder=tmp_path)
 
 
+@pytest.mark.quick_when(lambda method, layer: layer == "omp")
 @layers
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_pools_of_processes(layer, method, tmp_path):

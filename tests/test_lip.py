@@ -44,6 +44,7 @@ def test_twin_of_any_network(inputs, shape):
         np.testing.assert_allclose(result, exact.astype(float), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.quick_when(lambda dtype: dtype in ("uint8", "float32"))
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
 def test_without_importance_it_is_the_average(dtype):
     image = picture(dtype, (20, 14, 3))
