@@ -563,7 +563,10 @@ def test_47_no_place_for_a_cache(name, tree):
 def test_47_two_first_runs_at_once(tree):
     environment = {**os.environ, "POOLCLI_CACHE_DIR": str(tree / "cache")}
     both = [
-        subprocess.Popen([*DOWNSAMPLE, "in/a2.png", "-o", f"out{i}.png"], cwd=tree, env=environment) for i in range(2)
+        subprocess.Popen(
+            [*POOLCLI, "upsample", "-m", "nails", "in/a2.png", "-o", f"out{i}.png"], cwd=tree, env=environment
+        )
+        for i in range(2)
     ]
     assert [process.wait(timeout=200) for process in both] == [0, 0]
     assert (tree / "out0.png").read_bytes() == (tree / "out1.png").read_bytes()

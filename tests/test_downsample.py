@@ -202,16 +202,13 @@ def test_blur_weighs_by_the_binomial():
     assert poolcli.downsample(image, "blur")[0, 0] == 64 * 9 / 49
 
 
-def test_padding_adds_no_value():
-    image = np.full((2, 2), -5, np.int8)
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("int8", marks=pytest.mark.slow)])
+def test_padding_adds_no_value(dtype):
+    image = np.full((2, 2), -5, dtype)
     for mode in ("max", "min", "median", "average", "soft", "majority"):
         assert (poolcli.downsample(image, mode, kernel_size=3, stride=1, padding=1) == -5).all(), mode
-    assert poolcli.downsample(
-        image, "average", kernel_size=3, stride=1, padding=1, count_include_pad=True
-    ).tolist() == [
-        [-2, -2],
-        [-2, -2],
-    ]  # -20 / 9
+    counted = poolcli.downsample(image, "average", kernel_size=3, stride=1, padding=1, count_include_pad=True)
+    assert np.rint(counted).tolist() == [[-2, -2], [-2, -2]]  # -20 / 9
 
 
 def test_indices_are_those_of_the_first_winner():
@@ -227,7 +224,7 @@ def test_indices_are_those_of_the_first_winner():
         )
 
 
-@pytest.mark.quick_when(lambda mode: not JIT or mode in ("max", "median", "stochastic"))
+@pytest.mark.quick_when(lambda mode: not JIT or mode in ("max", "stochastic"))
 @pytest.mark.parametrize("mode", [name for name, mode in poolcli.MODES.items() if mode.selects])
 def test_uint64_labels_beyond_float64_are_kept(mode):
     image = np.full((4, 4), 2**53 + 1, np.uint64)
