@@ -62,8 +62,8 @@ def reduce(
 ) -> Any:
     """Reduce a whole picture or feature map to a vector, of one length whatever its height and width.
 
-    The local pools take the whole map as one window. Sums are exact for integers of up to 32 bits, and kept in
-    float64 for others.
+    The local pools take the whole map as one window: the result is that of `downsample` with `size=1`, and the bins of
+    spp are those of `downsample` with `size=level`. Sums of integers are exact.
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with

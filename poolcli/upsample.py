@@ -1,4 +1,4 @@
-"""The way back up: the table of modes, and the function that applies one of them to an array."""
+"""Upsampling: the table of modes, and the function that applies one of them to an array."""
 
 from __future__ import annotations
 

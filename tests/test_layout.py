@@ -4,10 +4,9 @@ import inspect
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import said as run
 
 import poolcli
-from poolcli.cli import commands
 
 SHAPES = [(6, 8), (3, 6, 8), (2, 3, 6, 8)]
 
@@ -16,13 +15,6 @@ SHAPES = [(6, 8), (3, 6, 8), (2, 3, 6, 8)]
 def folder(tmp_path, monkeypatch):
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments, code=0):
-    """Return what a command says on standard error."""
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result.stderr
 
 
 def numbers(shape, dtype=np.uint8):

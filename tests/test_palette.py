@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from commands import said as run
 from PIL import Image
 
 import poolcli
@@ -21,13 +22,6 @@ COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [9, 9, 200]], np.uint8)
 def folder(tmp_path, monkeypatch):
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments, code=0):
-    """Return what a command says on standard error."""
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result.stderr
 
 
 def labels(seed=0, shape=(8, 10)):

@@ -24,7 +24,7 @@ COMPILED = pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT"
     ("section", "modes"),
     [
         ("Modes", list(poolcli.MODES.values())),
-        ("The way back up", list(poolcli.UPSAMPLINGS.values())),
+        ("Upsampling", list(poolcli.UPSAMPLINGS.values())),
         ("Whole maps", [mode for mode in poolcli.REDUCTIONS.values() if mode.name not in poolcli.MODES]),
     ],
 )
@@ -68,7 +68,7 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
 def test_options_are_those_of_the_command():
     help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
     up = CliRunner().invoke(commands, ["upsample", "--help"]).output
-    for option in re.findall(r"`(--[a-z-]+)`", README.split("## The way back up")[1].split("## From a shell")[0]):
+    for option in re.findall(r"`(--[a-z-]+)`", README.split("## Upsampling")[1].split("## From a shell")[0]):
         assert option in up or option == "--save-indices"
     for option in re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0]):
         assert option in help_text

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import said as run
 
 import poolcli
 from poolcli.cli import commands
@@ -13,12 +14,6 @@ def folder(tmp_path, monkeypatch):
     """Work in a folder with a picture of 40 x 60 pixels."""
     monkeypatch.chdir(tmp_path)
     poolcli.write_image(np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8), "a.png")
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(commands, list(arguments))
-    assert result.exit_code == code, result.output
-    return result.stderr
 
 
 @pytest.mark.parametrize("size", ["h=4,w=6", "w=6,h=4", "W=6, H=4", "4x6", "4X6"])

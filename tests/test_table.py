@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
-from commands import without_notices
+from commands import said, without_notices
 from PIL import Image
 
 import poolcli
@@ -165,8 +165,7 @@ def over(image, background):
 def test_grey_and_colour_in_one_table(colour, background, mixed):
     behind = {"white": [255] * 3, "black": [0] * 3, "red": [255, 0, 0]}[background]
     arguments = ["reduce", "-m", "gap", "--colour", colour, "--background", background, "in", "-o", "t.csv"]
-    result = CliRunner().invoke(commands, arguments)
-    assert (result.exit_code, result.stderr) == (0, "5 written\n")
+    assert said(*arguments) == "5 written\n"
     rows = rows_of((mixed / "t.csv").read_text())
     assert list(rows[0])[2:] == (["gap_r", "gap_g", "gap_b"] if colour == "rgb" else ["gap_grey"])
     pictures = [numbers((5, 7))[..., None], numbers((6, 4, 3)), over(numbers((6, 4, 4)), behind),

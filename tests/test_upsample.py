@@ -1,4 +1,4 @@
-"""Every way up against its twin, its defining properties, and small pictures whose pixels can be read."""
+"""Every upsampling against its twin, its defining properties, and small pictures whose pixels can be read."""
 
 import os
 import re

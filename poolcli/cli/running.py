@@ -79,7 +79,7 @@ def carry_out(
 
 @contextmanager
 def _stoppable() -> Iterator[tuple[Event, list[int]]]:
-    """Let the first signal stop the batch in order, and a second one end the process."""
+    """Let the first signal end the batch once the files at hand are done, and a second one end the process."""
     stop, received = Event(), list[int]()
 
     def on_signal(number: int, frame: object) -> None:
