@@ -3,6 +3,9 @@ import os
 import numpy as np
 import pytest
 
+# Threads of OpenMP that wait in a loop take the cores from the other workers and from the processes that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
