@@ -355,7 +355,7 @@ def test_a_constant_stays_constant(s, weights):
             to = [np.arange(f) * dilation + i * s - max(-(-(dilation * (f - 1) + 1 - s) // 2), 0) for i in (y, x)]
             rows, columns = (k[(k >= 0) & (k < n)] for k, n in zip(to, met.shape, strict=True))
             met[np.ix_(rows, columns)] = 1
-        np.testing.assert_array_equal(large, np.where(met, 77, 0)[..., None] * np.ones(3))
+        np.testing.assert_array_equal(large, np.where(met, 77, 0)[..., None].repeat(image.shape[2], 2))
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, max_side=8)), st.integers(1, 3))
