@@ -431,6 +431,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.quick_when(lambda name, locale: locale == "C")
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_25_26_odd_names_in_any_locale(name, locale, tmp_path):
@@ -451,6 +452,7 @@ def test_25_26_odd_names_in_any_locale(name, locale, tmp_path):
     assert "exists; --overwrite replaces it" in again.stderr
 
 
+@pytest.mark.quick_when(lambda ending: ending in ("png", "tif", "npy", "jp2"))
 @pytest.mark.parametrize("ending", [ending.lstrip(".") for ending in WRITABLE])
 def test_37_disk_full(ending, tmp_path):
     """A limit on the size of files makes every write fail as a full disk does."""
@@ -492,6 +494,7 @@ def test_38_file_modes(tmp_path):
         os.umask(before)
 
 
+@pytest.mark.quick_when(lambda ending: ending in ("png", "jpg", "tif"))
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp", "avif", "gif", "jp2"])
 def test_39_the_command_is_recorded_unless_stripped(ending, tmp_path):
     Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")

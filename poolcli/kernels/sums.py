@@ -208,11 +208,12 @@ def _of_pair(total, lost):
 
 def _mean_of_words(high, low, n, word, out):
     """Return (high 2^32 + low) / n as a number of `out`'s dtype: exactly, to nearest, ties to even, saturated."""
-    quotient, rest = divmod(int(high) * 2**32 + int(low), int(n))
+    n = int(n)
+    quotient, rest = divmod(int(high) * 2**32 + int(low), n)
     if out.dtype.kind == "f":
-        return out.dtype.type(quotient + rest / int(n))
+        return out.dtype.type(quotient + rest / n)
     limits = np.iinfo(out.dtype)
-    quotient += 2 * rest > n or (2 * rest == n and quotient % 2)
+    quotient += 2 * rest > n or (2 * rest == n and quotient % 2 == 1)
     return out.dtype.type(min(max(quotient, int(limits.min)), int(limits.max)))
 
 
