@@ -80,8 +80,8 @@ class Worker:
         from poolcli.images.read import open_picture
 
         settings, advice = self._settings, Advice(job, warnings)
-        self._prepare()
         with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
+            self._prepare()
             for frame in range(picture.frames) if settings.frame is None else [settings.frame]:
                 if self._stopped():
                     raise StopError
@@ -108,7 +108,6 @@ class Worker:
             if settings.skip_existing and job.output.exists():
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
-        self._prepare()
         with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
             if kind is None:
                 ending = job.input.suffix if job.input else ""
@@ -124,6 +123,7 @@ class Worker:
                 raise ImageError("the indices of one picture can be saved: --frame N takes one")
             if job.indices:
                 make_folder(job.indices.parent)
+            self._prepare()
             places: list[NDArray[Any]] = []
             results = self._results(picture, wanted, job, kind, shapes, warnings, places)
             writing = replace(settings.writing, record=str(job))
