@@ -434,6 +434,7 @@ def stuck(folder, where, *arguments, **options):
     )
 
 
+@pytest.mark.quick_when(lambda where, **_: where == "decoder")
 @pytest.mark.parametrize(
     ("where", "number", "code"), [("decoder", signal.SIGTERM, 143), ("rename", signal.SIGINT, 130)]
 )
@@ -455,6 +456,7 @@ def test_50_one_signal_ends_a_batch_that_is_stuck(where, number, code, tmp_path)
     assert {f"out/{name}" for name in names(tmp_path / "out")} == done  # no hidden file
 
 
+@pytest.mark.slow
 def test_50_one_signal_ends_a_table_that_is_stuck(tmp_path):
     process = stuck(tmp_path, "decoder", "reduce", "-m", "gmp", "many", stdout=subprocess.PIPE)
     time.sleep(3)
@@ -466,6 +468,7 @@ def test_50_one_signal_ends_a_table_that_is_stuck(tmp_path):
     assert "error: many/stuck.png: not finished" in said
 
 
+@pytest.mark.slow
 def test_50_one_signal_ends_a_command_whose_pipe_nobody_reads(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((1000, 1000), np.uint8))
     command = [*DOWNSAMPLE, "a.npy", "-F", "1", "-o", "-", "--format", "npy"]

@@ -312,6 +312,7 @@ def test_numba_is_not_imported_before_the_first_picture(line):
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is loaded from a cache")
+@pytest.mark.quick_when(lambda mode: mode == "average")
 @pytest.mark.parametrize("mode", ["max", "average", "median", "soft"])
 def test_kernels_from_the_cache_need_little_of_numba(mode):
     """NumPy's methods of arrays inside a kernel would import SciPy, where it is installed: 0.2 s of every command."""
@@ -336,7 +337,7 @@ def test_help_and_modes_name_every_mode_and_parameter():
 @pytest.mark.parametrize(
     ("terminal", "flags", "told"),
     [
-        (True, [], ["compiling nails for uint8, once"]),
+        pytest.param(True, [], ["compiling nails for uint8, once"], marks=pytest.mark.slow),
         (False, [], ["compiling nails for uint8, once"]),
         pytest.param(True, ["--quiet"], [], marks=pytest.mark.slow),
     ],

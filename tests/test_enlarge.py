@@ -80,6 +80,7 @@ def test_down_and_up_again_with_indices(folder):
     assert (again.returncode, again.stderr) == (2, "error: i.npz: exists; --overwrite replaces it\n")
 
 
+@pytest.mark.quick_when(lambda window: "same" in window or "--size" in window)
 @pytest.mark.parametrize(
     "window",
     [["-F", "3", "-S", "1", "-P", "1"], ["-F", "3", "-S", "2", "-P", "same"], ["-F", "3", "-S", "2", "--ceil"],
@@ -117,6 +118,7 @@ def test_weights_in_files(shape, ending, folder):
     assert f"--weights w.{ending}" in Image.open(folder / "b.png").text["Software"]
 
 
+@pytest.mark.quick_when(lambda ending, mode: ending == "tif" and mode == "subpixel")
 @pytest.mark.parametrize("mode", ["transposed", "resize-conv", "subpixel"])
 @pytest.mark.parametrize("ending", ["tif", "npy"])
 def test_weights_that_make_channels_of_grey(ending, mode, tmp_path):

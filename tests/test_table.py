@@ -54,6 +54,7 @@ def expected(folder, mode, **parameters):
     return {name: poolcli.reduce(poolcli.read_image(folder / name)[0], mode, **parameters) for name in names}
 
 
+@pytest.mark.quick_when(lambda mode, **_: mode in ("gap", "spp"))
 @pytest.mark.parametrize(
     ("arguments", "mode", "parameters", "columns"),
     [
@@ -95,6 +96,7 @@ def read(path):
     return [row["input"] for row in rows], columns, np.array([[float(row[name]) for name in columns] for row in rows])
 
 
+@pytest.mark.quick_when(lambda ending: ending in ("csv", "npz"))
 @pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "npy", "npz", "parquet"])
 def test_every_format_holds_the_same_numbers(ending, folder):
     assert run("-m", "gap", "in", "-o", f"table.{ending}", folder=folder).returncode == 0
