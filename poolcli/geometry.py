@@ -45,6 +45,13 @@ class Windows:
         first, count, divisor = self.first[begin:end], self.count[begin:end], self.divisor[begin:end]
         return replace(self, first=first, count=count, divisor=divisor, weights=weights)
 
+    def taken(self, which: NDArray[np.int64]) -> Windows:
+        """Return those windows."""
+        weights = self.weights if len(self.weights) == 1 else self.weights[which]
+        return replace(
+            self, first=self.first[which], count=self.count[which], divisor=self.divisor[which], weights=weights
+        )
+
     def moved(self, distance: int) -> Windows:
         """Return the windows of an axis that begins elsewhere."""
         return replace(self, first=self.first + distance)

@@ -89,7 +89,7 @@ def lip(task: Task) -> Operation:
     whole = replace(across, source=wide, axes=(down, across), first=first)
     part = Part(replace(down, first=first, slide=1), np.add, number)
 
-    def finish(parts: Sequence[Planes], count: int, divisor: int, target: np.dtype[Any]) -> NDArray[Any]:
+    def finish(parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
         found: NDArray[Any] = parts[0][0] / parts[0][1]
         return found / count if task.parameters["norm"] == "count" else found
 

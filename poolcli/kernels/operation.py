@@ -107,8 +107,8 @@ class Fold:
     """How a window of any size is pooled: in parts, which are joined in pairs, so that no sum drifts."""
 
     parts: tuple[Part, ...]
-    finish: Callable[[Sequence[Planes], int, int, np.dtype[Any]], NDArray[Any]]
-    """Makes the result of the joined parts, the count, the divisor and the dtype asked for."""
+    finish: Callable[[Sequence[Planes], NDArray[Any], NDArray[Any], np.dtype[Any]], NDArray[Any]]
+    """Makes the result of the joined parts, the counts, the divisors and the dtype asked for."""
     keep: Part | None = None  # the smallest and the largest value, where the result must lie between
 
 

@@ -207,7 +207,7 @@ def _fold(task: Task, parameters: tuple[float, ...], keeps: bool) -> Fold:
         with np.errstate(invalid="ignore", over="ignore"):
             return np.stack([highest, a[1] * (a[0] / scale) ** p + b[1] * (b[0] / scale) ** p])
 
-    def finish(parts: Sequence[Planes], count: int, divisor: int, target: np.dtype[Any]) -> NDArray[Any]:
+    def finish(parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
         highest, total = parts[0]
         scale = np.where((highest > 0) & (highest < np.inf), highest, 1)
         with np.errstate(invalid="ignore", over="ignore"):

@@ -7,7 +7,8 @@ of few values. Large windows are cut into bands of rows instead: each band is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ Grid = tuple[Windows, Windows]
 _LARGE = 1 << 12  # values of a window; as many of larger ones as there may be overlap little
 _LARGEST = 1 << 18  # values of a window that `windows` takes, even where many overlap
 _SEVERAL = 64  # windows; so few large ones leave `windows` too little to do at once
+_ROWS = 16  # of windows
 _OVERLAP = 4  # windows that a pixel is in
 _BANDS = 64  # enough for the threads of a map that has the rows
 _BYTES = 1 << 24  # of what bands leave, before it is joined
@@ -40,14 +42,14 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     if not operation.finished or not fold:
         return planes
     parts = [planes, *([windows.pool(image, fold.keep.operation, rows, columns)] if fold.keep else [])]
-    counts, divisors = (np.outer(*pair)[..., None] for pair in ((rows.count, columns.count),
-                                                                (rows.divisor, columns.divisor)))  # fmt: skip
-    return _finished(fold, parts, counts, divisors, target)[None]
+    return _finished(fold, parts, rows, columns, target)[None]
 
 
 def suits(operation: Operation, rows: Windows, columns: Windows, shape: tuple[int, ...]) -> bool:
     """Return whether windows are so large, or large ones so few, that they are pooled in parts."""
     taps, count = rows.most * columns.most, rows.size * columns.size
+    if operation.axes and rows.size * shape[0] >= _ROWS:  # one axis at a time is quicker, where threads have work
+        return False
     if taps > _LARGEST:
         return True
     if operation.fold and taps >= _SEVERAL and count <= _SEVERAL:
@@ -62,11 +64,15 @@ def pool_grids(image: NDArray[Any], operations: Sequence[Operation], grids: Sequ
     if len(grids) == 1 or not large or not fold or fold.keep or not all(part.exact for part in fold.parts):
         return [pool(image, operation, *grid) for operation, grid in zip(operations, grids, strict=True)]
     rows, columns = (_cells([grid[axis] for grid in grids], image.shape[1 + axis]) for axis in (0, 1))
-    parts = []
-    for part in fold.parts:
-        lines = [_row_of_windows(image, part, rows, i, columns) for i in range(rows.size)]
-        parts.append((np.stack([np.stack(line, 1) for line in lines], 1), part.join))
-    return [_of_cells(parts, rows, columns, grid, fold, target)[None] for grid in grids]
+    cells = [_parts(image, part, rows, columns) for part in fold.parts]
+    found = []
+    for down, across in grids:
+        joined = [
+            _along(_along(one, 2, _within(down, rows), part.join), 3, _within(across, columns), part.join)
+            for one, part in zip(cells, fold.parts, strict=True)
+        ]
+        found.append(_finished(fold, joined, down, across, target)[None])
+    return found
 
 
 def _cells(windows: Sequence[Windows], n: int) -> Windows:
@@ -76,91 +82,111 @@ def _cells(windows: Sequence[Windows], n: int) -> Windows:
     return Windows(edges[:-1], count, count, np.ones((1, int(count.max())), np.int64))
 
 
-def _of_cells(
-    parts: Sequence[tuple[Planes, Any]], rows: Windows, columns: Windows, grid: Grid, fold: Fold, target: np.dtype[Any]
-) -> NDArray[Any]:
-    down, across = grid
-    images, channels = parts[0][0].shape[3:]
-    out = np.empty((images, down.size, across.size, channels), target)
-    for i, j in np.ndindex(down.size, across.size):
-        (top, bottom), (left, right) = (
-            np.searchsorted(cells.first, (own.first[k], own.first[k] + own.count[k]))
-            for cells, own, k in ((rows, down, i), (columns, across, j))
-        )
-        found = [_joined(_joined(cells[:, top:bottom, left:right], 1, join), 1, join) for cells, join in parts]
-        count, divisor = (int(getattr(down, name)[i] * getattr(across, name)[j]) for name in ("count", "divisor"))
-        out[:, i, j] = _finished(fold, found, count, divisor, target)
-    return out
+def _within(windows: Windows, cells: Windows) -> Windows:
+    """Return the windows as windows of cells."""
+    first, end = (np.searchsorted(cells.first, edge) for edge in (windows.first, windows.first + windows.count))
+    return replace(windows, first=first, count=end - first)
 
 
 def _folded(image: NDArray[Any], fold: Fold, target: np.dtype[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
-    images, channels = len(image), image.shape[3]
-    out = np.empty((images, rows.size, columns.size, channels), target)
     parts = [*fold.parts, *([fold.keep] if fold.keep else [])]
-    for i in range(rows.size):
-        taken = [_row_of_windows(image, part, rows, i, columns) for part in parts]
-        for j in range(columns.size):
-            found = [planes[j] for planes in taken]
-            count = int(rows.count[i] * columns.count[j])
-            divisor = int(rows.divisor[i] * columns.divisor[j])
-            out[:, i, j] = _finished(fold, found, count, divisor, target)
-    return out
+    return _finished(fold, [_parts(image, part, rows, columns) for part in parts], rows, columns, target)
 
 
-def _finished(fold: Fold, parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
-    """Return the result of joined parts in a dtype, within its bounds if it has some."""
+def _finished(
+    fold: Fold, parts: Sequence[Planes], rows: Windows, columns: Windows, target: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return the result (N, rows, columns, C) of joined parts in a dtype, within its bounds if it has some."""
+    counts, divisors = (
+        np.outer(*pair)[..., None] for pair in ((rows.count, columns.count), (rows.divisor, columns.divisor))
+    )
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities follow IEEE
-        out = dtypes.convert(fold.finish(parts[: len(fold.parts)], count, divisor, target), target)
+        out = dtypes.convert(fold.finish(parts[: len(fold.parts)], counts, divisors, target), target)
     kept: NDArray[Any] = np.clip(out, *parts[-1]) if fold.keep else out
     return kept
 
 
-def _row_of_windows(image: NDArray[Any], part: Part, rows: Windows, i: int, columns: Windows) -> list[Planes]:
-    """Return what is left of each window in a row of windows, (planes, N, C)."""
-    bands = _bands(rows, i)
-    planes = part.operation.planes
-    pixel = bands.size * len(image) * image.shape[3] * planes * part.number.itemsize
-    left: list[list[Planes]] = [[] for _ in range(columns.size)]
-    begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
-    for start in range(begin, end, max(1, _BYTES // pixel)):
-        stop = min(end, start + max(1, _BYTES // pixel))
-        across = singles(np.ones(stop - start, np.int64)).moved(start)
-        lines = windows.pool(image, part.operation, bands, across).astype(part.number, copy=False)
-        lines = _joined(lines, 2, part.join)
-        for j, (taken, weights) in enumerate(_taken(columns, start, stop)):
-            if taken.stop > taken.start:
-                values = lines[:, :, taken] * weights[:, None] if part.weighted else lines[:, :, taken]
-                left[j].append(_joined(values, 2, part.join))
-    return [_joined(np.stack(found, 1), 1, part.join) for found in left]
-
-
 def whole(image: NDArray[Any], part: Part) -> Planes:
     """Return what is left of whole maps (N, H, W, C), (planes, N, C)."""
-    return _row_of_windows(image, part, adaptive(image.shape[1], 1), 0, adaptive(image.shape[2], 1))[0]
+    return _parts(image, part, adaptive(image.shape[1], 1), adaptive(image.shape[2], 1))[:, :, 0, 0]
 
 
-def _bands(rows: Windows, i: int) -> Windows:
-    """Return windows of some rows each of one window."""
+def _parts(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> Planes:
+    """Return what is left of each window, (planes, N, rows, columns, C)."""
+    images, channels, planes = len(image), image.shape[3], (part.operation.first or part.operation).planes
+    out = np.empty((planes, images, rows.size, columns.size, channels), part.number)
+    height = int(np.clip(rows.most * rows.size // _BANDS, 8, Part.ROWS))  # of a band
+    begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
+    pixel = -(-rows.most // height) * images * channels * planes * part.number.itemsize
+    width = max(1, min(end - begin, _BYTES // pixel))
+    together = max(1, _BYTES // (pixel * width))
+    for i in range(0, rows.size, together):
+        some = rows.part(i, i + together)
+        for start in range(begin, end, width):
+            stop = min(end, start + width)
+            lines = _lines(image, part, some, height, singles(np.ones(stop - start, np.int64)).moved(start))
+            _add(out[:, :, i : i + together], lines, part, columns, start, stop)
+    return out
+
+
+def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns: Windows) -> Planes:
+    """Return what is left of each column of each row of windows, (planes, N, rows, W, C)."""
+    bands = [_bands(rows, i, height) for i in range(rows.size)]
+    ends = np.cumsum([len(first) for first, _, _ in bands])
+    first, count, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    plain = not part.weighted
+    own = Windows(first, count, count, np.ones((1, height), np.int64) if plain else weights, rows.step)
+    found = windows.pool(image, part.operation, own, columns).astype(part.number, copy=False)
+    each = np.split(found, ends[:-1], axis=2)
+    return np.stack([_joined(one, 2, part.join) for one in each], 2)
+
+
+def _bands(rows: Windows, i: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the bands of a row of windows begin, how many rows they have, and the weights of these."""
     count = int(rows.count[i])
-    height = int(np.clip(count // _BANDS, 8, Part.ROWS))
     begin = np.arange(0, count, height, dtype=np.int64)
-    sizes = np.minimum(height, count - begin)
-    weights = rows.weights[min(i, len(rows.weights) - 1)]
-    padded = np.zeros(len(begin) * height, np.int64)
-    padded[:count] = weights[:count]
-    spread = padded.reshape(len(begin), height)
-    return Windows(rows.first[i] + begin * rows.step, sizes, sizes, spread if (weights != 1).any() else spread[:1] | 1,
-                   rows.step)  # fmt: skip
+    weights = np.zeros(len(begin) * height, np.int64)
+    weights[:count] = rows.weights[min(i, len(rows.weights) - 1), :count]
+    return rows.first[i] + begin * rows.step, np.minimum(height, count - begin), weights.reshape(-1, height)
 
 
-def _taken(columns: Windows, start: int, stop: int) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-    """Yield, for every window, which of the columns from `start` to `stop` are its own, and their weights."""
+def _add(out: Planes, lines: Planes, part: Part, columns: Windows, start: int, stop: int) -> None:
+    """Join the columns from `start` to `stop` to what windows have of those before."""
     step = columns.step
-    for j, (first, count) in enumerate(zip(columns.first.tolist(), columns.count.tolist(), strict=True)):
-        low = max(0, -((first - start) // step))  # the first tap that is not before `start`
-        high = max(low, min(count, -((first - stop) // step)))
-        weights = columns.weights[min(j, len(columns.weights) - 1), low:high]
-        yield slice(first + low * step - start, first + high * step - start, step), weights
+    low = np.maximum(0, -((columns.first - start) // step))  # the first tap that is not before `start`
+    high = np.maximum(low, np.minimum(columns.count, -((columns.first - stop) // step)))
+    own = replace(columns, first=columns.first + low * step - start, count=high - low)
+    met = np.flatnonzero(own.count)
+    some = _along(lines, 3, own.taken(met), part.join, _weights(columns, low, met) if part.weighted else None)
+    old = low[met] > 0
+    if old.any():
+        some[:, :, :, old] = part.join(out[:, :, :, met[old]], some[:, :, :, old])
+    out[:, :, :, met] = some
+
+
+def _weights(columns: Windows, low: NDArray[np.int64], met: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the weights of windows from their tap `low` on."""
+    of = columns.weights[met] if len(columns.weights) > 1 else columns.weights.repeat(len(met), 0)
+    taps = np.minimum(low[met, None] + np.arange(of.shape[1]), of.shape[1] - 1)
+    return np.take_along_axis(of, taps, 1)
+
+
+def _along(planes: Planes, axis: int, own: Windows, join: Any, weights: NDArray[np.int64] | None = None) -> Planes:
+    """Join what each window takes along an axis: those of one count together."""
+    shape = list(planes.shape)
+    shape[axis] = own.size
+    out = np.empty(shape, planes.dtype)
+    before: Any = (slice(None),) * axis
+    size = planes.nbytes // planes.shape[axis]
+    for count in np.unique(own.count).tolist():
+        alike = np.flatnonzero(own.count == count)
+        for some in np.array_split(alike, -(-len(alike) * count * size // _BYTES)):
+            taps = own.first[some, None] + np.arange(count) * own.step
+            values = planes[(*before, taps)]
+            if weights is not None:
+                values = values * weights[some, :count, None]
+            out[(*before, some)] = _joined(values, axis + 1, join)
+    return out
 
 
 def _joined(planes: Planes, axis: int, join: Callable[[Planes, Planes], Planes]) -> Planes:

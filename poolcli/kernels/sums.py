@@ -357,7 +357,7 @@ def _join_pairs(a: Planes, b: Planes) -> Planes:
         return np.stack([s, a[1] + b[1] + ((a[0] - (s - c)) + (b[0] - c))])
 
 
-def _quotient(parts: Sequence[Planes], count: int, divisor: int, target: np.dtype[Any]) -> NDArray[Any]:
+def _quotient(parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
     """Return sums over a number: exactly, for integers."""
     (planes,) = parts
     if planes.dtype == np.float64:
@@ -386,7 +386,7 @@ def blend(task: Task) -> Operation:
     """Return the operation of mixed."""
     lam = task.parameters["lam"]
 
-    def finish(parts: Sequence[Planes], count: int, divisor: int, target: np.dtype[Any]) -> NDArray[Any]:
+    def finish(parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
         highs, sums = parts
         found: NDArray[Any] = lam * highs[0].astype(np.float64) + (1 - lam) * (sum_of(sums) / count)
         return found

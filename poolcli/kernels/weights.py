@@ -189,7 +189,7 @@ def _soft_part(task: Task) -> Part:
     return Part(operation, join, number)
 
 
-def _quotient(parts: Sequence[Planes], count: int, divisor: int, target: np.dtype[Any]) -> NDArray[Any]:
+def _quotient(parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
     found: NDArray[Any] = parts[0][1] / parts[0][2]
     return found
 
