@@ -150,7 +150,7 @@ class Worker:
         warnings: list[str],
         places: list[NDArray[Any]],
     ) -> Iterator[Frame]:
-        from poolcli.images.write import check
+        from poolcli.images.write import check, check_labels
 
         advice = Advice(job, warnings)
         for frame in wanted:
@@ -165,8 +165,11 @@ class Worker:
             if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
                 info = replace(info, alpha=False, palette=None, icc=None)
             _check_size(shape, self._settings.reading.max_pixels)
+            if self._settings.palette_given:
+                check_labels(info, kind, self._settings.writing)
             _, final = check(shape, dtype, info, kind, self._settings.writing)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
+            advice.on_palette(info, kind.name)
             advice.on_size(image.shape, shape)
             advice.on_holes(image, f"{dtype} {final}")
             result = self._compute(operate, image, info, job, self._settings.linear, self._notice)

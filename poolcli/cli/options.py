@@ -231,6 +231,7 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
     batch["overwrite"] = taken["overwrite"]
     layout_given = taken["layout"] is not None
     taken["layout"] = taken["layout"] or "hwc"
+    palette_given = bool(taken["keep_palette"])
     if taken["keep_palette"] is None:
         taken["keep_palette"] = keep_palette
     return Settings(
@@ -243,6 +244,7 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
         bool(batch["debug"]),
         taken.get("colour") or "",
         layout_given,
+        palette_given,
     ), batch
 
 

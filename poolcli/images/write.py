@@ -92,6 +92,14 @@ def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing:
     return target
 
 
+def check_labels(info: Info, kind: Format, writing: Writing) -> None:
+    """Raise an ImageError if a format would blur the colours of labels."""
+    lossy = kind.quality and not (kind.name == "WEBP" and writing.quality is None)
+    if info.palette is not None and lossy:
+        holding = endings(lambda other: "palette" in other.holds)
+        raise ImageError(f"{kind.name} is lossy, and --keep-palette is for exact labels: {holding} hold them")
+
+
 def _keeps(kind: Format, info: Info) -> bool:
     palette = info.palette
     if palette is None or palette.dtype.name not in kind.holds.get("palette", ()):
