@@ -167,7 +167,7 @@ class Worker:
             _check_size(shape, self._settings.reading.max_pixels)
             if self._settings.palette_given:
                 check_labels(info, kind, self._settings.writing)
-            _, final = check(shape, dtype, info, kind, self._settings.writing)
+            _, final = check(shape, dtype, info, kind, self._settings.writing, len(wanted) * job.planes)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
             advice.on_palette(info, kind.name)
             advice.on_size(image.shape, shape)

@@ -33,7 +33,7 @@ def write_frames(
     name = f"x.{ending.lstrip('.')}" if ending else target if isinstance(target, (str, os.PathLike)) else ""
     kind = known(PurePath(name))
     check_count(kind, count)
-    fitted = (_fitted(array, info, kind, writing) for array, info in frames)
+    fitted = (_fitted(array, info, kind, writing, count) for array, info in frames)
     content: bytes | memoryview = b"" if kind.streams else _encode(fitted, count, kind, writing)
 
     def put(file: BinaryIO) -> None:
@@ -72,7 +72,9 @@ def check_count(kind: Format, count: int) -> None:
         raise ImageError(f"{kind.name} holds one picture, not {count}: --frame N takes one; {several} hold all")
 
 
-def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing: Writing) -> tuple[str, str]:
+def check(
+    shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing: Writing, count: int = 1
+) -> tuple[str, str]:
     """Return as what a picture will be written, colour and dtype, or raise an ImageError: before it is computed."""
     height, width, channels = (*shape, 1)[:3]
     shade = colour_of(channels, info.alpha, info.palette is not None)
@@ -86,6 +88,8 @@ def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing:
         shade = f"{channels} bands" if shade == "bands" else shade
         way = ", or --convert makes it fit" if fit(kind, shade, dtype, True) else ""
         raise ImageError(f"{kind.name} cannot hold {shade} of {dtype}: {others} can{way}")
+    if count > 1 and not kind.streams and target[1] != "uint8":  # Pillow drops the frames after the first
+        raise ImageError(f"{kind.name} holds several frames of 8 bits only: .tif holds these, and --frame N takes one")
     if max(height, width) > kind.side:
         others = holders(shade, dtype, max(height, width))
         raise ImageError(f"{kind.name} holds at most {kind.side} pixels a side, not {height} x {width}: {others} can")
@@ -109,12 +113,12 @@ def _keeps(kind: Format, info: Info) -> bool:
     return kind.name != "TIFF" or palette.shape[1] == 3  # its palettes know no transparency
 
 
-def _fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
+def _fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing, count: int) -> Frame:
     """Return a picture as its format holds it: converted without loss, or as far as the user allows."""
     if image.ndim not in (2, 3) or not image.size:
         raise ImageError(f"an array {image.shape} is no picture: it must be (H, W) or (H, W, C)")
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
-    target = check(image.shape, image.dtype.name, info, kind, writing)
+    target = check(image.shape, image.dtype.name, info, kind, writing, count)
     if info.palette is not None and not _keeps(kind, info):
         image, info = colour.expanded(image, info)
     if info.premultiplied and kind.name != "TIFF":
@@ -230,10 +234,6 @@ def _check_frames(buffer: io.BytesIO, kind: Format, pictures: list[Frame]) -> No
 
 
 def _picture(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Image.Image:
-    if image.dtype == np.uint16 and image.ndim == 3:
-        raise ImageError(
-            f"{kind.name} holds 16-bit colour in a single picture only: --frame N takes one; .tif holds all"
-        )
     picture = Image.fromarray(image)
     if info.palette is not None:
         picture.putpalette(info.palette[:, :3].tobytes())
