@@ -6,6 +6,7 @@ from operator import ne
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, shown
+from poolcli.images.formats import Format, fit, holders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,6 +66,28 @@ class Advice:
             return
         if not np.isfinite(image).all():
             self._tell("holes", "NaN becomes 0 and infinity the largest value among integers")
+
+    def on_scaled(self, result: NDArray[Any], kind: Format) -> None:
+        """Say that integers, scaled to 8 bits, became one value."""
+        import numpy as np
+
+        from poolcli.images.colour import eight_bits
+
+        if result.dtype.kind not in "iu" or result.dtype.itemsize == 1:
+            return
+        ends = np.array([result.min(), result.max()], result.dtype)
+        low, high = eight_bits(ends).tolist()
+        if ends[0] == ends[1] or low != high:
+            return
+        shade = "RGB" if result.ndim > 2 else "grey"
+        keeping = [name for name in ("uint8", "uint16") if ends[0] >= 0 and ends[1] <= np.iinfo(name).max]
+        keeping = [name for name in keeping if fit(kind, shade, name, False)]
+        way = (
+            f"--dtype {' or '.join(keeping)} keeps them"
+            if keeping
+            else f"{holders(shade, result.dtype.name)} hold them"
+        )
+        self._tell("scaled", f"--convert scaled {result.dtype} to 8 bits, and all values became {low}: {way}")
 
     def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
         """Say that channels were pooled one by one, where that made colours that a picture of labels lacks."""

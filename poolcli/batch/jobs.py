@@ -131,6 +131,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     blamed: PurePath | None = None  # for the error, if it is not the input
+    added: int = 0  # rows of a table
 
     @property
     def line(self) -> str:

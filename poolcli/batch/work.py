@@ -72,6 +72,8 @@ class Worker:
                 traceback.print_exc()
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
             status, error = "skipped", ""
+        if error == EXISTS and blamed == job.output:
+            error = f"{EXISTS}, --skip-existing leaves it"
         before, after = (*shapes, (), ())[:2]
         return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
@@ -176,6 +178,8 @@ class Worker:
             if job.indices:
                 pool = partial(downsample, image, job.mode, return_indices=True, **job.arguments)
                 places.append(self._compute(pool)[1])
+            if info.palette is None and final == "uint8":
+                advice.on_scaled(result, kind)
             advice.on_colours(image, info, result)
             planes = result if job.stacked else [result]
             del image, result  # before the planes are encoded

@@ -86,7 +86,7 @@ def check(
     if target is None:
         others = holders(shade, dtype)
         shade = f"{channels} bands" if shade == "bands" else shade
-        way = ", or --convert makes it fit" if fit(kind, shade, dtype, True) else ""
+        way = _smaller(kind, shade, dtype) if fit(kind, shade, dtype, True) else ""
         raise ImageError(f"{kind.name} cannot hold {shade} of {dtype}: {others} can{way}")
     if count > 1 and not kind.streams and target[1] != "uint8":  # Pillow drops the frames after the first
         raise ImageError(f"{kind.name} holds several frames of 8 bits only: .tif holds these, and --frame N takes one")
@@ -94,6 +94,15 @@ def check(
         others = holders(shade, dtype, max(height, width))
         raise ImageError(f"{kind.name} holds at most {kind.side} pixels a side, not {height} x {width}: {others} can")
     return target
+
+
+def _smaller(kind: Format, shade: str, dtype: str) -> str:
+    """Return the ways to make values fit: large integers are often small numbers."""
+    narrow = [name for name in ("uint16", "uint8") if fit(kind, shade, name, False)]
+    if dtype not in ("int32", "uint32", "int64", "uint64") or not narrow:
+        return ", or --convert makes it fit"
+    most = np.iinfo(narrow[0]).max
+    return f", or --dtype {narrow[0]} keeps values up to {most}, or --convert scales them to 8 bits"
 
 
 def check_labels(info: Info, kind: Format, writing: Writing) -> None:
