@@ -198,14 +198,14 @@ BAD = [
      "picture of 6 x 6"),
     (["-m", "unpool", "--indices", "right.npz", "-S", "3"], 2, "scale 3 x 3 is not that of the indices: their windows "
      "were 2 x 2 apart"),
-    (["-m", "transposed", "--weights", ""], 2, "weights='': there is no such file, and the names are bilinear, box"),
+    (["-m", "transposed", "--weights", ""], 2, "--weights '': there is no such file, and the names are bilinear, box"),
     (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
     (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the picture has 3"),
     (["-m", "bicubic", "--lobes", "3"], 2, "mode 'bicubic' takes no lobes: the modes that do are lanczos"),
-    (["-m", "bicubic", "--fill", "9"], 2, "border='edge' takes no fill: the border that does is constant"),
-    (["-m", "lanczos", "--lobes", "99"], 2, "lobes must be a whole number from 1 to 16"),
+    (["-m", "bicubic", "--fill", "9"], 2, "--border edge takes no fill: the border that does is constant"),
+    (["-m", "lanczos", "--lobes", "99"], 2, "it must be a whole number from 1 to 16"),
 ]  # fmt: skip
 
 

@@ -348,7 +348,7 @@ def test_a_full_disk_leaves_nothing(folder):
     ("arguments", "message"),
     [
         (["-m", "gap", "--levels", "2", "in"], "mode 'gap' takes no levels: the modes that do are spp"),
-        (["-m", "spp", "--levels", "1,x", "in"], "levels must be whole numbers from 1 to 1024"),
+        (["-m", "spp", "--levels", "1,x", "in"], "it must be whole numbers from 1 to 1024"),
         (["-m", "spp", "--pool", "gap", "in"], "--pool gap is not allowed"),
         (["-m", "gap", "in", "-o", "table.txt"], "no table is written for the ending '.txt': use .csv, .json"),
         (["-m", "gap"], "Missing argument 'INPUT...'"),

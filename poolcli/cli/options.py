@@ -290,7 +290,7 @@ def spelled(line: str) -> str:
         if found[3] or known.is_flag:
             return name
         separator = "x" if "HEIGHTxWIDTH" in known.type.name else ","
-        value = found[2].strip("'()").replace(", ", separator)
+        value = found[2].strip("'()").replace(", ", separator) or "''"
         return f"{name} {value}"
 
     line = _AGAIN.sub(lambda found: ": it must be" if found[1] in own else found[0], line)
