@@ -353,7 +353,7 @@ def test_a_full_disk_leaves_nothing(folder):
         (["-m", "gap", "in", "-o", "table.txt"], "no table is written for the ending '.txt': use .csv, .json"),
         (["-m", "gap"], "Missing argument 'INPUT...'"),
         (["-m", "gap", "in/a2.png", "-o", "in/a2.png", "--format", "csv", "--overwrite"], "is also the table"),
-        (["-m", "covariance", "--log", "--power", "0.5", "in"], "power=0.5 and log exclude each other"),
+        (["-m", "covariance", "--log", "--power", "0.5", "in"], "--power 0.5 and log exclude each other"),
     ],
 )
 def test_wrong_usage_is_found_first(arguments, message, folder, monkeypatch):
