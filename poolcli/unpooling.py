@@ -24,7 +24,11 @@ def unpool(
     images, rows, columns, channels = image.shape
     expected = {2: (rows, columns), 3: (rows, columns, channels), 4: image.shape}[rank]
     if places.shape != expected:
-        way = "they are of its colours: --expand-palette gives them" if places.ndim > rank else "they are of another"
+        way = (
+            "they are of its colours: --expand-palette gives them"
+            if places.ndim > rank
+            else "they belong to another picture"
+        )
         raise ValueError(f"the indices are of shape {places.shape}, and the picture is {expected}: {way}")
     places = np.ascontiguousarray(places, np.int64).reshape(image.shape)
     out = np.zeros((images, height, width, channels), image.dtype)  # before all else: a scale may ask for too much

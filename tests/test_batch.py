@@ -252,8 +252,8 @@ def test_33_existing_outputs(tree):
     (tree / "out/a2.png").write_bytes(b"old")
     result = run("in", "-o", "out", folder=tree)
     assert result.returncode == 1
-    assert "error: out/a2.png: exists; --overwrite replaces it" in result.stderr
-    assert result.stderr.splitlines()[-1] == "1 written, 1 failed: exists; --overwrite replaces it (1)"
+    assert "error: out/a2.png: exists; --overwrite replaces it, --skip-existing leaves it" in result.stderr
+    assert result.stderr.splitlines()[-1] == "1 written, 1 failed: exists (1)"
     result = run("in", "-o", "out", "--skip-existing", folder=tree)
     assert (result.returncode, result.stderr) == (0, "0 written, 2 skipped\n")
     assert (tree / "out/a2.png").read_bytes() == b"old"

@@ -176,7 +176,10 @@ def test_folder_into_folder_and_again(photo, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["photo.png", "second.png"]
     again = run("downsample", "--mode", "min", tmp_path, "-o", out)
     assert again.returncode == 1
-    assert f"error: {out / 'photo.png'}: exists; --overwrite replaces it" in again.stderr.splitlines()
+    assert (
+        f"error: {out / 'photo.png'}: exists; --overwrite replaces it, --skip-existing leaves it"
+        in again.stderr.splitlines()
+    )
     assert run("downsample", "--mode", "min", tmp_path, "-o", out, "--overwrite").returncode == 0
 
 
@@ -240,17 +243,17 @@ USAGE = [
     (["--mode", "max", "-P", "2", "photo.png"], "padding 2 is more than half of the window, whose height is 2"),
     (
         ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
-        "size sets the windows: kernel_size cannot be given with it",
+        "size sets the windows: --kernel-size cannot be given with it",
     ),
     (["--mode", "max", "--p", "3", "photo.png"], "mode 'max' takes no p: the modes that do are lp, gem"),
     (
         ["--mode", "percentile", "--q", "101", "photo.png"],
-        "q=101.0 is not allowed: q must be a finite number from 0 to 100",
+        "Invalid value for '--q': 101 is not allowed: it must be a finite number from 0 to 100",
     ),
-    (["--mode", "kmax", "--k", "5", "photo.png"], "k=5 is more than the 4 values of a window"),
+    (["--mode", "kmax", "--k", "5", "photo.png"], "--k 5 is more than the 4 values of a window"),
     (
         ["--mode", "lp", "--norm", "half", "photo.png"],
-        "norm='half' is not allowed: norm must be size or mean or sum",
+        "--norm half is not allowed: it must be size or mean or sum",
     ),
     (["--mode", "max", "absent.png"], "absent.png: no such file or folder"),
     (["--mode", "max", "photo.png", "-o", "photo.png"], "photo.png: is also the input; --overwrite replaces it"),
@@ -288,7 +291,7 @@ def test_window_larger_than_the_picture_gives_both_sizes(photo):
 def test_planes_do_not_fit_into_one_picture(photo):
     result = run("downsample", "--mode", "kmax", photo)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "kmax makes 2 pictures of one: combine=mean makes one; .tif, .npy hold all" in result.stderr
+    assert "kmax makes 2 pictures of one: --combine mean makes one; .tif, .npy hold all" in result.stderr
     assert run("downsample", "--mode", "kmax", photo, "-o", photo.with_suffix(".npy")).returncode == 0
     np.testing.assert_array_equal(np.load(photo.with_suffix(".npy")), poolcli.downsample(pixels(photo), "kmax"))
     assert run("downsample", "--mode", "kmax", "--combine", "mean", photo).returncode == 0

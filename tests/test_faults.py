@@ -295,7 +295,7 @@ FAULTS = {
     "16 1 bit": Fault(data(png(4, 1, rows=b"\0\x50")), "", arguments=("-F", "1"), code=0, makes=("bad_max.png",),
                       check=same(np.uint8([[0, 255, 0, 255]]))),
     "17 CMYK with a profile": Fault(profiled, "", "bad.jpg", ("-F", "1"), 0, makes=("bad_max.jpg",), check=grey),
-    "17 CMYK": Fault(lambda path: Image.new("CMYK", (4, 4)).save(path), "CMYK without a colour profile", "bad.jpg"),
+    "17 CMYK": Fault(lambda path: Image.new("CMYK", (4, 4)).save(path), "CMYK has no colour profile", "bad.jpg"),
     "18 too small": Fault(data(png(1, 1, 8, rows=b"\0\0")), "smaller than the window: its height is 1, the window's 2"),
     "18 too small with padding": Fault(data(png(9, 1, 8, rows=bytes(10))),
                                        "its height is 1 with padding 1, the window's 5",

@@ -56,7 +56,7 @@ def test_majority_of_a_palette_keeps_labels():
 def test_max_of_a_palette_says_what_it_made():
     assert run("downsample", "--mode", "max", SAMPLES / "labels.png", "-o", "small.png") == (
         f"warning: {SAMPLES / 'labels.png'}: max takes each channel by itself, and gave 2165 of 60000 pixels colours "
-        "that the palette lacks: --keep-palette takes indices\n"
+        "that the picture lacks: --keep-palette takes indices\n"
     )
     assert run("downsample", "--mode", "max", "-q", SAMPLES / "labels.png", "-o", "quiet.png") == ""
     assert run("downsample", "--mode", "max", "--keep-palette", SAMPLES / "labels.png", "-o", "indices.png") == ""
@@ -96,7 +96,7 @@ def test_majority_of_colours_is_told_for_labels_and_not_for_photographs():
 
 def test_expanding_is_asked_for_and_told():
     picture(labels()).save("a.png")
-    assert "colours that the palette lacks: --keep-palette" in run(
+    assert "colours that the picture lacks: --keep-palette" in run(
         "downsample", "-m", "majority", "--expand-palette", "a.png"
     )
     assert mode_of("a_majority.png") == "RGB"
@@ -137,6 +137,61 @@ def test_a_format_without_palettes_gets_the_colours_of_the_result():
     assert run("downsample", "-m", "majority", "a.png", "-o", "b.webp") == ""
     expected = COLOURS[poolcli.downsample(labels(), "majority")]
     np.testing.assert_array_equal(poolcli.read_image("b.webp")[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("downsample", ["-m", "majority"]),
+        ("downsample", ["-m", "max", "--keep-palette"]),
+        ("upsample", ["-m", "nails"]),
+    ],
+)
+def test_an_array_gets_the_labels(command, arguments):
+    picture(labels()).save("a.png")
+    assert run(command, *arguments, "a.png", "-o", "a.npy") == ""
+    np.testing.assert_array_equal(np.load("a.npy"), getattr(poolcli, command)(labels(), arguments[1]))
+    assert np.load("a.npy").dtype == np.uint8
+    assert run(command, *arguments[:2], "-q", "--expand-palette", "a.png", "-o", "rgb.npy") == ""
+    assert np.load("rgb.npy").shape[2] == 3
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["one palette", "a palette each"])
+def test_an_array_of_labels_of_several_palettes_is_told(alike):
+    for colours in (COLOURS, COLOURS if alike else COLOURS[::-1]):
+        colormap = np.pad(colours.T * np.uint16(257), ((0, 0), (0, 252)))
+        tifffile.imwrite("a.tif", labels(), photometric="palette", colormap=colormap, append=True)
+    line = run("downsample", "-m", "majority", "a.tif", "-o", "a.npy")
+    assert line == ("" if alike else "warning: a.tif: its frames have palettes of their own, and an index is another "
+                    "colour in each: --expand-palette writes colours\n")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "lossy"),
+    [
+        ("b.jpg", ""),
+        ("b.jpg", "JPEG"),
+        ("b.avif", "AVIF"),
+        ("b.webp --quality 90", "WEBP"),
+        ("b.webp", ""),
+        ("b.bmp", ""),
+    ],
+)
+def test_labels_that_are_asked_for_never_become_lossy(output, lossy):
+    picture(labels()).save("a.png")
+    keep = ["--keep-palette"] if lossy or output != "b.jpg" else []
+    line = run("downsample", "-m", "majority", *keep, "a.png", "-o", *output.split(), code=1 if lossy else 0)
+    told = f"error: a.png: {lossy} is lossy, and --keep-palette is for exact labels: .png, .tif, .gif, .npy hold them\n"
+    assert line == (told if lossy else "")
+    assert run("downsample", "-m", "majority", "--keep-palette", SAMPLES / "coffee.png", "-o", "photo.jpg", "-q") == ""
+
+
+def test_a_colour_that_the_palette_lists_and_no_pixel_has_is_told():
+    red_and_green = np.tile(np.array([1, 2], np.uint8), (4, 4))
+    picture(red_and_green, np.vstack([COLOURS, [[255, 255, 0]]]).astype(np.uint8)).save("a.png")
+    line = run("downsample", "-m", "max", "a.png")
+    assert line.startswith("warning: a.png: max takes each channel by itself, and gave 8 of 8 pixels colours that the ")
+    assert poolcli.read_image("a_max.png")[0][0, 0].tolist() == [255, 255, 0]
 
 
 def test_pages_of_a_tiff_keep_their_palette():

@@ -46,9 +46,7 @@ def test_no_random_window_errs_by_more_than_a_rounding(mode, parameters, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-@pytest.mark.parametrize(
-    ("mode", "parameters"), [("average", {}), ("l2", {}), ("gem", {}), ("soft", {}), ("blur", {})]
-)
+@pytest.mark.parametrize(("mode", "parameters"), [("average", {}), ("l2", {}), ("gem", {}), ("soft", {}), ("blur", {})])
 def test_the_largest_window_errs_by_no_more_than_a_rounding(mode, parameters, dtype):
     for kind in ("noise", "dark with hot pixels"):
         assert exact.worst(mode, parameters, dtype, (4096, 4096), kind, np.random.default_rng(3)) <= 1

@@ -56,7 +56,10 @@ def test_what_was_compiled_ahead_is_not_compiled_again(modes, dtype, tmp_path):
     (folder,) = tmp_path.iterdir()
     count = len(list(folder.iterdir()))
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"{count} kernels ready in {folder}\n"
+    asked, kept = f"{', '.join(modes.split())} for {dtype}", f"kernels are kept in {folder}"
+    assert result.stdout == f"{asked} is ready: compiled {count} kernels; {kept}\n"
+    again = warmup(tmp_path, *options, "--dtype", dtype, capture_output=True)
+    assert again.stdout == f"{asked} was ready before; {kept}\n"
     command = [sys.executable, "-c", CALLS, dtype, modes]
     environment = {**os.environ, "POOLCLI_CACHE_DIR": str(tmp_path)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)

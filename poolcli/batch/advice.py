@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from operator import ne
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, shown
+from poolcli.images.formats import Format, fit, holders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +19,7 @@ class Advice:
 
     def __init__(self, job: Job, lines: list[str]) -> None:
         self._job, self._lines, self._told = job, lines, set[str]()
+        self._palette: NDArray[Any] | None = None  # of the frame before
 
     def on_layout(self, image: NDArray[Any], info: Info) -> None:
         """Say that an array, whose axes nobody named, looks as if channels came first."""
@@ -24,6 +27,18 @@ class Advice:
             what = "{} x {} x {} is taken as height, width and channels, and looks as if channels came first"
             ways = "--layout chw takes them so, --layout hwc says that they are last"
             self._tell("layout", f"{what.format(*image.shape)}: {ways}")
+
+    def on_palette(self, info: Info, kind: str) -> None:
+        """Say that indices of several palettes lie in one array, which holds none of them."""
+        if info.palette is None or kind != "NPY":
+            return
+        before, self._palette = self._palette, info.palette[:, :3]
+        if before is not None and any(map(ne, before.tolist(), self._palette.tolist())):
+            self._tell(
+                "palette",
+                "its frames have palettes of their own, and an index is another colour in each: "
+                "--expand-palette writes colours",
+            )
 
     def on_size(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         """Say that a size goes the wrong way, or that its sides may be the other's."""
@@ -52,24 +67,47 @@ class Advice:
         if not np.isfinite(image).all():
             self._tell("holes", "NaN becomes 0 and infinity the largest value among integers")
 
+    def on_scaled(self, result: NDArray[Any], kind: Format) -> None:
+        """Say that integers, scaled to 8 bits, became one value."""
+        import numpy as np
+
+        from poolcli.images.colour import eight_bits
+
+        if result.dtype.kind not in "iu" or result.dtype.itemsize == 1:
+            return
+        ends = np.array([result.min(), result.max()], result.dtype)
+        low, high = eight_bits(ends).tolist()
+        if ends[0] == ends[1] or low != high:
+            return
+        shade = "RGB" if result.ndim > 2 else "grey"
+        keeping = [name for name in ("uint8", "uint16") if ends[0] >= 0 and ends[1] <= np.iinfo(name).max]
+        keeping = [name for name in keeping if fit(kind, shade, name, False)]
+        way = (
+            f"--dtype {' or '.join(keeping)} keeps them"
+            if keeping
+            else f"{holders(shade, result.dtype.name)} hold them"
+        )
+        self._tell("scaled", f"--convert scaled {result.dtype} to 8 bits, and all values became {low}: {way}")
+
     def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
-        """Say that channels were pooled one by one, where that made colours that a palette or a label picture lacks."""
+        """Say that channels were pooled one by one, where that made colours that a picture of labels lacks."""
         job = self._job
         if job.blends or job.command == "upsample" or "colours" in self._told or image.ndim < 3:
             return
         from poolcli.images.colour import distinct, lacking
 
-        known, lacks = info.colours, "the palette lacks: --keep-palette takes indices"
-        if known is None and job.unordered and info.format != "NPY":
-            known = distinct(image)
-            lacks = "the picture lacks: save labels as a grey picture, or with a palette"
+        palette = info.colours is not None
+        if not palette and (not job.unordered or info.format == "NPY"):
+            return
+        known = distinct(image)  # a palette lists more than a picture has
         if known is None:
             return
+        way = "--keep-palette takes indices" if palette else "save labels as a grey picture, or with a palette"
         wrong = lacking(result.astype(image.dtype, copy=False), known)  # of another dtype that was asked for
         if wrong:
             verb = "lets each channel vote for itself" if job.unordered else "takes each channel by itself"
             count = f"{wrong} of {result.size // result.shape[-1]}"
-            self._tell("colours", f"{job.mode} {verb}, and gave {count} pixels colours that {lacks}")
+            self._tell("colours", f"{job.mode} {verb}, and gave {count} pixels colours that the picture lacks: {way}")
 
     def _tell(self, kind: str, line: str) -> None:
         if kind in self._told:

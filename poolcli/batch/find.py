@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
@@ -64,8 +64,7 @@ def _named(name: str, search: Search) -> Iterator[Found]:
     elif path.is_dir():
         files = _sorted(_inside(path, search), lambda found: found.below)
         if not files:
-            more = "" if search.recursive else ", and --recursive would descend into its folders"
-            raise BatchError(f"{shown(path)}: the folder holds no pictures{more}")
+            raise BatchError(f"{shown(path)}: {_why_none(path, search)}")
         yield from files
     elif os.path.lexists(path):
         yield Found(path, PurePath(path.name))
@@ -76,6 +75,21 @@ def _named(name: str, search: Search) -> Iterator[Found]:
         yield from _sorted(files, lambda found: str(found.path))
     else:
         raise BatchError(f"{shown(path)}: no such file or folder")
+
+
+def _why_none(folder: Path, search: Search) -> str:
+    """Return why a folder has no inputs, and what finds some."""
+    pictures = len(list(_inside(folder, replace(search, include=(), exclude=()))))
+    deeper = not search.recursive and any(entry.is_dir() for entry in folder.iterdir())
+    more = ", and --recursive would descend into its folders" if deeper else ""
+    if not pictures or not (search.include or search.exclude):
+        return f"the folder holds no pictures{more}"
+    if not search.include:
+        return f"--exclude leaves out all of its pictures{more}"
+    given = " ".join(f"--include {pattern!r}" for pattern in search.include)
+    bare = [pattern for pattern in search.include if f".{pattern.lstrip('.').lower()}" in ENDINGS]
+    way = f": a pattern is wanted, as '*.{bare[0].lstrip('.')}'" if bare else ""
+    return f"none of its {pictures} picture{'s' * (pictures > 1)} matches {given}{more}{way}"
 
 
 def part(found: Sequence[Found], names: Sequence[str]) -> tuple[list[Found], list[Found]]:

@@ -106,6 +106,7 @@ class Settings:
     debug: bool = False
     colour: str = ""  # of every picture: rgb or grey, or as it is
     layout_given: bool = False  # or one that is usual is taken
+    palette_given: bool = False  # indices are asked for, not what is usual for the mode
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     blamed: PurePath | None = None  # for the error, if it is not the input
+    added: int = 0  # rows of a table
 
     @property
     def line(self) -> str:

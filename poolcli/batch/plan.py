@@ -44,8 +44,8 @@ def plan(
     command: str,
 ) -> list[Job]:
     """Return a job for each input, or raise a BatchError that says why no work should begin."""
-    if output is not None and folder and os.path.lexists(output) and not os.path.isdir(output):
-        raise BatchError(f"{shown(Path(output))}: is a file, and the output of several pictures must be a folder")
+    if output is not None and folder:
+        _check_folder(output, len(found))
     jobs = [replace(_job(file, mode, arguments, output, folder, ending), command=command) for file in found]
     if output is None:
         # A folder that holds results of an earlier run is not an input of results.
@@ -54,6 +54,18 @@ def plan(
     _check_streams(jobs)
     _check(jobs, settings, named=output is not None and not folder)
     return jobs
+
+
+def _check_folder(output: str, count: int) -> None:
+    """Raise a BatchError if the output of several pictures is a file, or called like one."""
+    name = shown(Path(output))
+    if os.path.isdir(output) or (output.endswith(("/", os.sep)) and not os.path.lexists(output)):
+        return
+    if os.path.lexists(output):
+        raise BatchError(f"{name}: is a file, and the output of several pictures must be a folder")
+    if PurePath(output).suffix.lower() in ENDINGS:
+        inputs = f"there are {count} inputs" if count > 1 else "a folder, pattern or list may hold several inputs"
+        raise BatchError(f"{name}: names one file, and {inputs}: {name}/ would be a folder")
 
 
 def _job(
@@ -74,7 +86,9 @@ def _job(
 
 
 def _written(suffix: str) -> str:
-    """Return the ending that a result gets from its input: of formats that are read alone, .png."""
+    """Return the ending that a result gets from its input: of formats that are read alone, .png or .npy."""
+    if suffix.lower() == ".npz":
+        return ".npy"
     known = suffix.lower() in ENDINGS and format_of(PurePath(f"x{suffix}")) is None
     return ".png" if known else suffix
 
@@ -114,6 +128,8 @@ def _check_format(job: Job, settings: Settings) -> None:
     if kind is None:
         ending = f".{job.ending}" if job.output is None else job.output.suffix
         way = f"use {', '.join(WRITABLE)}, or --format"
+        if not ending:
+            way += f"; or {name}/ for a folder"
         raise BatchError(f"{name}: no format is written for the ending {ending!r}: {way}")
     if settings.writing.quality and not kind.quality:
         takers = endings(lambda other: other.quality)

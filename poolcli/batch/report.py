@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from poolcli.batch.jobs import Outcome
+
+_CLAUSE = re.compile("[:;] ")  # what follows has been said with the file
 
 
 @dataclass
@@ -13,14 +16,17 @@ class Report:
     """Counts of what was written, skipped and failed, and why."""
 
     total: int
+    rows_of_table: bool = False  # are what is made, not files
+    rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
         self.counts[outcome.status] += 1
+        self.rows += outcome.added
         if outcome.error:
-            self.reasons[outcome.error] += 1
+            self.reasons[_CLAUSE.split(outcome.error)[0]] += 1
 
     @property
     def exit_code(self) -> int:
@@ -29,7 +35,8 @@ class Report:
 
     def __str__(self) -> str:
         """Return one sentence: 3 written, 1 skipped, 2 failed: empty file (2)."""
-        parts = [f"{self.counts['written']} written"]
+        made = f"{self.rows} row{'s' * (self.rows != 1)}" if self.rows_of_table else f"{self.counts['written']} written"
+        parts = [made]
         parts += [f"{self.counts[status]} {status}" for status in ("skipped", "failed") if self.counts[status]]
         left = self.total - sum(self.counts.values())
         parts += [f"{left} not begun"] if left else []

@@ -197,5 +197,5 @@ def fill(table: Table, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         misfit = table.misfit(outcome.rows)
         for row in () if misfit else outcome.rows:
             table.add(str(outcome.job.input or "-"), row)
-        outcome = replace(outcome, rows=())
+        outcome = replace(outcome, rows=(), added=0 if misfit else len(outcome.rows))
         yield replace(outcome, status="failed", error=misfit) if misfit else outcome

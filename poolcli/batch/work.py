@@ -72,6 +72,8 @@ class Worker:
                 traceback.print_exc()
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
             status, error = "skipped", ""
+        if error == EXISTS and blamed == job.output:
+            error = f"{EXISTS}, --skip-existing leaves it"
         before, after = (*shapes, (), ())[:2]
         return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
 
@@ -150,7 +152,7 @@ class Worker:
         warnings: list[str],
         places: list[NDArray[Any]],
     ) -> Iterator[Frame]:
-        from poolcli.images.write import check
+        from poolcli.images.write import check, check_labels
 
         advice = Advice(job, warnings)
         for frame in wanted:
@@ -165,14 +167,19 @@ class Worker:
             if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
                 info = replace(info, alpha=False, palette=None, icc=None)
             _check_size(shape, self._settings.reading.max_pixels)
-            _, final = check(shape, dtype, info, kind, self._settings.writing)
+            if self._settings.palette_given:
+                check_labels(info, kind, self._settings.writing)
+            _, final = check(shape, dtype, info, kind, self._settings.writing, len(wanted) * job.planes)
             _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
+            advice.on_palette(info, kind.name)
             advice.on_size(image.shape, shape)
             advice.on_holes(image, f"{dtype} {final}")
             result = self._compute(operate, image, info, job, self._settings.linear, self._notice)
             if job.indices:
                 pool = partial(downsample, image, job.mode, return_indices=True, **job.arguments)
                 places.append(self._compute(pool)[1])
+            if info.palette is None and final == "uint8":
+                advice.on_scaled(result, kind)
             advice.on_colours(image, info, result)
             planes = result if job.stacked else [result]
             del image, result  # before the planes are encoded

@@ -47,7 +47,15 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+_SPELLINGS = {"color": "colour", "gray": "grey", "centre": "center"}
+
+
+def _usual(word: str) -> str:
+    """Return the spelling that options and their values have here."""
+    return _SPELLINGS.get(word, word)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _usual})
 @click.version_option(poolcli.__version__, "-V", "--version", prog_name="poolcli")
 def commands() -> None:
     """Every pooling operator of convolutional networks, over picture files.

@@ -49,7 +49,7 @@ def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **v
         jobs = jobs_of(inputs, "downsample", mode, {**values, **given}, files, settings)
         jobs = _with_indices(jobs, mode, save_indices, settings)
     except (ValueError, BatchError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(options.spelled(str(error))) from None
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 

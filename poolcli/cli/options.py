@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -54,8 +55,8 @@ class _Checked(click.ParamType):  # type: ignore[type-arg]
             return value
         try:
             return self.parameter.check(number)
-        except ValueError as error:
-            return self.fail(str(error), parameter, context)
+        except ValueError:
+            return self.fail(f"{value} is not allowed: it must be {self.parameter.allowed}", parameter, context)
 
 
 def mode(modes: Iterable[str]) -> Callable[[Command], Command]:
@@ -231,6 +232,7 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
     batch["overwrite"] = taken["overwrite"]
     layout_given = taken["layout"] is not None
     taken["layout"] = taken["layout"] or "hwc"
+    palette_given = bool(taken["keep_palette"])
     if taken["keep_palette"] is None:
         taken["keep_palette"] = keep_palette
     return Settings(
@@ -243,6 +245,7 @@ def settings(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict
         bool(batch["debug"]),
         taken.get("colour") or "",
         layout_given,
+        palette_given,
     ), batch
 
 
@@ -269,6 +272,29 @@ def _colour(context: click.Context, parameter: click.Parameter, value: str) -> s
         except ValueError:
             raise click.BadParameter(f"{value!r} is no colour: use a name or #rrggbb") from None
     return value
+
+
+_PYTHON = re.compile(r"(?<![\w/.-])(?:(\w+)=('[^']*'|\([^()]*\)|[^\s:,;()]+)|(\w+_\w+)\b)")
+_AGAIN = re.compile(r": (\w+) must be")
+
+
+def spelled(line: str) -> str:
+    """Return a line of the API as this command spells it: kernel_size=(3, 5) is --kernel-size 3x5."""
+    own = {option.name: option for option in click.get_current_context().command.params if option.name}
+
+    def option(found: re.Match[str]) -> str:
+        known = own.get(found[1] or found[3])
+        if not isinstance(known, click.Option):
+            return found[0]
+        name = max(known.opts, key=len)
+        if found[3] or known.is_flag:
+            return name
+        separator = "x" if "HEIGHTxWIDTH" in known.type.name else ","
+        value = found[2].strip("'()").replace(", ", separator) or "''"
+        return f"{name} {value}"
+
+    line = _AGAIN.sub(lambda found: ": it must be" if found[1] in own else found[0], line)
+    return _PYTHON.sub(option, line)
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
             raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
         target = _Target(output, kind, files["overwrite"], jobs)
     except (ValueError, BatchError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(options.spelled(str(error))) from None
     code = carry_out(jobs, settings, files, target.take)
     click.get_current_context().exit(target.close(code))
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Timer
 from typing import Any
@@ -17,6 +18,7 @@ from poolcli.batch.find import STREAM, Found, Search, find, part
 from poolcli.batch.jobs import Job, Outcome, Settings, shown
 from poolcli.batch.plan import is_folder, plan
 from poolcli.batch.report import Report
+from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -67,10 +69,11 @@ def carry_out(
         raise click.UsageError("--json and the picture cannot both go to standard output")
     from poolcli.batch.local import execute
 
-    report = Report(len(jobs))
+    report = Report(len(jobs), rows_of_table=any(job.command == "reduce" for job in jobs))
     console = Console(len(jobs), files["quiet"], files["json"])
     with _stoppable() as (stop, received):
         for outcome in take(execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice)):
+            outcome = replace(outcome, error=spelled(outcome.error))
             report.add(outcome)
             console.tell(outcome)
     console.end(str(report) if len(jobs) > 1 or received else "")

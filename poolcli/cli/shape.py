@@ -31,7 +31,7 @@ def shape(picture: int | tuple[int, int], **values: Any) -> None:
     try:
         rows = _bins(sizes, values["size"]) if "size" in values else _windows(sizes, values)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(options.spelled(str(error))) from None
     for name, results, formulas in rows:
         click.echo(f"{name:10} {results[0]} x {results[1]}")
         for axis, formula, result in zip(_AXES, formulas, results, strict=True):

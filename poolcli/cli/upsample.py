@@ -42,9 +42,19 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     try:
         parameters = resolve(mode, UPSAMPLINGS[mode].parameters, given, _TAKES)
         check_fill(given, parameters)
+        _check_scale(values)
         output_shape(_LARGE, mode, values)
         options.check_palette(mode, UPSAMPLINGS[mode].selects, UPSAMPLINGS, settings, values)
         jobs = jobs_of(inputs, "upsample", mode, values, files, settings)
     except (ValueError, BatchError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(options.spelled(str(error))) from None
     click.get_current_context().exit(carry_out(jobs, settings, files))
+
+
+def _check_scale(values: dict[str, Any]) -> None:
+    scale = values.get("scale", 1)
+    least = min(scale) if isinstance(scale, tuple) else scale
+    if least < 1:
+        way = f"poolcli downsample -m average -F {round(1 / least)} pools all of them"
+        python = "poolcli.resize in Python with antialias=True averages them by any scale"
+        raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {way}, and {python}")

@@ -63,6 +63,7 @@ def warmup(modes: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
         raise click.ClickException(
             f"the cache folder {shown(cache.root())} cannot be written: POOLCLI_CACHE_DIR names another"
         )
+    before = len(cache.kernels())
     work = [(mode, dtype) for mode in modes or _MODES for dtype in dtypes or _PHOTOS]
     with tqdm(work, unit="mode", file=sys.stderr, dynamic_ncols=True, leave=False, disable=None) as bar:
         for mode, dtype in bar:
@@ -73,7 +74,10 @@ def warmup(modes: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
         raise click.ClickException(
             f"nothing was compiled and kept in {shown(cache.folder())}: is NUMBA_DISABLE_JIT set?"
         )
-    click.echo(f"{count} kernels ready in {shown(cache.folder())}")
+    names = f"{', '.join(dict.fromkeys(modes)) or 'every mode'} for {', '.join(dict.fromkeys(dtypes or _PHOTOS))}"
+    made = count - before
+    how = f"is ready: compiled {made} kernel{'s' * (made != 1)}" if made > 0 else "was ready before"
+    click.echo(f"{names} {how}; kernels are kept in {shown(cache.folder())}")
 
 
 def _compile(mode: str, dtype: str) -> None:

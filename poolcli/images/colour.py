@@ -129,7 +129,7 @@ def distinct(image: NDArray[Any], most: int = 256) -> NDArray[Any] | None:
     for top in range(0, len(image), _STRIP):
         codes = _codes(image[top : top + _STRIP]).ravel()
         begins = codes[np.flatnonzero(np.diff(codes, prepend=~codes[:1]))]  # of runs: labels are long ones
-        found = np.union1d(found, begins)
+        found = np.union1d(found, begins[_unknown(begins, found)])  # few are new, and sorting them all takes long
         if len(found) > most:
             return None
     return found
@@ -140,10 +140,17 @@ def lacking(image: NDArray[Any], colours: NDArray[Any]) -> int:
     known = np.unique(colours if colours.ndim == 1 else _codes(colours[:, : image.shape[-1]]))
     count = 0
     for top in range(0, len(image), _STRIP):
-        codes = _codes(image[top : top + _STRIP])
-        nearest = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-        count += int(np.count_nonzero(known[nearest] != codes))
+        count += int(np.count_nonzero(_unknown(_codes(image[top : top + _STRIP]), known)))
     return count
+
+
+def _unknown(codes: NDArray[np.uint64], known: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where codes are none of those that are known, which are sorted."""
+    if not len(known):
+        return np.ones(codes.shape, np.bool_)
+    nearest = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    unknown: NDArray[np.bool_] = known[nearest] != codes
+    return unknown
 
 
 def _has_codes(image: NDArray[Any]) -> bool:

@@ -33,7 +33,7 @@ _JPEG = Format("JPEG", {"grey": _8, "RGB": _8}, quality=True, side=65500)
 _TIFF = Format("TIFF", {**_ANY, "palette": _16}, frames=True, streams=True)
 _JPEG2000 = Format("JPEG2000", {**dict.fromkeys(_COLOURS, _8), "grey": _16})
 _WEBP = Format("WEBP", {"RGB": _8, "RGBA": _8}, frames=True, quality=True, side=16383)
-_NPY = Format("NPY", dict.fromkeys(_ANY, DTYPES), frames=True, streams=True)
+_NPY = Format("NPY", dict.fromkeys((*_ANY, "palette"), DTYPES), frames=True, streams=True)
 
 WRITABLE: Mapping[str, Format] = {
     ".png": _PNG,

@@ -165,7 +165,9 @@ def _from_cmyk(image: Image.Image, reading: Reading) -> Image.Image:
             return converted
     if reading.convert:
         return image.convert("RGB")
-    raise ImageError("CMYK without a colour profile says no exact colours: --convert takes a rough formula")
+    raise ImageError(
+        "CMYK has no colour profile, so its exact colours are not known: --convert uses an approximate formula"
+    )
 
 
 def _palette(image: Image.Image) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ def write_frames(
     name = f"x.{ending.lstrip('.')}" if ending else target if isinstance(target, (str, os.PathLike)) else ""
     kind = known(PurePath(name))
     check_count(kind, count)
-    fitted = (_fitted(array, info, kind, writing) for array, info in frames)
+    fitted = (_fitted(array, info, kind, writing, count) for array, info in frames)
     content: bytes | memoryview = b"" if kind.streams else _encode(fitted, count, kind, writing)
 
     def put(file: BinaryIO) -> None:
@@ -72,7 +72,9 @@ def check_count(kind: Format, count: int) -> None:
         raise ImageError(f"{kind.name} holds one picture, not {count}: --frame N takes one; {several} hold all")
 
 
-def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing: Writing) -> tuple[str, str]:
+def check(
+    shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing: Writing, count: int = 1
+) -> tuple[str, str]:
     """Return as what a picture will be written, colour and dtype, or raise an ImageError: before it is computed."""
     height, width, channels = (*shape, 1)[:3]
     shade = colour_of(channels, info.alpha, info.palette is not None)
@@ -84,12 +86,31 @@ def check(shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing:
     if target is None:
         others = holders(shade, dtype)
         shade = f"{channels} bands" if shade == "bands" else shade
-        way = ", or --convert makes it fit" if fit(kind, shade, dtype, True) else ""
+        way = _smaller(kind, shade, dtype) if fit(kind, shade, dtype, True) else ""
         raise ImageError(f"{kind.name} cannot hold {shade} of {dtype}: {others} can{way}")
+    if count > 1 and not kind.streams and target[1] != "uint8":  # Pillow drops the frames after the first
+        raise ImageError(f"{kind.name} holds several frames of 8 bits only: .tif holds these, and --frame N takes one")
     if max(height, width) > kind.side:
         others = holders(shade, dtype, max(height, width))
         raise ImageError(f"{kind.name} holds at most {kind.side} pixels a side, not {height} x {width}: {others} can")
     return target
+
+
+def _smaller(kind: Format, shade: str, dtype: str) -> str:
+    """Return the ways to make values fit: large integers are often small numbers."""
+    narrow = [name for name in ("uint16", "uint8") if fit(kind, shade, name, False)]
+    if dtype not in ("int32", "uint32", "int64", "uint64") or not narrow:
+        return ", or --convert makes it fit"
+    most = np.iinfo(narrow[0]).max
+    return f", or --dtype {narrow[0]} keeps values up to {most}, or --convert scales them to 8 bits"
+
+
+def check_labels(info: Info, kind: Format, writing: Writing) -> None:
+    """Raise an ImageError if a format would blur the colours of labels."""
+    lossy = kind.quality and not (kind.name == "WEBP" and writing.quality is None)
+    if info.palette is not None and lossy:
+        holding = endings(lambda other: "palette" in other.holds)
+        raise ImageError(f"{kind.name} is lossy, and --keep-palette is for exact labels: {holding} hold them")
 
 
 def _keeps(kind: Format, info: Info) -> bool:
@@ -101,12 +122,12 @@ def _keeps(kind: Format, info: Info) -> bool:
     return kind.name != "TIFF" or palette.shape[1] == 3  # its palettes know no transparency
 
 
-def _fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
+def _fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing, count: int) -> Frame:
     """Return a picture as its format holds it: converted without loss, or as far as the user allows."""
     if image.ndim not in (2, 3) or not image.size:
         raise ImageError(f"an array {image.shape} is no picture: it must be (H, W) or (H, W, C)")
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
-    target = check(image.shape, image.dtype.name, info, kind, writing)
+    target = check(image.shape, image.dtype.name, info, kind, writing, count)
     if info.palette is not None and not _keeps(kind, info):
         image, info = colour.expanded(image, info)
     if info.premultiplied and kind.name != "TIFF":
@@ -222,10 +243,6 @@ def _check_frames(buffer: io.BytesIO, kind: Format, pictures: list[Frame]) -> No
 
 
 def _picture(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Image.Image:
-    if image.dtype == np.uint16 and image.ndim == 3:
-        raise ImageError(
-            f"{kind.name} holds 16-bit colour in a single picture only: --frame N takes one; .tif holds all"
-        )
     picture = Image.fromarray(image)
     if info.palette is not None:
         picture.putpalette(info.palette[:, :3].tobytes())
