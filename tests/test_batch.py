@@ -231,7 +231,7 @@ def test_54_a_pattern_of_the_shell_that_brings_others_along(line, made, tree):
 def test_54_no_picture_in_a_table(tree):
     result = shell("poolcli reduce -m gmp in/a*.png in/notes.txt", tree)
     assert (result.returncode, len(result.stdout.splitlines())) == (0, 3)
-    assert result.stderr == "warning: in/notes.txt: no picture, and left out\n2 written\n"
+    assert result.stderr == "warning: in/notes.txt: no picture, and left out\n2 rows\n"
 
 
 @pytest.mark.parametrize("command", ["downsample", "reduce"])
