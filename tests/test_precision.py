@@ -172,6 +172,17 @@ def test_whole_maps_and_bins_are_local_pools(mode, dtype):
         same_by_all_ways(image, mode, (1, 2), **values)
 
 
+@pytest.mark.parametrize("mode", ["average", "gem", "soft", "blur"])
+def test_a_batch_gives_the_bytes_of_its_pictures(mode):
+    batch = exact.content("noise", "float32", (5, 30, 1500 if JIT else 20, 3), np.random.default_rng(7))
+    for shape in (batch.shape, (5, 30 * batch.shape[2], 1, 3)):
+        many = batch.reshape(shape)
+        alone = [poolcli.reduce(one, mode) for one in many]
+        assert poolcli.reduce(many, mode).tobytes() == np.stack(alone).tobytes()
+        bins = [poolcli.downsample(one, mode, size=(3, 1), dtype="float64") for one in many]
+        assert poolcli.downsample(many, mode, size=(3, 1), dtype="float64").tobytes() == np.stack(bins).tobytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", exact.DTYPES)
 @pytest.mark.parametrize("mode", list(poolcli.MODES))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ _SEVERAL = 64  # windows; so few large ones leave `windows` too little to do at 
 _ROWS = 16  # of windows
 _OVERLAP = 4  # windows that a pixel is in
 _BANDS = 64  # enough for the threads of a map that has the rows
+_WIDTH = 1 << 10  # columns whose bands are pooled together
 _BYTES = 1 << 24  # of what bands leave, before it is joined
 
 
@@ -48,7 +50,7 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
 def suits(operation: Operation, rows: Windows, columns: Windows, shape: tuple[int, ...]) -> bool:
     """Return whether windows are so large, or large ones so few, that they are pooled in parts."""
     taps, count = rows.most * columns.most, rows.size * columns.size
-    if operation.axes and rows.size * shape[0] >= _ROWS:  # one axis at a time is quicker, where threads have work
+    if operation.axes and rows.size >= _ROWS:  # one axis at a time is quicker, where threads have work
         return False
     if taps > _LARGEST:
         return True
@@ -112,20 +114,23 @@ def whole(image: NDArray[Any], part: Part) -> Planes:
 
 
 def _parts(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> Planes:
-    """Return what is left of each window, (planes, N, rows, columns, C)."""
-    images, channels, planes = len(image), image.shape[3], (part.operation.first or part.operation).planes
-    out = np.empty((planes, images, rows.size, columns.size, channels), part.number)
+    """Return what is left of each window, (planes, N, rows, columns, C).
+
+    What is joined with what depends on the windows alone: a batch gives the bytes that its pictures give alone.
+    """
+    channels, planes = image.shape[3], (part.operation.first or part.operation).planes
+    out = np.empty((planes, len(image), rows.size, columns.size, channels), part.number)
     height = int(np.clip(rows.most * rows.size // _BANDS, 8, Part.ROWS))  # of a band
     begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
-    pixel = -(-rows.most // height) * images * channels * planes * part.number.itemsize
-    width = max(1, min(end - begin, _BYTES // pixel))
-    together = max(1, _BYTES // (pixel * width))
-    for i in range(0, rows.size, together):
-        some = rows.part(i, i + together)
-        for start in range(begin, end, width):
-            stop = min(end, start + width)
-            lines = _lines(image, part, some, height, singles(np.ones(stop - start, np.int64)).moved(start))
-            _add(out[:, :, i : i + together], lines, part, columns, start, stop)
+    size = -(-rows.most // height) * min(_WIDTH, end - begin) * channels * planes * part.number.itemsize
+    together = max(1, _BYTES // size)
+    pictures = max(1, together // rows.size)
+    for n, i in product(range(0, len(image), pictures), range(0, rows.size, together)):
+        some, own = image[n : n + pictures], out[:, n : n + pictures, i : i + together]
+        for start in range(begin, end, _WIDTH):
+            across = singles(np.ones(min(_WIDTH, end - start), np.int64)).moved(start)
+            lines = _lines(some, part, rows.part(i, i + together), height, across)
+            _add(own, lines, part, columns, start, start + across.size)
     return out
 
 
