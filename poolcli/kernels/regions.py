@@ -139,8 +139,7 @@ def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns:
     bands = [_bands(rows, i, height) for i in range(rows.size)]
     ends = np.cumsum([len(first) for first, _, _ in bands])
     first, count, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
-    plain = not part.weighted
-    own = Windows(first, count, count, np.ones((1, height), np.int64) if plain else weights, rows.step)
+    own = Windows(first, count, count, weights if part.weighted else np.ones((1, height), np.int64), rows.step)
     found = windows.pool(image, part.operation, own, columns).astype(part.number, copy=False)
     each = np.split(found, ends[:-1], axis=2)
     return np.stack([_joined(one, 2, part.join) for one in each], 2)
