@@ -82,7 +82,7 @@ def _by_kernel(image: NDArray[Any], operation: Operation) -> NDArray[Any]:
     channels = image.shape[2]
     number = np.dtype(np.float64 if operation.target.kind == "f" else np.int64)
     # Lane j of plane d is channel j % channels times the one d after it, so lanes are pixels' channels as before.
-    found = regions.whole(image[None], Part(operation, np.add, number))[:, 0]
+    found = regions.whole(image[None], Part(operation, np.add, number, exact=number.kind == "i"))[:, 0]
     out = np.empty((channels, channels), found.dtype)
     for d in range(channels):
         for c in range(channels - d):

@@ -29,7 +29,7 @@ _SEVERAL = 64  # windows; so few large ones leave `windows` too little to do at 
 _ROWS = 16  # of windows
 _OVERLAP = 4  # windows that a pixel is in
 _BANDS = 64  # enough for the threads of a map that has the rows
-_WIDTH = 1 << 10  # columns whose bands are pooled together
+_WIDTH = 1 << 12  # columns whose bands are pooled together
 _BYTES = 1 << 24  # of what bands leave, before it is joined
 
 
@@ -122,13 +122,14 @@ def _parts(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
     out = np.empty((planes, len(image), rows.size, columns.size, channels), part.number)
     height = int(np.clip(rows.most * rows.size // _BANDS, 8, Part.ROWS))  # of a band
     begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
-    size = -(-rows.most // height) * min(_WIDTH, end - begin) * channels * planes * part.number.itemsize
-    together = max(1, _BYTES // size)
+    column = -(-rows.most // height) * channels * planes * part.number.itemsize
+    width = min(end - begin, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
+    together = max(1, _BYTES // (column * width))
     pictures = max(1, together // rows.size)
     for n, i in product(range(0, len(image), pictures), range(0, rows.size, together)):
         some, own = image[n : n + pictures], out[:, n : n + pictures, i : i + together]
-        for start in range(begin, end, _WIDTH):
-            across = singles(np.ones(min(_WIDTH, end - start), np.int64)).moved(start)
+        for start in range(begin, end, width):
+            across = singles(np.ones(min(width, end - start), np.int64)).moved(start)
             lines = _lines(some, part, rows.part(i, i + together), height, across)
             _add(own, lines, part, columns, start, start + across.size)
     return out
