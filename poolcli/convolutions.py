@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes, geometry
-from poolcli.kernels import convolve as kernel
-from poolcli.kernels.phases import spread
+from poolcli.engine import convolve as kernel
+from poolcli.engine.phases import spread
 from poolcli.parameters import PARAMETERS
 from poolcli.resize import resample
 from poolcli.sampling import beyond

@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
+    from poolcli.engine.operation import Operation
     from poolcli.geometry import Windows
-    from poolcli.kernels.operation import Operation
 
 Size = int | tuple[int, int]
 
@@ -28,7 +28,7 @@ class Mode:
 
     name: str
     formula: str
-    kernel: str  # module:function of poolcli.kernels that makes the operation of a task
+    kernel: str  # module:function of poolcli.pools that makes the operation of a task
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input
     unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
@@ -45,32 +45,32 @@ MODES: Mapping[str, Mode] = {
     for mode in (
         Mode("max", "max(r)", "extremes:maximum", selects=True),
         Mode("min", "min(r)", "extremes:minimum", selects=True),
-        Mode("median", "sorted(r)[floor((n - 1) / 2)]", "order:quantile", selects=True),
-        Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "order:quantile", ("q",), selects=True),
-        Mode("kmax", "the k largest r, falling; or their mean", "order:kmax", ("k", "combine"), selects=True),
-        Mode("majority", "the commonest r, the smallest of equals", "order:commonest", selects=True, unordered=True),
-        Mode("average", "sum(r) / n", "sums:mean", ("count_include_pad",)),
-        Mode("l2", "(1/n) sqrt(sum(r^2))", "powers:lp", ("norm", "count_include_pad")),
-        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "powers:lp", ("p", "norm", "count_include_pad")),
-        Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "powers:gem", ("p",)),
-        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "sums:blend", ("lam",)),
-        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "weights:softmax", ("beta",)),
+        Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:quantile", selects=True),
+        Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:quantile", ("q",), selects=True),
+        Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True),
+        Mode("majority", "the commonest r, the smallest of equals", "rank:commonest", selects=True, unordered=True),
+        Mode("average", "sum(r) / n", "means:mean", ("count_include_pad",)),
+        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:lp", ("norm", "count_include_pad")),
+        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad")),
+        Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",)),
+        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:blend", ("lam",)),
+        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:softmax", ("beta",)),
         Mode(
             "random",
             "one r, drawn with probability e^(beta r) / sum(e^(beta r))",
-            "weights:random",
+            "softmax:random",
             ("beta", "seed"),
             True,
         ),
         Mode(
             "stochastic",
             "one r, drawn with probability max(r, 0) / sum(max(r, 0))",
-            "weights:stochastic",
+            "softmax:stochastic",
             ("seed",),
             True,
         ),
-        Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "importance:lip", ("weights", "norm")),
-        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "sums:low_pass", low_pass=True),
+        Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm")),
+        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:low_pass", low_pass=True),
     )
 }
 
@@ -162,7 +162,7 @@ def downsample(
     result = shaped if values.get("combine") == "planes" else shaped[0]
     if not return_indices:
         return laid_out(result)
-    from poolcli.kernels.regions import pool
+    from poolcli.engine.regions import pool
 
     taps = rows.most * columns.most
     indices = _operation("extremes:indices", np.dtype(np.int64), batch.dtype, taps, 1.0)
@@ -179,13 +179,13 @@ def pooled(
 ) -> list[NDArray[Any]]:
     """Pool (N, H, W, C) of a working dtype and return, for each grid, (planes, N, rows, columns, C) of the target."""
     from poolcli import dtypes, geometry
-    from poolcli.kernels.regions import pool_grids
+    from poolcli.engine.regions import pool_grids
 
     if mode.low_pass:
         _, height, width, _ = batch.shape
         grids = [(geometry.low_passed(rows, height), geometry.low_passed(columns, width)) for rows, columns in grids]
     if "weights" in values:
-        from poolcli.network import load
+        from poolcli.pools.lip import load
 
         values = {**values, "weights": load(values["weights"])}
         values["weights"].check(batch.shape[3])
@@ -219,8 +219,8 @@ def output_shape(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[
 def _operation(
     kernel: str, target: np.dtype[Any], source: np.dtype[Any], taps: int, maximum: float, **parameters: Any
 ) -> Operation:
-    from poolcli.kernels.operation import Task
+    from poolcli.engine.operation import Task
 
     module, function = kernel.split(":")
-    choose = getattr(import_module(f"poolcli.kernels.{module}"), function)
+    choose = getattr(import_module(f"poolcli.pools.{module}"), function)
     return choose(Task(source, target, taps, parameters, maximum))  # type: ignore[no-any-return]

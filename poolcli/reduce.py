@@ -120,7 +120,7 @@ def reduce(
         order = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
         result = batch.astype(source, copy=False).transpose(order).reshape(len(batch), -1)
     elif mode == "covariance":
-        from poolcli.covariance import covariance
+        from poolcli.pools.covariance import covariance
 
         result = covariance(dtypes.to_working(batch), **values)
     else:

@@ -106,11 +106,11 @@ def resample(
     sides = list(zip(batch.shape[1:3], sizes, scales, strict=True))
     picture = dtypes.to_working(batch)
     if mode == "nearest" and not antialias:
-        from poolcli.kernels.phases import spread
+        from poolcli.engine.phases import spread
 
         places = [sampling.nearest(*one, values["coordinates"], values["rounding"]) for one in sides]
         return spread(picture, *places)
-    from poolcli.kernels import resample as kernel
+    from poolcli.engine import resample as kernel
 
     border, fill = values.get("border", "edge"), values.get("fill", 0.0)
     filter_values = (values.get("cubic_a", -0.5), values.get("lobes", 3))

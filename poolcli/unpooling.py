@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.downsample import window_of
-from poolcli.kernels.scatter import scatter, survey
+from poolcli.engine.scatter import scatter, survey
 
 Pair = tuple[int, int]
 
@@ -65,7 +65,7 @@ def save(
 ) -> None:
     """Write indices with the size of the picture that was pooled, and its windows."""
     from poolcli import geometry
-    from poolcli.images.place import place
+    from poolcli.files import place
 
     asked = geometry.shape(**window)
     about = {

@@ -159,7 +159,7 @@ def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int,
 def _nails(image: NDArray[Any], strides: tuple[int, int], target: np.dtype[Any]) -> NDArray[Any]:
     import numpy as np
 
-    from poolcli.kernels.phases import spread
+    from poolcli.engine.phases import spread
 
     places = []
     for n, stride in zip(image.shape[1:3], strides, strict=True):

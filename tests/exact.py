@@ -109,7 +109,7 @@ def low_pass(n: int, begin: int, count: int) -> np.ndarray:
 
 def importance(image: np.ndarray, maximum: np.longdouble) -> np.ndarray:
     """Return G of the shipped network, which sees one channel."""
-    with np.load(Path(poolcli.__file__).with_name("lip.npz")) as file:
+    with np.load(Path(poolcli.__file__).with_name("pools") / "lip.npz") as file:
         weights = {name: file[name].astype(Real) for name in file.files}
     padded = np.pad(image.astype(Real) / maximum, 1)
     height, width = image.shape

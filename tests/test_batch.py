@@ -417,7 +417,7 @@ if where == "decoder":
         return never() if file.name.endswith("stuck.png") else open_reader(file, reading)
     read._reader = reader
 else:
-    from poolcli.images import place
+    from poolcli import files as place
     rename = place._rename_new
     place._rename_new = lambda temporary, target: never() if target.name == "stuck.png" else rename(temporary, target)
 from poolcli.cli import main
@@ -501,7 +501,7 @@ def test_43_a_killed_batch_is_completed_by_the_next(tmp_path):
     process = started(tmp_path, 200)
     process.kill()
     process.communicate()
-    from poolcli.images import place
+    from poolcli import files as place
 
     stale = tmp_path / "out" / f"{place._MARK}{place._HOST}-{process.pid}-abc"
     stale.write_bytes(b"half")

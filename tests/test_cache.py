@@ -12,15 +12,15 @@ from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 
 import poolcli
-from poolcli.kernels import cache
+from poolcli.engine import cache
 
 compiled_only = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
 
 TINY = """
 import numba.core.event as event
 from numba import types
-from poolcli.kernels import cache
-from poolcli.kernels.specialise import specialise
+from poolcli.engine import cache
+from poolcli.engine.compile import specialise
 def double(x):
     return factor * x
 with event.install_recorder("numba:compile") as compiled:
@@ -73,12 +73,12 @@ def test_nothing_is_kept_beside_the_source(package, tmp_path):
     assert not run(tmp_path / "cache", package=package)[0]
 
 
-@pytest.mark.quick_when(lambda file: file == "numbers.py")
+@pytest.mark.quick_when(lambda file: file == "pools/norms.py")
 @compiled_only
-@pytest.mark.parametrize("file", ["numbers.py", "place.py"])
+@pytest.mark.parametrize("file", ["engine/arithmetic.py", "pools/norms.py"])
 def test_another_file_of_kernels_that_changes_makes_all_compile_anew(file, package, tmp_path):
     _, before = run(tmp_path / "cache", package=package)
-    with (package / "poolcli/kernels" / file).open("a") as source:
+    with (package / "poolcli" / file).open("a") as source:
         source.write("\nother = 1\n")
     compiled, after = run(tmp_path / "cache", package=package)
     assert compiled
@@ -144,7 +144,7 @@ def test_a_full_disk_compiles_in_every_run(tmp_path):
 
 
 def test_parts_of_numba_that_are_not_public_are_as_the_cache_needs_them():
-    """What fails here tells that a release of Numba asks for a look at poolcli/kernels/cache.py."""
+    """What fails here tells that a release of Numba asks for a look at poolcli/engine/cache.py."""
     asked = {"cache_path", "load_overload", "save_overload", "enable", "disable", "flush"}
     assert set(_Cache.__abstractmethods__) == asked
     assert issubclass(NullCache, _Cache)

@@ -105,7 +105,7 @@ def twin(image, mode, **arguments):
 
 def network_of(image, weights=None):
     """Return what the twin of lip takes."""
-    with np.load(Path(poolcli.__file__).with_name("lip.npz")) as shipped:
+    with np.load(Path(poolcli.__file__).with_name("pools") / "lip.npz") as shipped:
         weights = weights or dict(shipped)
     return {"weights": weights, "maximum": np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1}
 
@@ -371,7 +371,7 @@ def test_same_bytes_on_one_thread_and_many():
 
 
 def test_tiles_do_not_show(monkeypatch):
-    from poolcli.kernels import windows
+    from poolcli.engine import windows
 
     image = picture("uint8", (9, 200, 3) if JIT else (4, 60, 3))
     whole = {mode: poolcli.downsample(image, mode, stride=1) for mode in poolcli.MODES}

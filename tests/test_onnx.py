@@ -13,7 +13,7 @@ import pytest
 
 import poolcli
 from poolcli import sampling
-from poolcli.kernels.resample import resample
+from poolcli.engine.resample import resample
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="the same numbers, compiled or not: once is enough"

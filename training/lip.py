@@ -16,7 +16,7 @@ import numpy as np
 import poolcli
 
 ROOT = Path(__file__).parent.parent
-SHIPPED = ROOT / "poolcli" / "lip.npz"
+SHIPPED = ROOT / "poolcli" / "pools" / "lip.npz"
 TRAINING = ("astronaut.png", "chelsea.png", "coffee.png")
 HELD_OUT = ("camera.png", "retina.jpg", "hubble_deep_field.jpg")
 SEED, HIDDEN, STEPS, BATCH, CROP, BOUND = 0, 6, 3000, 6, 96, 12.0

@@ -15,7 +15,7 @@ from typing import Any
 
 from poolcli.batch.jobs import Job, Outcome, Settings
 from poolcli.batch.work import Say, StopError, Worker
-from poolcli.images.place import forget
+from poolcli.files import forget
 
 PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a decoder may never return
 _LOOK = 0.1  # seconds from one look at the stop to the next
@@ -39,7 +39,7 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     @cache
     def prepare() -> None:
         """Import Numba, which takes longest, while the first picture is decoded: a decoder leaves Python free."""
-        kernels.submit(import_module, "poolcli.kernels.windows")
+        kernels.submit(import_module, "poolcli.engine.windows")
 
     def compute(function: Any, *arguments: Any) -> Any:
         return kernels.submit(function, *arguments).result()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
 from poolcli.downsample import downsample, output_shape, window_of
+from poolcli.files import EXISTS, PlaceError
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format, colour_of
-from poolcli.images.place import EXISTS, PlaceError
 from poolcli.parameters import PARAMETERS
 from poolcli.reduce import arguments_of, columns, reduce, selects
 from poolcli.upsample import mixes_channels, upsample
@@ -101,7 +101,7 @@ class Worker:
             warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(None)]
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
-        from poolcli.images.place import check_free, clean
+        from poolcli.files import check_free, clean
         from poolcli.images.read import open_picture
         from poolcli.images.write import check_count, write_frames
 
@@ -231,8 +231,8 @@ def shape_after(job: Job, shape: tuple[int, ...]) -> tuple[int, ...]:
 def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
     """Pool or enlarge a picture; modes that blend see colour multiplied by alpha, and in linear light if asked."""
     from poolcli.dtypes import check, convert
+    from poolcli.engine.compile import announcing
     from poolcli.images.colour import blendable, viewable
-    from poolcli.kernels.specialise import announcing
 
     arguments = dict(job.arguments)
     with announcing(lambda: notice(_compiling(job.mode, image.dtype.name))):
@@ -257,8 +257,8 @@ def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
 def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
     """Reduce one picture; modes that blend see it as they do in `operate`."""
     from poolcli.dtypes import check, convert
+    from poolcli.engine.compile import announcing
     from poolcli.images.colour import blendable, viewable
-    from poolcli.kernels.specialise import announcing
 
     arguments = dict(job.arguments)
     row, parameters = arguments_of(job.mode, arguments)
@@ -281,7 +281,7 @@ def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say
 
 def _compiling(mode: str, dtype: str) -> str:
     """Say that a mode is compiled, and whether that is kept."""
-    from poolcli.kernels import cache
+    from poolcli.engine import cache
 
     if cache.is_writable():
         return f"compiling {mode} for {dtype}, once"

@@ -308,7 +308,7 @@ _SHORT = {"kernel_size": "-F", "padding": "-P", "dilation": "-D"}
 def check_weights(parameters: dict[str, Any]) -> None:
     """Raise a ValueError if a file of weights is not what a mode takes."""
     if parameters.get("weights") is not None:
-        from poolcli.network import load
+        from poolcli.pools.lip import load
 
         load(parameters["weights"])
 

@@ -64,7 +64,7 @@ class _Target:
     """Where the table goes: to standard output row by row, or to a file when all rows are there."""
 
     def __init__(self, output: str | None, kind: str, overwrite: bool, jobs: list[Job]) -> None:
-        from poolcli.images.place import check_free
+        from poolcli.files import check_free
 
         self._output, self._overwrite, self._jobs = output, overwrite, jobs
         if output is not None:
@@ -93,7 +93,7 @@ class _Target:
 
     def _place(self, output: Path) -> int:
         from poolcli.batch.work import make_folder
-        from poolcli.images.place import place
+        from poolcli.files import place
 
         self._file.seek(0)
         try:

@@ -59,7 +59,7 @@ def warmup(modes: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
     """  # noqa: D301
     from tqdm import tqdm
 
-    from poolcli.kernels import cache
+    from poolcli.engine import cache
 
     if not cache.is_writable():
         raise click.ClickException(

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
+from poolcli.files import PlaceError, place
 from poolcli.images import ImageError, Info, Writing, colour, gif, metadata
 from poolcli.images.formats import WRITABLE, Format, colour_of, endings, fit, format_of, holders
-from poolcli.images.place import PlaceError, place
 
 Frame = tuple[NDArray[Any], Info]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from poolcli.kernels import selection
-from poolcli.kernels.numbers import lower, settle, tap, upper
-from poolcli.kernels.operation import Operation, Region, Task, unless_nan
-from poolcli.kernels.place import LANES
+from poolcli.engine import selection
+from poolcli.engine.arithmetic import lower, settle, tap, upper
+from poolcli.engine.cursor import LANES
+from poolcli.engine.operation import Operation, Region, Task, unless_nan
 
 lane: Any = np.float64  # bound to the float that a mean is taken in
 

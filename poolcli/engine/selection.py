@@ -14,8 +14,8 @@ from numba import prange, types
 from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
-from poolcli.kernels.launch import Launcher
-from poolcli.kernels.specialise import specialise
+from poolcli.engine.bands import Launcher
+from poolcli.engine.compile import specialise
 
 _DIGIT = 16  # bits
 _PARTS = 8  # that count for themselves, in parallel

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from poolcli.kernels.numbers import lower, tap, upper
-from poolcli.kernels.operation import Fold, Operation, Part, Region, Task
-from poolcli.kernels.place import LANES, PLANE, STRIDE, TAP_COLUMN, TAP_ROW, WIDTH
-from poolcli.kernels.specialise import specialise
+from poolcli.engine.arithmetic import lower, tap, upper
+from poolcli.engine.compile import specialise
+from poolcli.engine.cursor import LANES, PLANE, STRIDE, TAP_COLUMN, TAP_ROW, WIDTH
+from poolcli.engine.operation import Fold, Operation, Part, Region, Task
 
 prefer: Any = upper  # bound to upper or lower
 

@@ -15,10 +15,10 @@ from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.kernels.launch import Launcher
-from poolcli.kernels.numbers import settle
-from poolcli.kernels.phases import merge
-from poolcli.kernels.specialise import check, pointer
+from poolcli.engine.arithmetic import settle
+from poolcli.engine.bands import Launcher
+from poolcli.engine.compile import check, pointer
+from poolcli.engine.phases import merge
 from poolcli.sampling import Axis
 
 _integer = types.int64

@@ -7,7 +7,7 @@ from numba import njit, types
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
-from poolcli.kernels.place import SOURCE, START
+from poolcli.engine.cursor import SOURCE, START
 
 
 @njit(inline="always")

@@ -9,11 +9,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from poolcli.kernels.extremes import keep_any, keeper, kept, largest, smallest
-from poolcli.kernels.numbers import exponential, never_0, settle, tap
-from poolcli.kernels.operation import Fold, Operation, Part, Planes, Region, Task, unless_nan
-from poolcli.kernels.place import COLUMN, LANES, PLANE, ROW
-from poolcli.kernels.sums import mean
+from poolcli.engine.arithmetic import exponential, never_0, settle, tap
+from poolcli.engine.cursor import COLUMN, LANES, PLANE, ROW
+from poolcli.engine.operation import Fold, Operation, Part, Planes, Region, Task, unless_nan
+from poolcli.pools.extremes import keep_any, keeper, kept, largest, smallest
+from poolcli.pools.means import mean
 
 lane: Any = np.float32  # bound to the float that weights are computed in
 best: Any = largest  # bound to largest, or smallest where beta < 0: the heaviest value is the reference of all

@@ -17,10 +17,10 @@ from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 from numpy.typing import NDArray
 
-from poolcli.kernels.extremes import extreme_part, keep_any, keeper, kept, largest
-from poolcli.kernels.numbers import settle, tap
-from poolcli.kernels.operation import Fold, Operation, Part, Planes, Task
-from poolcli.kernels.place import DIVISOR, LANES, WEIGHT
+from poolcli.engine.arithmetic import settle, tap
+from poolcli.engine.cursor import DIVISOR, LANES, WEIGHT
+from poolcli.engine.operation import Fold, Operation, Part, Planes, Task
+from poolcli.pools.extremes import extreme_part, keep_any, keeper, kept, largest
 
 number: Any = np.float64  # bound to what holds every sum: exactly, for integers
 lane: Any = np.float64  # bound to the float that a sum is divided in

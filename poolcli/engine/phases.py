@@ -9,8 +9,8 @@ import numpy as np
 from numba import get_num_threads, njit, prange, types
 from numpy.typing import NDArray
 
-from poolcli.kernels.launch import Launcher
-from poolcli.kernels.specialise import check, pointer
+from poolcli.engine.bands import Launcher
+from poolcli.engine.compile import check, pointer
 
 _integer = types.int64
 _source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")

@@ -12,7 +12,7 @@ from numba.core import event, types
 from numba.core.typing.templates import Signature
 from numba.extending import typeof_impl
 
-from poolcli.kernels.cache import KernelCache
+from poolcli.engine.cache import KernelCache
 
 
 def pointer(function: Callable[..., Any], name: str, signature: Signature, **bound: Any) -> Any:

@@ -20,11 +20,10 @@ import numpy as np
 from numba import get_num_threads, prange, types
 from numpy.typing import NDArray
 
-from poolcli.geometry import Windows, singles, sliding
-from poolcli.kernels import layout
-from poolcli.kernels.launch import Launcher
-from poolcli.kernels.operation import Operation
-from poolcli.kernels.place import (
+from poolcli.engine import interleave as layout
+from poolcli.engine.bands import Launcher
+from poolcli.engine.compile import check, pointer, specialise
+from poolcli.engine.cursor import (
     CHANNELS,
     COLUMN,
     COUNT,
@@ -41,7 +40,8 @@ from poolcli.kernels.place import (
     STRIDE,
     WIDTH,
 )
-from poolcli.kernels.specialise import check, pointer, specialise
+from poolcli.engine.operation import Operation
+from poolcli.geometry import Windows, singles, sliding
 
 _integer = types.int64
 _bytes1, _bytes2 = (types.Array(types.uint8, rank, "C") for rank in (1, 2))

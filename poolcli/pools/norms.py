@@ -9,11 +9,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from poolcli.kernels.extremes import both_part
-from poolcli.kernels.numbers import lower, power, settle, tap, upper
-from poolcli.kernels.operation import Fold, Operation, Part, Planes, Task
-from poolcli.kernels.place import DIVISOR, LANES
-from poolcli.kernels.specialise import specialise
+from poolcli.engine.arithmetic import lower, power, settle, tap, upper
+from poolcli.engine.compile import specialise
+from poolcli.engine.cursor import DIVISOR, LANES
+from poolcli.engine.operation import Fold, Operation, Part, Planes, Task
+from poolcli.pools.extremes import both_part
 
 lane: Any = np.float32  # bound to the float that powers are taken in
 SIZE, MEAN, SUM = range(3)  # what `norm` divides: the root by n, the sum by n, nothing

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes
+from poolcli.engine import windows
+from poolcli.engine.operation import Fold, Operation, Part, Planes, Region
 from poolcli.geometry import Windows, adaptive, singles
-from poolcli.kernels import windows
-from poolcli.kernels.operation import Fold, Operation, Part, Planes, Region
 
 Grid = tuple[Windows, Windows]
 """Windows along the rows and the columns."""

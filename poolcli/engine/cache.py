@@ -81,7 +81,8 @@ def folder() -> Path:
 def digest() -> str:
     """Return a checksum of all that compiled code depends on."""
     checksum = sha256(repr((numba.__version__, sys.version, _processor())).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parents[1]
+    for source in sorted([*package.glob("engine/*.py"), *package.glob("pools/*.py")]):
         checksum.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return checksum.hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typing.templates import Signature
 from numba.np.ufunc.parallel import threading_layer
 
-from poolcli.kernels.specialise import specialise
+from poolcli.engine.compile import specialise
 
 _turn = Lock()
 _forked = False

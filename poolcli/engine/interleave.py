@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from poolcli.kernels.place import CHANNELS, COLUMN, FIRST, LINE, OUT, PIXELS, PLANE, SIZE, SLOT, STRIDE
+from poolcli.engine.cursor import CHANNELS, COLUMN, FIRST, LINE, OUT, PIXELS, PLANE, SIZE, SLOT, STRIDE
 
 unit: Any = np.uint8  # bound to an unsigned integer as wide as the dtype that is moved
 

@@ -1,16 +1,18 @@
-"""Sums of products of channels: what a covariance is made of."""
+"""Covariance of the channels of a map, and functions of its eigenvalues."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.kernels import regions, sums
-from poolcli.kernels.numbers import tap
-from poolcli.kernels.operation import Operation, Part, Task
-from poolcli.kernels.place import CHANNELS, LANES
+from poolcli.engine import regions
+from poolcli.engine.arithmetic import tap
+from poolcli.engine.cursor import CHANNELS, LANES
+from poolcli.engine.operation import Operation, Part, Task
+from poolcli.pools import means as sums
 
 number: Any = np.float64  # bound to what holds every sum: exactly, for integers of 8 bits
 
@@ -58,7 +60,7 @@ def centred_products(ring, taps, place, parameters, table, result):
                     total[j] += (np.float64(a[j]) - m1[j]) * (np.float64(b[j]) - m2[j])
 
 
-def covariance(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
+def second_moments(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
     """Return (1/n) sum (x - m) (x - m)^T over the n pixels of each picture, (N, C, C); m is their mean, or 0."""
     images, height, width, channels = image.shape
     n = height * width
@@ -110,3 +112,35 @@ def _exact(source: np.dtype[Any], channels: int) -> Operation:
 def _centred(source: np.dtype[Any], mean: NDArray[np.float64]) -> Operation:
     """Return the operation for other numbers, less the mean of each channel."""
     return Operation(centred_products, source, np.dtype(np.float64), parameters=tuple(mean), planes=len(mean))
+
+
+def covariance(
+    image: NDArray[Any], center: bool, power: float, log: bool, top_k: int, matrix: bool
+) -> NDArray[np.float64]:
+    """Return the covariance of the channels of (N, H, W, C): (N, C, C), or upper triangles."""
+    found = second_moments(image, center)
+    channels = image.shape[3]
+    if top_k > channels:
+        raise ValueError(f"top_k={top_k} is more than the {channels} eigenvalues of {channels} channels")
+    if power != 1 or log or top_k:
+        found = np.stack([_spectral(one, power, log, top_k or channels) for one in found])
+    if matrix:
+        return found
+    return found.reshape(len(found), -1).take(_upper(channels), axis=1)
+
+
+@lru_cache(maxsize=4)
+def _upper(channels: int) -> NDArray[np.int64]:
+    return np.flatnonzero(np.tri(channels, dtype=bool).T)
+
+
+def _spectral(matrix: NDArray[np.float64], power: float, log: bool, top_k: int) -> NDArray[np.float64]:
+    """Return U f(L) U^T of the `top_k` largest eigenvalues L."""
+    if not np.isfinite(matrix).all():
+        return np.full_like(matrix, np.nan)
+    values, vectors = np.linalg.eigh(matrix)
+    values, vectors = values[-top_k:], vectors[:, -top_k:]
+    floor = len(matrix) * max(values[-1] * 2.0**-50, np.finfo(np.float64).tiny)  # below it are rounding errors
+    with np.errstate(over="ignore"):
+        values = np.log(np.maximum(values, floor)) if log else np.where(values > floor, np.abs(values), 0) ** power
+    return np.asarray((vectors * values) @ vectors.T)

@@ -1,0 +1,1 @@
+"""Families of pools: the mathematics of each, one file a family."""
