@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
-    from poolcli.engine.operation import Operation
+    from poolcli.engine.operation import Pool
     from poolcli.geometry import Windows
 
 Size = int | tuple[int, int]
@@ -45,16 +45,16 @@ MODES: Mapping[str, Mode] = {
     for mode in (
         Mode("max", "max(r)", "extremes:maximum", selects=True),
         Mode("min", "min(r)", "extremes:minimum", selects=True),
-        Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:quantile", selects=True),
-        Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:quantile", ("q",), selects=True),
+        Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:percentile", selects=True),
+        Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:percentile", ("q",), selects=True),
         Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True),
-        Mode("majority", "the commonest r, the smallest of equals", "rank:commonest", selects=True, unordered=True),
-        Mode("average", "sum(r) / n", "means:mean", ("count_include_pad",)),
-        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:lp", ("norm", "count_include_pad")),
+        Mode("majority", "the commonest r, the smallest of equals", "rank:majority", selects=True, unordered=True),
+        Mode("average", "sum(r) / n", "means:average", ("count_include_pad",)),
+        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad")),
         Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad")),
         Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",)),
-        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:blend", ("lam",)),
-        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:softmax", ("beta",)),
+        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:mixed", ("lam",)),
+        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:soft", ("beta",)),
         Mode(
             "random",
             "one r, drawn with probability e^(beta r) / sum(e^(beta r))",
@@ -70,7 +70,7 @@ MODES: Mapping[str, Mode] = {
             True,
         ),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm")),
-        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:low_pass", low_pass=True),
+        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur", low_pass=True),
     )
 }
 
@@ -162,11 +162,9 @@ def downsample(
     result = shaped if values.get("combine") == "planes" else shaped[0]
     if not return_indices:
         return laid_out(result)
-    from poolcli.engine.regions import pool
-
-    taps = rows.most * columns.most
-    indices = _operation("extremes:indices", np.dtype(np.int64), batch.dtype, taps, 1.0)
-    return laid_out(result), laid_out(pool(batch, indices, rows, columns)[0].reshape(result.shape))
+    taps = rows.max_count * columns.max_count
+    indices = _pool("extremes:indices", np.dtype(np.int64), batch.dtype, taps, 1.0)
+    return laid_out(result), laid_out(indices.pool(batch, rows, columns)[0].reshape(result.shape))
 
 
 def pooled(
@@ -191,11 +189,11 @@ def pooled(
         values["weights"].check(batch.shape[3])
     selects = mode.selects and values.get("combine") != "mean"
     output = batch.dtype if selects else dtypes.written(source, target)
-    operations = [
-        _operation(mode.kernel, output, batch.dtype, rows.most * columns.most, dtypes.maximum(source), **values)
+    pools = [
+        _pool(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
         for rows, columns in grids
     ]
-    return [dtypes.convert(planes, target) for planes in pool_grids(batch, operations, grids)]
+    return [dtypes.convert(planes, target) for planes in pool_grids(batch, pools, grids)]
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")
@@ -216,9 +214,9 @@ def output_shape(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[
 
 
 @lru_cache(maxsize=64)
-def _operation(
+def _pool(
     kernel: str, target: np.dtype[Any], source: np.dtype[Any], taps: int, maximum: float, **parameters: Any
-) -> Operation:
+) -> Pool:
     from poolcli.engine.operation import Task
 
     module, function = kernel.split(":")

@@ -35,24 +35,23 @@ class Windows:
         return len(self.first)
 
     @cached_property
-    def most(self) -> int:
+    def max_count(self) -> int:
         """Return how many taps the fullest window has."""
         return int(self.count.max(initial=0))
 
-    def part(self, begin: int, end: int) -> Windows:
+    def __getitem__(self, which: slice | NDArray[np.int64]) -> Windows:
         """Return some of the windows."""
-        weights = self.weights if len(self.weights) == 1 else self.weights[begin:end]
-        first, count, divisor = self.first[begin:end], self.count[begin:end], self.divisor[begin:end]
-        return replace(self, first=first, count=count, divisor=divisor, weights=weights)
-
-    def taken(self, which: NDArray[np.int64]) -> Windows:
-        """Return those windows."""
         weights = self.weights if len(self.weights) == 1 else self.weights[which]
         return replace(
             self, first=self.first[which], count=self.count[which], divisor=self.divisor[which], weights=weights
         )
 
-    def moved(self, distance: int) -> Windows:
+    def span(self, i: int) -> slice:
+        """Return the values that a window takes."""
+        first = int(self.first[i])
+        return slice(first, first + (int(self.count[i]) - 1) * self.step + 1, self.step)
+
+    def shifted(self, distance: int) -> Windows:
         """Return the windows of an axis that begins elsewhere."""
         return replace(self, first=self.first + distance)
 

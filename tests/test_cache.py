@@ -1,15 +1,13 @@
 """Compiled kernels are kept in a folder of the user's, and only while they are what the sources say."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from numba.core.caching import NullCache, _Cache
-from numba.core.compiler import CompileResult
-from numba.core.dispatcher import Dispatcher
 
 import poolcli
 from poolcli.engine import cache
@@ -21,10 +19,11 @@ import numba.core.event as event
 from numba import types
 from poolcli.engine import cache
 from poolcli.engine.compile import specialise
+factor = None
 def double(x):
     return factor * x
 with event.install_recorder("numba:compile") as compiled:
-    assert specialise(double, "tiny", types.int64(types.int64), factor=2)(21) == 42
+    assert specialise(double, types.int64(types.int64), factor=2)(21) == 42
 print(bool(compiled.buffer), cache.folder())
 """
 
@@ -69,7 +68,8 @@ def test_nothing_is_kept_beside_the_source(package, tmp_path):
     before = sorted(package.rglob("*.*"))
     assert run(tmp_path / "cache", package=package, PYTHONDONTWRITEBYTECODE="1")[0]
     assert sorted(package.rglob("*.*")) == before
-    assert [path.name for path in (tmp_path / "cache").rglob("*.*")] == ["__main__.double_tiny.nbc"]
+    (kept,) = (tmp_path / "cache").rglob("*.*")
+    assert re.fullmatch(r"__main__\.double_2_[0-9a-f]{8}\.nbc", kept.name)
     assert not run(tmp_path / "cache", package=package)[0]
 
 
@@ -128,9 +128,10 @@ def test_old_digests_are_removed_and_nothing_else(tmp_path):
 @compiled_only
 def test_a_folder_removed_under_a_process_is_made_again(tmp_path):
     code = TINY + "import shutil; shutil.rmtree(cache.folder())\n"
-    code += "specialise(double, 'again', types.int64(types.int64), factor=3)\n"
+    code += "specialise(double, types.int64(types.int64), factor=3)\n"
     _, folder = run(tmp_path, code)
-    assert [path.name for path in folder.iterdir()] == ["__main__.double_again.nbc"]
+    (kept,) = folder.iterdir()
+    assert kept.name.startswith("__main__.double_3_")
 
 
 @compiled_only
@@ -141,14 +142,3 @@ def test_a_full_disk_compiles_in_every_run(tmp_path):
         compiled, folder = run(tmp_path, limit + TINY, PYTHONDONTWRITEBYTECODE="1")
         assert compiled
         assert list(folder.iterdir()) == []
-
-
-def test_parts_of_numba_that_are_not_public_are_as_the_cache_needs_them():
-    """What fails here tells that a release of Numba asks for a look at poolcli/engine/cache.py."""
-    asked = {"cache_path", "load_overload", "save_overload", "enable", "disable", "flush"}
-    assert set(_Cache.__abstractmethods__) == asked
-    assert issubclass(NullCache, _Cache)
-    assert callable(CompileResult._reduce)
-    assert callable(CompileResult._rebuild)
-    assert {"_cache", "targetctx"} <= set(Dispatcher.compile.__code__.co_names)
-    assert {"load_overload", "save_overload"} <= set(Dispatcher.compile.__code__.co_names)

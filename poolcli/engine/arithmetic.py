@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
-from numba.np.numpy_support import as_dtype
 
-from poolcli.engine.cursor import SOURCE, START
-
-
-@njit(inline="always")
-def tap(ring, taps, k, lanes):
-    """Return tap k of every window in this row of windows."""
-    start = taps[k, START]
-    return ring[taps[k, SOURCE], start : start + lanes]
+from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.internals import as_dtype
 
 
-@njit
-def lower(a, b):
+@inlined
+def tap(lines, taps, k, lanes):
+    """Return tap k of every window of a row of windows."""
+    start = taps[k].start
+    return lines[taps[k].line, start : start + lanes]
+
+
+@scalar
+def minimum(a, b):
     """Return the smaller number, or NaN if either is NaN."""
     return a if a <= b or a != a else b
 
 
-@njit
-def upper(a, b):
+@scalar
+def maximum(a, b):
     """Return the larger number, or NaN if either is NaN."""
     return a if a >= b or a != a else b
 
 
 def settle(value, out):
-    """Return a float as a number of `out`'s dtype: to nearest, ties to even, saturated; NaN is 0 among integers."""
-    if out.dtype.kind == "f":
+    """Return a float as a number of `out`'s dtype: to nearest, ties to even, saturated; NaN is 0 among integers.
+
+    A number of that dtype stays as it is.
+    """
+    if out.dtype.kind == "f" or value.dtype == out.dtype:
         return out.dtype.type(value)
     limits = np.iinfo(out.dtype)
     if np.isfinite(value):
@@ -42,7 +45,7 @@ def settle(value, out):
 @overload(settle)
 def _settle(value, out):
     number = out.dtype
-    if isinstance(number, types.Float):
+    if isinstance(number, types.Float) or value == number:
         return lambda value, out: number(value)
     lane = as_dtype(value).type
     limits = np.iinfo(as_dtype(number))
@@ -63,12 +66,23 @@ def _settle(value, out):
     return implementation
 
 
+def alike(value, other):
+    """Return a number as one of another's type."""
+    return type(other)(value)
+
+
+@overload(alike)
+def _alike(value, other):
+    number = as_dtype(other).type
+    return lambda value, other: number(value)
+
+
 _f4, _i4 = np.float32, np.int32
 _LOG2E = _f4(1.44269504)
 _LN2_HIGH, _LN2_LOW = _f4(0.693359375), _f4(-2.12194440e-4)  # ln 2 in two parts: k * _LN2_HIGH is exact
 
 
-@njit(error_model="numpy")
+@scalar
 def _exp32(x):
     """Return e^x with a relative error of 9e-8; beyond -87 and 88 it stays what it is there.
 
@@ -87,7 +101,7 @@ def _exp32(x):
     return p * _i4(_i4(_i4(k) + _i4(127)) << _i4(23)).view(np.float32)
 
 
-@njit(inline="always")
+@inlined
 def _exp32_or_0(x):
     e = _exp32(x)
     return e if x >= _f4(-87.0) else (x if x != x else _f4(0))
@@ -98,7 +112,7 @@ _LN2_HIGH8, _LN2_LOW8 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _ROUND8 = 6755399441055744.0  # 1.5 * 2^52: adding it leaves a number's integer in the lowest bits
 
 
-@njit(error_model="numpy")
+@scalar
 def _exp64(x):
     """Return e^x with a relative error of 3e-16; 0 below -708, and beyond 709 what it is there.
 
@@ -124,7 +138,7 @@ def _exp64(x):
     return e if x >= -708.0 else (x if x != x else 0.0)
 
 
-@njit(error_model="numpy")
+@scalar
 def _log32(x):
     """Return ln x for normal x > 0, with a relative error of 1.1e-7: 9 times faster than np.log."""
     bits = _f4(x).view(np.int32)
@@ -170,3 +184,99 @@ def _power(x, p):
         # A subnormal x has no logarithm here, and its power is 0 beside the 1 of the maximum.
         return lambda x, p: _exp32(p * _log32(x)) if x >= _f4(1.2e-38) else _f4(0)
     return lambda x, p: x**p
+
+
+def as_float(total):
+    """Return a sum as a float.
+
+    A sum is one number, or the sums of the upper and of the lower 32 bits, or a number and what its rounding lost.
+    """
+    if not isinstance(total, tuple):
+        return np.float64(total)
+    if isinstance(total[0], np.int64):
+        return np.float64(total[0]) * 4294967296.0 + np.float64(total[1])
+    return _of_pair(total)
+
+
+def _of_pair(total):
+    whole = total[0] + total[1]
+    return whole if whole == whole else total[0]  # what an infinity lost is no number
+
+
+@overload(as_float)
+def _as_float(total):
+    parts = getattr(total, "types", None)
+    if not parts:
+        return lambda total: np.float64(total)
+    if parts[0] == types.int64:
+        return lambda total: np.float64(total[0]) * 4294967296.0 + np.float64(total[1])
+    return _of_pair
+
+
+def _divided(high, low, n, whole, out):
+    """Return (high 2^32 + low) / n as a number of `out`'s dtype: exactly, to nearest, ties to even, saturated."""
+    n = int(n)
+    quotient, rest = divmod(int(high) * 2**32 + int(low), n)
+    if out.dtype.kind == "f":
+        return out.dtype.type(quotient + rest / n)
+    limits = np.iinfo(out.dtype)
+    quotient += 2 * rest > n or (2 * rest == n and quotient % 2 == 1)
+    return out.dtype.type(min(max(quotient, int(limits.min)), int(limits.max)))
+
+
+@overload(_divided)
+def _divide(high, low, n, whole, out):
+    made, number = out.dtype, as_dtype(whole.instance_type).type
+    if isinstance(made, types.Float):
+        low_limit = high_limit = number(0)
+    else:
+        given, limits = np.iinfo(number), np.iinfo(as_dtype(made))
+        low_limit, high_limit = number(max(given.min, limits.min)), number(min(given.max, limits.max))
+    is_float = isinstance(made, types.Float)
+
+    def implementation(high, low, n, whole, out):
+        above = high // n
+        left = np.uint64(high - above * n) * np.uint64(2**32) + np.uint64(low)
+        below, rest = left // np.uint64(n), left % np.uint64(n)
+        quotient = whole(whole(above) * whole(2**32)) + whole(below)
+        if is_float:
+            return made(np.float64(quotient) + np.float64(rest) / np.float64(n))
+        twice = rest + rest
+        if twice > np.uint64(n) or (twice == np.uint64(n) and quotient & whole(1) == whole(1)):
+            quotient = whole(quotient + whole(1))
+        return made(min(max(quotient, low_limit), high_limit))
+
+    return implementation
+
+
+def mean_of(total, n, whole, out):
+    """Return a sum over n: of integers of 64 bits, in one number or two, exactly."""
+    if isinstance(total, np.int64):
+        return _divided(total >> 32, total & 0xFFFFFFFF, n, whole, out)
+    if isinstance(total, tuple) and isinstance(total[0], np.int64):
+        return _divided(total[0], total[1], n, whole, out)
+    return as_float(total) / n
+
+
+@overload(mean_of)
+def _mean_of(total, n, whole, out):
+    parts = getattr(total, "types", (total,))
+    if parts == (types.int64,):
+        return lambda total, n, whole, out: _divided(
+            total >> np.int64(32), total & np.int64(0xFFFFFFFF), np.int64(n), whole, out
+        )
+    if parts[0] == types.int64:
+        return lambda total, n, whole, out: _divided(total[0], total[1], np.int64(n), whole, out)
+    return lambda total, n, whole, out: as_float(total) / n
+
+
+ODD = 0x9E3779B97F4A7C15
+"""What a hash of several numbers multiplies one of them by."""
+
+
+@inlined
+def scrambled(x):
+    """Return 64 bits, scrambled (splitmix64: Steele, Lea, Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

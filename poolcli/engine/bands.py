@@ -14,11 +14,10 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.typing.templates import Signature
-from numba.np.ufunc.parallel import threading_layer
+from numba import threading_layer
 
 from poolcli.engine.compile import specialise
+from poolcli.engine.internals import compiler_lock
 
 _turn = Lock()
 _forked = False
@@ -27,8 +26,8 @@ _forked = False
 class Launcher:
     """A function with a parallel loop, to call as it is."""
 
-    def __init__(self, function: Callable[..., Any], name: str, signature: Signature, **bound: Any) -> None:
-        self._function, self._name, self._signature, self._bound = function, name, signature, bound
+    def __init__(self, function: Callable[..., Any], signature: Any, **bound: Any) -> None:
+        self._function, self._signature, self._bound = function, signature, bound
         self._compiled = cache(self._compile)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -38,8 +37,7 @@ class Launcher:
             return compiled(*arguments)
 
     def _compile(self, parallel: bool) -> Any:
-        name = self._name if parallel else f"{self._name}_alone"
-        return specialise(self._function, name, self._signature, parallel=parallel, **self._bound)
+        return specialise(self._function, self._signature, parallel=parallel, **self._bound)
 
 
 def _layer() -> str:
@@ -52,13 +50,13 @@ def _layer() -> str:
 
 def _before_fork() -> None:
     """Wait for those that compile and launch: the child would find their locks taken for ever."""
-    global_compiler_lock.acquire()
+    compiler_lock.acquire()
     _turn.acquire()
 
 
 def _after_fork() -> None:
     _turn.release()
-    global_compiler_lock.release()
+    compiler_lock.release()
 
 
 def _after_fork_in_child() -> None:

@@ -1,7 +1,4 @@
-"""Where compiled kernels are kept: a folder of the user's, never beside the source.
-
-All that is private to Numba about caches is here. Tried with Numba 0.61.0 and 0.68.1.
-"""
+"""Where compiled kernels are kept: a folder of the user's, never beside the source."""
 
 from __future__ import annotations
 
@@ -18,17 +15,14 @@ from typing import Any
 
 import numba
 import platformdirs
-from numba.core.caching import NullCache
-from numba.core.compiler import CompileResult
-from numba.core.registry import cpu_target
-from numba.core.runtime.nrt import rtsys
-from numba.core.serialize import dumps
+
+from poolcli.engine import internals
 
 _PREFIX, _ENDING = "kernels-", ".nbc"
 _MOST = 4  # digests that stay: of versions and environments that are used in turns
 
 
-class KernelCache(NullCache):
+class KernelCache(internals.NullCache):
     """Numba's cache of one function for one signature: one file, whose name and folder tell all that it depends on.
 
     Numba's own looks at the source of one file only and would serve old code of the others, lies beside the source
@@ -45,17 +39,16 @@ class KernelCache(NullCache):
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Return what was compiled before, or None."""
-        rtsys.initialize(context)
         try:
-            return CompileResult._rebuild(context, *pickle.loads(self._file.read_bytes()))
+            return internals.unpacked(self._file.read_bytes(), context)
         except (OSError, EOFError, pickle.UnpicklingError):  # not there, or cut off when the machine stopped
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what was compiled, where it can be kept."""
-        if not result.library.has_dynamic_globals:
+        if data := internals.packed(result):
             with suppress(OSError):
-                _write(self._file, dumps(result._reduce()))
+                _write(self._file, data)
 
 
 @cache
@@ -80,16 +73,11 @@ def folder() -> Path:
 @cache
 def digest() -> str:
     """Return a checksum of all that compiled code depends on."""
-    checksum = sha256(repr((numba.__version__, sys.version, _processor())).encode())
+    checksum = sha256(repr((numba.__version__, sys.version, internals.processor())).encode())
     package = Path(__file__).parents[1]
     for source in sorted([*package.glob("engine/*.py"), *package.glob("pools/*.py")]):
         checksum.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return checksum.hexdigest()[:16]
-
-
-def _processor() -> Any:
-    codegen: Any = cpu_target.target_context.codegen()
-    return codegen.magic_tuple()
 
 
 def is_writable() -> bool:

@@ -1,49 +1,106 @@
-"""Compilation: one Python function, compiled once for every dtype or operator that it is bound to."""
+"""Compilation: one Python function, compiled once for every dtype or function that it is bound to.
+
+A kernel is written with placeholders: module globals that are None, as `source` or `lift`. `specialise` compiles a copy
+of it in which they have values. Its name, and so its file in the cache, is made of all that is bound.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
-from numba import njit
-from numba.core import event, types
-from numba.core.typing.templates import Signature
+from numba import njit, types
+from numba.core import event
 from numba.extending import typeof_impl
 
+from poolcli.engine import internals
 from poolcli.engine.cache import KernelCache
 
-
-def pointer(function: Callable[..., Any], name: str, signature: Signature, **bound: Any) -> Any:
-    """Specialise a function and return what can be passed to a kernel as an argument."""
-    compiled = specialise(function, name, signature, **bound)
-    return Pointer(compiled, signature) if hasattr(compiled, "get_compile_result") else compiled
+Compiled = TypeVar("Compiled", bound=Callable[..., Any])
+_NAME = 100  # characters of a name that tell people what it is; a checksum tells it from all others
 
 
-def specialise(
-    function: Callable[..., Any],
-    name: str = "",
-    signature: Signature | None = None,
-    parallel: bool = False,
-    **bound: Any,
-) -> Any:
-    """Compile a copy of `function` in which the global names in `bound` have these values.
+def scalar(function: Compiled) -> Compiled:
+    """Compile a function of a few numbers, or of rows, that kernels call: it becomes part of each of them."""
+    compiled: Any = njit(error_model="numpy")(function)
+    return compiled  # type: ignore[no-any-return]
 
-    With a signature it is compiled at once and kept on disk under its own `name`: so the name has to tell all bound
-    values apart, and the file that the function is in tells functions of one name apart.
+
+def inlined(function: Compiled) -> Compiled:
+    """Compile a function into the body of its caller, where what is constant there must be so here."""
+    compiled: Any = njit(error_model="numpy", inline="always")(function)
+    return compiled  # type: ignore[no-any-return]
+
+
+def plain(function: Any) -> Callable[..., Any]:
+    """Return the Python function that was compiled."""
+    python: Callable[..., Any] = getattr(function, "py_func", function)
+    return python
+
+
+def bind(function: Callable[..., Any], **bound: Any) -> Any:
+    """Return a copy of `function` for kernels to call, in which the placeholders named in `bound` have values.
+
+    Bound alike it is the same function: kernels that call it are the same too.
     """
-    label = "_".join(filter(None, (function.__name__, name))) if signature else name or function.__name__
-    copy = FunctionType(function.__code__, {**function.__globals__, **bound}, label)
-    copy.__qualname__ = label
-    if signature is None:
-        return njit(error_model="numpy", inline="always")(copy)
+    return _bind(plain(function), tuple(sorted(bound.items())))
+
+
+@cache
+def _bind(function: Callable[..., Any], bound: tuple[tuple[str, Any], ...]) -> Any:
+    return inlined(_copy(function, dict(bound), None))
+
+
+def specialise(function: Callable[..., Any], signature: Any, parallel: bool = False, **bound: Any) -> Any:
+    """Compile `function` for a signature, with placeholders bound, or load it from the disk."""
+    copy = _copy(function, bound, (signature, parallel))
     compiled: Any = njit(parallel=parallel, error_model="numpy")(copy)
-    if hasattr(compiled, "py_func"):  # NUMBA_DISABLE_JIT leaves the function as it is
-        compiled._cache = KernelCache(f"{function.__module__.rpartition('.')[2]}.{label}")
+    if compiled is not copy:  # NUMBA_DISABLE_JIT leaves the function as it is
+        internals.keep_in(compiled, KernelCache(f"{function.__module__.rpartition('.')[2]}.{copy.__name__}"))
         compiled.compile(signature)
         compiled.disable_compile()
     return compiled
+
+
+def pointer(function: Callable[..., Any], signature: Any, **bound: Any) -> Any:
+    """Specialise a function and return what can be passed to a kernel as an argument."""
+    compiled = specialise(function, signature, **bound)
+    return Pointer(compiled, signature) if internals.is_compiled(compiled) else compiled
+
+
+def _copy(function: Callable[..., Any], bound: dict[str, Any], compiled_for: Any) -> Callable[..., Any]:
+    given = {name: value for name, value in bound.items() if name in function.__globals__}
+    if len(given) < len(bound):
+        raise NameError(f"{function.__name__} has no placeholder {', '.join(bound.keys() - given.keys())}")
+    label = "_".join([function.__name__, *(_label(value) for _, value in sorted(bound.items()))])
+    exact = repr(
+        [_described(function), [(name, _described(value)) for name, value in sorted(bound.items())], compiled_for]
+    )
+    name = f"{label[:_NAME]}_{sha256(exact.encode()).hexdigest()[:8]}"
+    copy: Any = FunctionType(function.__code__, {**function.__globals__, **bound}, name)
+    copy.__qualname__, copy.label = name, label
+    copy.__module__ = function.__module__
+    return copy  # type: ignore[no-any-return]
+
+
+def _label(value: Any) -> str:
+    """Return a word for what is bound."""
+    python = plain(value)
+    return str(getattr(python, "label", getattr(python, "__name__", python)))
+
+
+def _described(value: Any) -> str:
+    """Return a text that tells a bound value from others: a dtype, a number, or a function with what it is bound to."""
+    python = plain(value)
+    if not isinstance(python, FunctionType):
+        return repr(value)
+    code = python.__code__  # two functions may have one name, as lambdas have
+    constants = [constant for constant in code.co_consts if not hasattr(constant, "co_code")]
+    return repr((python.__module__, python.__qualname__, code.co_code.hex(), code.co_names, constants))
 
 
 def check(done: int, asked: int) -> None:
@@ -58,17 +115,15 @@ def check(done: int, asked: int) -> None:
 class Pointer(types.WrapperAddressProtocol):
     """A compiled function as a value: Numba takes a dispatcher too, but looks it up for 70 microseconds each time."""
 
-    def __init__(self, function: Any, signature: Signature) -> None:
+    def __init__(self, function: Any, signature: Any) -> None:
         self._signature = signature
         self.type = types.FunctionType(signature)
-        compiled = function.get_compile_result(signature)
-        self._library = compiled.library  # keeps the code alive
-        self._address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        self._address, self._code = internals.address_of(function, signature)
 
     def __wrapper_address__(self) -> int:
-        return int(self._address)
+        return self._address
 
-    def signature(self) -> Signature:
+    def signature(self) -> Any:
         """Return the signature of the function."""
         return self._signature
 

@@ -240,10 +240,10 @@ def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, w
 
 @cache
 def _function(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any]) -> Any:
-    name = f"convolve_{given.name}_{made.name}_{wide.name}"
-    return pointer(_band, name, BAND, source=given.type, target=made.type, lane=wide.type)
+
+    return pointer(_band, BAND, source=given.type, target=made.type, lane=wide.type)
 
 
 @cache
 def _launcher() -> Any:
-    return Launcher(_launch, "convolve", LAUNCH)
+    return Launcher(_launch, LAUNCH)

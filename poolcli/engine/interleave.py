@@ -7,48 +7,46 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import njit
+from poolcli.engine.compile import inlined
 
-from poolcli.engine.cursor import CHANNELS, COLUMN, FIRST, LINE, OUT, PIXELS, PLANE, SIZE, SLOT, STRIDE
-
-unit: Any = np.uint8  # bound to an unsigned integer as wide as the dtype that is moved
+unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved
 
 
-@njit(inline="always")
-def split(source, planes, count, first, step, size):
+@inlined
+def deinterleave(source, planes, count, first, step, size):
     """Deal `source` out into `count` planes: planes[first + q * step, j] = source[j * count + q]."""
     for j in range(size):
         for q in range(count):
             planes[first + q * step, j] = source[j * count + q]
 
 
-@njit(inline="always")
-def every(source, target, channels, step, size):
+@inlined
+def strided_copy(source, target, channels, step, size):
     """Copy the first `channels` numbers of every `step`."""
     for j in range(size):
         for c in range(channels):
             target[j * channels + c] = source[j * step + c]
 
 
-@njit(inline="always")
-def merge(planes, target, channels, size):
+@inlined
+def interleave(planes, target, channels, size):
     """Interleave planes: target[j * channels + c] = planes[c, j]."""
     for j in range(size):
         for c in range(channels):
             target[j * channels + c] = planes[c, j]
 
 
-def deal(image, place, needed, ring, scratch):
+def deinterleave_row(image, cursors, needed, ring, scratch):
     """Deal a row out into stride x channels planes: number c of pixel u * stride + s goes to target[s, c, u].
 
     So tap x of every window in the row is one contiguous slice: from target[x % stride], x // stride numbers in.
     `needed` tells which of the s are read at all; the planes are `plane` numbers apart.
     """
-    channels, stride, plane, pixels = place[CHANNELS], place[STRIDE], place[PLANE], place[PIXELS]
-    row = image.view(unit)[place[LINE], place[FIRST] * channels : (place[FIRST] + pixels) * channels]
+    cursor = cursors[0]
+    channels, stride, plane, pixels = cursor.channels, cursor.stride, cursor.plane, cursor.pixels
+    row = image.view(unit)[cursor.line, cursor.first * channels : (cursor.first + pixels) * channels]
     groups = pixels // stride
-    planes = ring.view(unit)[place[SLOT], : stride * channels * plane].reshape((stride * channels, plane))
+    planes = ring.view(unit)[cursor.slot, : stride * channels * plane].reshape((stride * channels, plane))
     colours = scratch.view(unit)[: channels * pixels].reshape((channels, pixels))
     fused = stride * channels <= 4 or stride * channels == 6
     for part in range(1 if fused else 1 + channels):
@@ -59,15 +57,15 @@ def deal(image, place, needed, ring, scratch):
         else:
             source, to, count, first, step, size = colours[part - 1], planes, stride, part - 1, channels, groups
         if count == 1:
-            split(source, to, 1, first, step, size)
+            deinterleave(source, to, 1, first, step, size)
         elif count == 2:
-            split(source, to, 2, first, step, size)
+            deinterleave(source, to, 2, first, step, size)
         elif count == 3:
-            split(source, to, 3, first, step, size)
+            deinterleave(source, to, 3, first, step, size)
         elif count == 4:
-            split(source, to, 4, first, step, size)
+            deinterleave(source, to, 4, first, step, size)
         elif count == 6:
-            split(source, to, 6, first, step, size)
+            deinterleave(source, to, 6, first, step, size)
         else:
             for q in range(count):
                 if part == 0 or needed[q]:
@@ -78,50 +76,52 @@ def deal(image, place, needed, ring, scratch):
             planes[(last - groups * stride) * channels + c, groups] = row[last * channels + c]
 
 
-def thin(result, place, out):
+def decimate_row(result, cursors, out):
     """Put every stride-th pixel of each computed row into the output."""
-    channels, stride, size = place[CHANNELS], place[STRIDE], place[SIZE]
+    cursor = cursors[0]
+    channels, stride, size = cursor.channels, cursor.stride, cursor.windows
     for p in range(len(result)):
-        row = place[OUT] + p * (len(out) // len(result))
-        target = out.view(unit)[row, place[COLUMN] * channels : (place[COLUMN] + size) * channels]
-        _thin(result.view(unit)[p], target, channels, stride, size)
+        row = cursor.out + p * (len(out) // len(result))
+        target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
+        _decimate(result.view(unit)[p], target, channels, stride, size)
 
 
-@njit(inline="always")
-def _thin(row, target, channels, stride, size):
+@inlined
+def _decimate(row, target, channels, stride, size):
     if stride == 1:
-        every(row, target, 1, 1, channels * size)
+        strided_copy(row, target, 1, 1, channels * size)
     elif channels == 1 and stride == 2:
-        every(row, target, 1, 2, size)
+        strided_copy(row, target, 1, 2, size)
     elif channels == 1 and stride == 3:
-        every(row, target, 1, 3, size)
+        strided_copy(row, target, 1, 3, size)
     elif channels == 3 and stride == 2:
-        every(row, target, 3, 6, size)
+        strided_copy(row, target, 3, 6, size)
     elif channels == 3 and stride == 3:
-        every(row, target, 3, 9, size)
+        strided_copy(row, target, 3, 9, size)
     elif channels == 4 and stride == 2:
-        every(row, target, 4, 8, size)
+        strided_copy(row, target, 4, 8, size)
     else:
-        every(row, target, channels, channels * stride, size)
+        strided_copy(row, target, channels, channels * stride, size)
 
 
-def join(result, place, out):
+def interleave_row(result, cursors, out):
     """Interleave the planes of each computed row, one a channel, into a row of pixels in the output."""
-    channels, plane, size = place[CHANNELS], place[PLANE], place[SIZE]
+    cursor = cursors[0]
+    channels, plane, size = cursor.channels, cursor.plane, cursor.windows
     for p in range(len(result)):
-        row = place[OUT] + p * (len(out) // len(result))
-        target = out.view(unit)[row, place[COLUMN] * channels : (place[COLUMN] + size) * channels]
+        row = cursor.out + p * (len(out) // len(result))
+        target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
         planes = result.view(unit)[p, : channels * plane].reshape((channels, plane))
-        _join(planes, target, channels, size)
+        _interleave(planes, target, channels, size)
 
 
-@njit(inline="always")
-def _join(planes, target, channels, size):
+@inlined
+def _interleave(planes, target, channels, size):
     if channels == 1:
-        merge(planes, target, 1, size)
+        interleave(planes, target, 1, size)
     elif channels == 3:
-        merge(planes, target, 3, size)
+        interleave(planes, target, 3, size)
     elif channels == 4:
-        merge(planes, target, 4, size)
+        interleave(planes, target, 4, size)
     else:
-        merge(planes, target, channels, size)
+        interleave(planes, target, channels, size)

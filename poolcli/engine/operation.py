@@ -1,23 +1,139 @@
-"""What is asked of a kernel, and the kernel chosen for it."""
+"""The operator's contract: what the loop gives to an operator, what an operator may touch, what it returns.
+
+The loop of `windows` cuts rows of windows into tiles, and calls an operator for each:
+
+    operator(lines, taps, cursor, constants, table, result)
+
+- `lines` (rows, numbers): rows of the image in its own dtype, as the loop keeps them; read only.
+- `taps`: one record (`TAP`) for each value of a window. The k-th values of all windows of this tile are
+  `tap(lines, taps, k, cursor.lanes)`: one contiguous slice. Entry j belongs to one window and channel, a *lane*.
+- `cursor`: one record (`CURSOR`): which windows these are.
+- `constants`: a named tuple of floats, as the pool that made the operation named them.
+- `table` (n, 2): whole numbers of the operation's own, as the comparators of a sorting network; read only.
+- `result` (planes, numbers): the operator writes result[p][:cursor.lanes], plane p of what each lane comes to, of the
+  operation's target dtype. It touches nothing else, and returns nothing.
+
+Whatever else an operator needs are placeholders: globals of its module that are None until `Operation.bound` gives them
+values. This one writes half the distance between the first and the last value of each window:
+
+>>> from poolcli import geometry
+>>> from poolcli.engine import windows
+>>> from poolcli.engine.arithmetic import settle, tap
+>>> number = None
+>>> def span(lines, taps, cursor, constants, table, result):
+...     first, last = tap(lines, taps, 0, cursor.lanes), tap(lines, taps, len(taps) - 1, cursor.lanes)
+...     out = result[0]
+...     for j in range(cursor.lanes):
+...         out[j] = settle(constants.factor * (number(last[j]) - number(first[j])), out)
+>>> uint8 = np.dtype(np.uint8)
+>>> halved = Operation(span, uint8, uint8, {"number": np.float64}, constants(factor=0.5))
+>>> image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.uint8).reshape(1, 2, 4, 1)
+>>> windows.pool(image, halved, *geometry.windows(2, 4, geometry.shape(2))).ravel()
+array([2, 2], dtype=uint8)
+
+Most pools need no operator: they say what a value becomes (`folds`), which rank is read (`ranks`), or what a value
+weighs (`draws`), and these modules have the operators.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes
+from poolcli.engine.compile import bind
+from poolcli.geometry import Windows
 
-Planes = NDArray[Any]
-"""Results of parts of windows, (planes, ...): what a part leaves may be more than one number."""
+
+def record(*names: str) -> np.dtype[Any]:
+    """Return the dtype of a record of whole numbers with these names: none that NumPy's own scalars have, as `size`."""
+    assert not any(hasattr(np.generic, name) for name in names)
+    return np.dtype((np.record, [(name, np.int64) for name in names]))
+
+
+CURSOR = record(
+    "row",  # of the output
+    "column",  # of the output, of the first window
+    "lanes",  # numbers that the operator writes to each plane
+    "divisor",  # what a mean of each window divides by: how many values it has, or has with padding
+    "plane",  # lanes of a channel; where channels are interleaved, of all: lane j is channel j // plane
+    "stride",  # from a window to the next, in pixels of the input
+    "width",  # of the image
+    "channels",
+    # The rest are the loop's own.
+    "out",  # row of all outputs
+    "windows",  # how many there are
+    "first",  # pixel of the input where the first window begins
+    "pixels",  # that all windows span
+    "line",  # row of all images that is dealt out
+    "slot",  # and where it goes
+)
+"""Which windows an operator is called for."""
+
+TAP = record(
+    "line",  # of `lines`
+    "start",  # where in it the slice begins
+    "row",  # of the image
+    "column",  # of the image, of the first window
+    "weight",  # of the tap, where the windows have weights; 1 where not
+)
+"""One value of each window."""
+
+
+@cache
+def _named(names: tuple[str, ...]) -> Any:
+    return namedtuple(f"Constants_{'_'.join(names)}", names)
+
+
+def constants(numbers: tuple[float, ...] = (), **values: float) -> Any:
+    """Return up to four numbers as operators get them, a named tuple; `numbers`, of any length, become an array."""
+    named = {name: float(value) for name, value in values.items()} | ({"numbers": numbers} if numbers else {})
+    return _named(tuple(named))(*named.values())
+
+
+NONE = constants(unused=0)
+
+
+Constants: Any = None
+
+
+def _one(parameters):
+    return Constants(parameters[0])
+
+
+def _two(parameters):
+    return Constants(parameters[0], parameters[1])
+
+
+def _three(parameters):
+    return Constants(parameters[0], parameters[1], parameters[2])
+
+
+def _four_and_numbers(parameters):
+    return Constants(parameters[0], parameters[1], parameters[2], parameters[3], parameters[4:])
+
+
+def _numbers(parameters):
+    return Constants(parameters)
+
+
+_READERS = {1: _one, 2: _two, 3: _three, 5: _four_and_numbers}
+
+
+def reader(names: tuple[str, ...]) -> Any:
+    """Return the function that makes constants of these names of parameters."""
+    return bind(_numbers if names == ("numbers",) else _READERS[len(names)], Constants=_named(names))
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a mode is to do: from which dtype to which, over windows of how many taps, with which parameters."""
+    """What a pool is to do: from which dtype to which, over windows of how many taps, with which parameters."""
 
     source: np.dtype[Any]
     target: np.dtype[Any]
@@ -26,12 +142,12 @@ class Task:
     maximum: float = 1.0  # value that counts as 1 where the scale of the values matters
 
     @property
-    def lane(self) -> type:
-        """Return the float that a blending mode computes in."""
+    def blend_dtype(self) -> type:
+        """Return the float that a blending pool computes in."""
         return dtypes.lane(self.source, self.target).type
 
     @property
-    def total(self) -> type:
+    def sum_dtype(self) -> type:
         """Return the narrowest number that holds the sum of a window: exactly, for integers."""
         bits = 8 * self.source.itemsize + (self.taps - 1).bit_length()
         if self.source.kind == "f" or bits > 32:
@@ -44,7 +160,7 @@ class Task:
         return self.source.kind in "iu" and self.source.itemsize == 8
 
     @property
-    def keeps(self) -> bool:
+    def stays_within(self) -> bool:
         """Return whether a mean must be kept between the values of its window: its rounding could leave them."""
         return self.source.itemsize == 8 and self.target == self.source
 
@@ -54,78 +170,38 @@ class Task:
         beta: float = self.parameters["beta"] / self.maximum
         return min(max(beta, -_FLOAT32_MAX), _FLOAT32_MAX)
 
-    def operation(self, function: Any, **settings: Any) -> Operation:
-        """Return the operation that runs this operator."""
-        return Operation(function, self.source, self.target, **settings)
-
-
-@dataclass(frozen=True)
-class Region:
-    """The values of one channel of one window, and where they are."""
-
-    values: NDArray[Any]  # (rows, columns), a view of the picture
-    place: tuple[int, int, int]  # row, column and channel of the result
-    first: tuple[int, int]  # row and column of the first value in the picture
-    step: tuple[int, int]
-    width: int  # of the picture
-
-    def index(self, k: int) -> int:
-        """Return where in the picture the k-th value in row order is: row * width + column."""
-        y, x = divmod(k, self.values.shape[1])
-        row, column = self.first[0] + y * self.step[0], self.first[1] + x * self.step[1]
-        return int(row * self.width + column)
-
-
-def unless_nan(planes: int, of_region: Callable[[Region], Sequence[Any]]) -> Callable[[Region], Sequence[Any]]:
-    """Return a function of regions that makes NaN of those that hold one."""
-
-    def apply(region: Region) -> Sequence[Any]:
-        largest = region.values.max()
-        return of_region(region) if largest == largest else [largest] * planes
-
-    return apply
-
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is made of some rows of a window, column by column, and how two such results are joined."""
-
-    ROWS = 128  # of a window, at most: so many sums of 8 bits fit into 16
-
-    operation: Operation
-    join: Callable[[Planes, Planes], Planes]
-    number: np.dtype[Any]  # of the results while they are joined
-    exact: bool = False  # whatever is joined first, the result is the same
-    weighted: bool = False  # values count by the weights of their windows
-
-
-@dataclass(frozen=True)
-class Fold:
-    """How a window of any size is pooled: in parts, which are joined in pairs, so that no sum drifts."""
-
-    parts: tuple[Part, ...]
-    finish: Callable[[Sequence[Planes], NDArray[Any], NDArray[Any], np.dtype[Any]], NDArray[Any]]
-    """Makes the result of the joined parts, the counts, the divisors and the dtype asked for."""
-    keep: Part | None = None  # the smallest and the largest value, where the result must lie between
 
 
 @dataclass(frozen=True)
 class Operation:
     """An operator with all that it needs."""
 
-    function: Any
+    operator: Callable[..., None]
     source: np.dtype[Any]
     target: np.dtype[Any]
-    bound: Mapping[str, Any] = field(default_factory=dict)  # global names of the operator, and their values
-    parameters: tuple[float, ...] = ()
+    bound: Mapping[str, Any] = field(default_factory=dict)  # placeholders of the operator, and their values
+    constants: Any = NONE
     table: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     planes: int = 1  # results of each window
-    axes: tuple[Operation, Operation] | None = None  # down and across: the same in two steps, for wide windows
-    first: Operation | None = None  # what makes planes of every pixel and its neighbours; all are pooled alike,
-    finished: np.dtype[Any] | None = None  # and `fold` makes one result of them, of this dtype
-    slide: int = 1  # largest stride at which computing every window and keeping some is cheapest; 0 for never
-    fold: Fold | None = None  # the same for windows of any size
-    region: Callable[[Region], Any] | None = None  # the same for one channel of a window: as many numbers as planes
+    separable: tuple[Operation, Operation] | None = None  # down and across: the same in two steps, for wide windows
+    prepass: Operation | None = None  # what makes planes of every pixel and its neighbours; all are pooled alike
+    max_dense_stride: int = 1  # at which computing every window and keeping some is cheapest; 0 for never
+
+    @cached_property
+    def parameters(self) -> NDArray[np.float64]:
+        """Return the constants as the loop passes them on."""
+        return np.hstack([*self.constants]).astype(np.float64)
+
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """Return what an operator is compiled for."""
+        return (self.operator, self.source, self.target, self.constants._fields, *sorted(self.bound.items()))
+
+
+class Pool(Protocol):
+    """A pool of any kind."""
+
+    def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
+        """Return (planes, N, rows, columns, C) of (N, H, W, C)."""

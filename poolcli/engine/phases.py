@@ -108,9 +108,9 @@ def spread(image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int
 
 @cache
 def _mover(size: int) -> Any:
-    return pointer(_band, f"spread{8 * size}", BAND, unit=np.dtype(f"u{size}").type)
+    return pointer(_band, BAND, unit=np.dtype(f"u{size}").type)
 
 
 @cache
 def _launcher() -> Any:
-    return Launcher(_launch, "spread", LAUNCH)
+    return Launcher(_launch, LAUNCH)

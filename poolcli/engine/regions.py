@@ -1,80 +1,84 @@
-"""Windows of any size, down to one that is the whole map: in parts that are joined, or channel by channel.
+"""Large windows, down to one that is the whole map: in parts that are joined.
 
 `windows` holds an entry for each value of a window and adds them up one after the other, which is quickest for windows
 of few values. Large windows are cut into bands of rows instead: each band is a row of windows of one column, which
-`windows` pools, and what is left of the bands and columns is joined in pairs.
+`windows` pools, and the states of bands and columns are joined in pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli import dtypes
 from poolcli.engine import windows
-from poolcli.engine.operation import Fold, Operation, Part, Planes, Region
+from poolcli.engine.operation import Operation
 from poolcli.geometry import Windows, adaptive, singles
 
 Grid = tuple[Windows, Windows]
 """Windows along the rows and the columns."""
+States = NDArray[Any]
+"""States of windows or of parts of them, (numbers, ...): a state may be more than one number."""
 
+ROWS = 128  # of a window in a band, at most: so many sums of 8 bits fit into 16
 _LARGE = 1 << 12  # values of a window; as many of larger ones as there may be overlap little
 _LARGEST = 1 << 18  # values of a window that `windows` takes, even where many overlap
 _SEVERAL = 64  # windows; so few large ones leave `windows` too little to do at once
-_ROWS = 16  # of windows
+_ROWS_OF_WINDOWS = 16
 _OVERLAP = 4  # windows that a pixel is in
 _BANDS = 64  # enough for the threads of a map that has the rows
 _WIDTH = 1 << 12  # columns whose bands are pooled together
 _BYTES = 1 << 24  # of what bands leave, before it is joined
 
 
-def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Windows) -> NDArray[Any]:
-    """Apply an operation to (N, H, W, C) and return (planes, N, rows, columns, C)."""
-    fold, target = operation.fold, operation.finished or operation.target
-    if suits(operation, rows, columns, image.shape):
-        if fold:
-            return _folded(image, fold, target, rows, columns)[None]
-        return _by_channel(image, operation, rows, columns)
-    planes = windows.pool(image, operation, rows, columns)
-    if not operation.finished or not fold:
-        return planes
-    parts = [planes, *([windows.pool(image, fold.keep.operation, rows, columns)] if fold.keep else [])]
-    return _finished(fold, parts, rows, columns, target)[None]
+@dataclass(frozen=True)
+class Part:
+    """What state is made of some rows of a window, column by column, and how two states are joined."""
+
+    operation: Operation
+    join: Callable[[States, States], States]
+    joined: np.dtype[Any]  # of the states while they are joined
+    gather: Any = None  # what makes the states, for operators that go on from there
+    exact: bool = False  # whatever is joined first, the result is the same
+    weighted: bool = False  # values count by the weights of their windows
 
 
-def suits(operation: Operation, rows: Windows, columns: Windows, shape: tuple[int, ...]) -> bool:
-    """Return whether windows are so large, or large ones so few, that they are pooled in parts."""
-    taps, count = rows.most * columns.most, rows.size * columns.size
-    if operation.axes and rows.size >= _ROWS:  # one axis at a time is quicker, where threads have work
+def are_large(shape: tuple[int, ...], rows: Windows, columns: Windows, divisible: bool, separable: bool) -> bool:
+    """Return whether windows are so large, or large ones so few, that they do not go row by row.
+
+    Windows of `separable` operators go one axis at a time, and few windows in parts where these are `divisible`.
+    """
+    taps, count = rows.max_count * columns.max_count, rows.size * columns.size
+    if separable and rows.size >= _ROWS_OF_WINDOWS:  # one axis at a time is quicker, where threads have work
         return False
     if taps > _LARGEST:
         return True
-    if operation.fold and taps >= _SEVERAL and count <= _SEVERAL:
+    if divisible and taps >= _SEVERAL and count <= _SEVERAL:
         return True
     return taps > _LARGE and taps * count <= _OVERLAP * shape[1] * shape[2]
 
 
-def pool_grids(image: NDArray[Any], operations: Sequence[Operation], grids: Sequence[Grid]) -> list[NDArray[Any]]:
-    """Apply a mode to several grids of windows, by an operation each; read once where it makes no difference."""
-    fold, target = operations[0].fold, operations[0].target
-    large = all(suits(operation, *grid, image.shape) for operation, grid in zip(operations, grids, strict=True))
-    if len(grids) == 1 or not large or not fold or fold.keep or not all(part.exact for part in fold.parts):
-        return [pool(image, operation, *grid) for operation, grid in zip(operations, grids, strict=True)]
+def pool_grids(image: NDArray[Any], pools: Sequence[Any], grids: Sequence[Grid]) -> list[NDArray[Any]]:
+    """Apply a mode to several grids of windows, by a pool each; read once where it makes no difference."""
+    exact = all(getattr(pool, "exact_parts", ()) for pool in pools)
+    large = exact and all(pool.suits_parts(image.shape, *grid) for pool, grid in zip(pools, grids, strict=True))
+    if len(grids) == 1 or not large:
+        return [pool.pool(image, *grid) for pool, grid in zip(pools, grids, strict=True)]
     rows, columns = (_cells([grid[axis] for grid in grids], image.shape[1 + axis]) for axis in (0, 1))
-    cells = [_parts(image, part, rows, columns) for part in fold.parts]
-    found = []
-    for down, across in grids:
+    parts = pools[0].exact_parts
+    cells = [states(image, part, rows, columns) for part in parts]
+    results = []
+    for pool, (down, across) in zip(pools, grids, strict=True):
         joined = [
             _along(_along(one, 2, _within(down, rows), part.join), 3, _within(across, columns), part.join)
-            for one, part in zip(cells, fold.parts, strict=True)
+            for one, part in zip(cells, parts, strict=True)
         ]
-        found.append(_finished(fold, joined, down, across, target)[None])
-    return found
+        results.append(pool.finished(joined, down, across))
+    return results
 
 
 def _cells(windows: Sequence[Windows], n: int) -> Windows:
@@ -90,58 +94,40 @@ def _within(windows: Windows, cells: Windows) -> Windows:
     return replace(windows, first=first, count=end - first)
 
 
-def _folded(image: NDArray[Any], fold: Fold, target: np.dtype[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
-    parts = [*fold.parts, *([fold.keep] if fold.keep else [])]
-    return _finished(fold, [_parts(image, part, rows, columns) for part in parts], rows, columns, target)
+def whole(image: NDArray[Any], part: Part) -> States:
+    """Return the states of whole maps (N, H, W, C): (numbers, N, C)."""
+    return states(image, part, adaptive(image.shape[1], 1), adaptive(image.shape[2], 1))[:, :, 0, 0]
 
 
-def _finished(
-    fold: Fold, parts: Sequence[Planes], rows: Windows, columns: Windows, target: np.dtype[Any]
-) -> NDArray[Any]:
-    """Return the result (N, rows, columns, C) of joined parts in a dtype, within its bounds if it has some."""
-    counts, divisors = (
-        np.outer(*pair)[..., None] for pair in ((rows.count, columns.count), (rows.divisor, columns.divisor))
-    )
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities follow IEEE
-        out = dtypes.convert(fold.finish(parts[: len(fold.parts)], counts, divisors, target), target)
-    kept: NDArray[Any] = np.clip(out, *parts[-1]) if fold.keep else out
-    return kept
-
-
-def whole(image: NDArray[Any], part: Part) -> Planes:
-    """Return what is left of whole maps (N, H, W, C), (planes, N, C)."""
-    return _parts(image, part, adaptive(image.shape[1], 1), adaptive(image.shape[2], 1))[:, :, 0, 0]
-
-
-def _parts(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> Planes:
-    """Return what is left of each window, (planes, N, rows, columns, C).
+def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> States:
+    """Return the state of each window, (numbers, N, rows, columns, C).
 
     What is joined with what depends on the windows alone: a batch gives the bytes that its pictures give alone.
     """
-    channels, planes = image.shape[3], (part.operation.first or part.operation).planes
-    out = np.empty((planes, len(image), rows.size, columns.size, channels), part.number)
-    height = int(np.clip(rows.most * rows.size // _BANDS, 8, Part.ROWS))  # of a band
+    channels, planes = image.shape[3], (part.operation.prepass or part.operation).planes
+    out = np.empty((planes, len(image), rows.size, columns.size, channels), part.joined)
+    height = int(np.clip(rows.max_count * rows.size // _BANDS, 8, ROWS))  # of a band
     begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
-    column = -(-rows.most // height) * channels * planes * part.number.itemsize
+    column = -(-rows.max_count // height) * channels * planes * part.joined.itemsize
     width = min(end - begin, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
     together = max(1, _BYTES // (column * width))
     pictures = max(1, together // rows.size)
     for n, i in product(range(0, len(image), pictures), range(0, rows.size, together)):
         some, own = image[n : n + pictures], out[:, n : n + pictures, i : i + together]
         for start in range(begin, end, width):
-            across = singles(np.ones(min(width, end - start), np.int64)).moved(start)
-            lines = _lines(some, part, rows.part(i, i + together), height, across)
+            across = singles(np.ones(min(width, end - start), np.int64)).shifted(start)
+            lines = _lines(some, part, rows[i : i + together], height, across)
             _add(own, lines, part, columns, start, start + across.size)
     return out
 
 
-def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns: Windows) -> Planes:
+def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns: Windows) -> States:
     """Return what is left of each column of each row of windows, (planes, N, rows, W, C)."""
     bands = [_bands(rows, i, height) for i in range(rows.size)]
     ends = np.cumsum([len(first) for first, _, _ in bands])
     first, count, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
     own = Windows(first, count, count, weights if part.weighted else np.ones((1, height), np.int64), rows.step)
-    found = windows.pool(image, part.operation, own, columns).astype(part.number, copy=False)
+    found = windows.pool(image, part.operation, own, columns).astype(part.joined, copy=False)
     each = np.split(found, ends[:-1], axis=2)
     return np.stack([_joined(one, 2, part.join) for one in each], 2)
 
@@ -155,14 +141,14 @@ def _bands(rows: Windows, i: int, height: int) -> tuple[NDArray[np.int64], NDArr
     return rows.first[i] + begin * rows.step, np.minimum(height, count - begin), weights.reshape(-1, height)
 
 
-def _add(out: Planes, lines: Planes, part: Part, columns: Windows, start: int, stop: int) -> None:
+def _add(out: States, lines: States, part: Part, columns: Windows, start: int, stop: int) -> None:
     """Join the columns from `start` to `stop` to what windows have of those before."""
     step = columns.step
     low = np.maximum(0, -((columns.first - start) // step))  # the first tap that is not before `start`
     high = np.maximum(low, np.minimum(columns.count, -((columns.first - stop) // step)))
     own = replace(columns, first=columns.first + low * step - start, count=high - low)
     met = np.flatnonzero(own.count)
-    some = _along(lines, 3, own.taken(met), part.join, _weights(columns, low, met) if part.weighted else None)
+    some = _along(lines, 3, own[met], part.join, _weights(columns, low, met) if part.weighted else None)
     old = low[met] > 0
     if old.any():
         some[:, :, :, old] = part.join(out[:, :, :, met[old]], some[:, :, :, old])
@@ -176,7 +162,7 @@ def _weights(columns: Windows, low: NDArray[np.int64], met: NDArray[np.int64]) -
     return np.take_along_axis(of, taps, 1)
 
 
-def _along(planes: Planes, axis: int, own: Windows, join: Any, weights: NDArray[np.int64] | None = None) -> Planes:
+def _along(planes: States, axis: int, own: Windows, join: Any, weights: NDArray[np.int64] | None = None) -> States:
     """Join what each window takes along an axis: those of one count together."""
     shape = list(planes.shape)
     shape[axis] = own.size
@@ -194,7 +180,7 @@ def _along(planes: Planes, axis: int, own: Windows, join: Any, weights: NDArray[
     return out
 
 
-def _joined(planes: Planes, axis: int, join: Callable[[Planes, Planes], Planes]) -> Planes:
+def _joined(planes: States, axis: int, join: Callable[[States, States], States]) -> States:
     """Join all along an axis, in pairs."""
     n = planes.shape[axis]
     while n > 1:
@@ -205,22 +191,5 @@ def _joined(planes: Planes, axis: int, join: Callable[[Planes, Planes], Planes])
     return _part(planes, axis, 0, 1).squeeze(axis)
 
 
-def _part(planes: Planes, axis: int, begin: int, end: int) -> Planes:
+def _part(planes: States, axis: int, begin: int, end: int) -> States:
     return planes[(slice(None),) * axis + (slice(begin, end),)]
-
-
-def _by_channel(image: NDArray[Any], operation: Operation, rows: Windows, columns: Windows) -> NDArray[Any]:
-    assert operation.region is not None
-    images, _, width, channels = image.shape
-    out = np.empty((operation.planes, images, rows.size, columns.size, channels), operation.target)
-    for n, i, j, c in np.ndindex(images, rows.size, columns.size, channels):
-        ys, xs = _span(rows, i), _span(columns, j)
-        first, step = (ys.start, xs.start), (rows.step, columns.step)
-        found = operation.region(Region(image[n, ys, xs, c], (i, j, c), first, step, width))
-        out[:, n, i, j, c] = dtypes.convert(np.array(found), operation.target)
-    return out
-
-
-def _span(windows: Windows, i: int) -> slice:
-    first = int(windows.first[i])
-    return slice(first, first + (int(windows.count[i]) - 1) * windows.step + 1, windows.step)

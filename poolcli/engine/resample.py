@@ -267,10 +267,10 @@ def _band(image, settings, row_first, row_weights, row_index, first, weights, in
 @cache
 def _functions(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any], bits: int) -> tuple[Any, Any]:
     bound = {"source": given.type, "target": made.type, "lane": wide.type, "shift": bits}
-    name = f"{given.name}_{made.name}_{wide.name}_{bits}"
-    return _launcher(), pointer(_band, name, BAND, **bound, sum_down=whole if bits else floats)
+
+    return _launcher(), pointer(_band, BAND, **bound, sum_down=whole if bits else floats)
 
 
 @cache
 def _launcher() -> Any:
-    return Launcher(_launch, "resample", LAUNCH)
+    return Launcher(_launch, LAUNCH)

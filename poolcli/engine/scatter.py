@@ -109,14 +109,14 @@ def scatter(image: NDArray[Any], places: NDArray[np.int64], about: NDArray[np.in
 
 @cache
 def _surveyor() -> Any:
-    return pointer(_survey, "survey", BAND)
+    return pointer(_survey, BAND)
 
 
 @cache
 def _scatterer(dtype: np.dtype[Any]) -> Any:
-    return pointer(_scatter, str(dtype), BAND, number=dtype.type)
+    return pointer(_scatter, BAND, number=dtype.type)
 
 
 @cache
 def _launcher() -> Any:
-    return Launcher(_launch, "scatter", LAUNCH)
+    return Launcher(_launch, LAUNCH)

@@ -6,6 +6,7 @@ highest 16 bits; those with the digit that holds the wanted rank are counted by 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
 from poolcli.engine.bands import Launcher
-from poolcli.engine.compile import specialise
+from poolcli.engine.compile import bind, specialise
 
 _DIGIT = 16  # bits
 _PARTS = 8  # that count for themselves, in parallel
@@ -23,7 +24,7 @@ _COLLECTED = 1 << 20  # keys that are looked at together, to find the commonest
 _ROOM = 1 << 15  # keys in a table of those that there are; half of it at most is used
 _BLOCK = 1 << 15  # values that are added at once
 
-unit: Any = np.uint8  # bound to the unsigned integer as wide as the values
+unit: Any = None  # bound to the unsigned integer as wide as the values
 
 
 # fmt: off
@@ -34,7 +35,7 @@ def _key(bits, flip, sign):
     return unit(bits ^ sign)
 
 
-key: Any = _key  # bound to its compiled form
+key: Any = None
 
 
 def _count(values, flip, sign, shift, mask, prefix, counts):
@@ -93,15 +94,15 @@ def _functions(size: int) -> tuple[Any, Any, Any]:
     number = np.dtype(f"u{size}").type
     n = types.uint8 if size == 1 else getattr(types, f"uint{8 * size}")
     values, flag = types.Array(n, 2, "A", readonly=True), types.boolean
-    bound = {"unit": number, "key": specialise(_key, f"key{size}", unit=number)}
+    bound = {"unit": number, "key": bind(_key, unit=number)}
     table, counts = types.Array(n, 2, "C"), types.Array(types.int64, 2, "C")
     counting = types.void(values, flag, n, n, n, n, counts)
     collecting = types.int64(values, flag, n, n, n, types.Array(n, 1, "C"))
     tallying = types.void(values, flag, n, table, counts, types.Array(flag, 1, "C"))
     return (
-        Launcher(_count, f"{8 * size}", counting, **bound),
-        specialise(_collect, f"{8 * size}", collecting, **bound),
-        Launcher(_tally, f"{8 * size}", tallying, **bound),
+        Launcher(_count, counting, **bound),
+        specialise(_collect, collecting, **bound),
+        Launcher(_tally, tallying, **bound),
     )
 
 
@@ -184,15 +185,17 @@ def _ranked(keys: _Keys, rank: int) -> int:
     return prefix
 
 
-def largest(values: NDArray[Any], k: int) -> list[Any]:
-    """Return the k largest values, falling; where there are fewer, the smallest again."""
+def of_ranks(values: NDArray[Any], ranks: Sequence[int]) -> list[Any]:
+    """Return the values of several ranks: of the largest, all are collected that are above the smallest of them."""
     keys = _Keys(values)
-    taken = min(k, keys.n)
-    last = _ranked(keys, keys.n - taken)
-    top = (1 << keys.bits) - 1
-    above: Any = keys.collect(last + 1, top, taken) if last < top else []
-    found = [keys.value(key) for key in sorted(above, reverse=True)]
-    return found + [keys.value(last)] * (k - len(found))
+    lowest = min(ranks)
+    last = _ranked(keys, lowest)
+    if max(ranks) == lowest:
+        return [keys.value(last)] * len(ranks)
+    wanted = keys.n - lowest
+    above = sorted(keys.collect(last + 1, (1 << keys.bits) - 1, wanted).tolist()) if last + 1 < 1 << keys.bits else []
+    sorted_keys = [last] * (wanted - len(above)) + above
+    return [keys.value(sorted_keys[rank - lowest]) for rank in ranks]
 
 
 def mean_of_largest(values: NDArray[Any], k: int, target: np.dtype[Any]) -> Any:

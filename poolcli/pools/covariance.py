@@ -10,43 +10,43 @@ from numpy.typing import NDArray
 
 from poolcli.engine import regions
 from poolcli.engine.arithmetic import tap
-from poolcli.engine.cursor import CHANNELS, LANES
-from poolcli.engine.operation import Operation, Part, Task
-from poolcli.pools import means as sums
+from poolcli.engine.operation import Operation, Task, constants
+from poolcli.engine.regions import Part
+from poolcli.pools.means import sum_of, sums
 
-number: Any = np.float64  # bound to what holds every sum: exactly, for integers of 8 bits
+number: Any = None  # bound to what holds every sum: exactly, for integers of 8 bits
 
 _LANES = 2048  # whose sums stay in the first-level cache
 _FEW = 4  # channels; products of more are quicker as products of matrices
 _NUMBERS = 1 << 20  # of such a product
 
 
-def products(ring, taps, place, parameters, table, result):
+def products(lines, taps, cursor, constants, table, result):
     """Write the sum of r[j] r[j + d] into plane d, for d = 0 ... channels - 1.
 
     Lanes are interleaved channels: lane j of plane d holds channel c = j % channels times channel c + d, where there
     is one.
     """
-    size = place[LANES]
+    size = cursor.lanes
     for begin in range(0, size, _LANES):
-        for d in range(place[CHANNELS]):
+        for d in range(cursor.channels):
             lanes = min(_LANES, size - begin - d)
             total = result[d][begin:]
             for j in range(lanes):
                 total[j] = 0
             for k in range(len(taps)):
-                a = tap(ring, taps, k, size)[begin:]
+                a = tap(lines, taps, k, size)[begin:]
                 b = a[d:]
                 for j in range(lanes):
                     total[j] += number(number(a[j]) * number(b[j]))
 
 
-def centred_products(ring, taps, place, parameters, table, result):
-    """Write the same of r less the parameter of its channel."""
-    size, channels = place[LANES], place[CHANNELS]
+def centred_products(lines, taps, cursor, constants, table, result):
+    """Write the same of r less the number of its channel."""
+    size, channels = cursor.lanes, cursor.channels
     centre = np.empty(size)
     for j in range(size):
-        centre[j] = parameters[j % channels]
+        centre[j] = constants.numbers[j % channels]
     for begin in range(0, size, _LANES):
         for d in range(channels):
             lanes = min(_LANES, size - begin - d)
@@ -54,7 +54,7 @@ def centred_products(ring, taps, place, parameters, table, result):
             for j in range(lanes):
                 total[j] = 0
             for k in range(len(taps)):
-                a = tap(ring, taps, k, size)[begin:]
+                a = tap(lines, taps, k, size)[begin:]
                 b = a[d:]
                 for j in range(lanes):
                     total[j] += (np.float64(a[j]) - m1[j]) * (np.float64(b[j]) - m2[j])
@@ -64,9 +64,9 @@ def second_moments(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
     """Return (1/n) sum (x - m) (x - m)^T over the n pixels of each picture, (N, C, C); m is their mean, or 0."""
     images, height, width, channels = image.shape
     n = height * width
-    part = sums.total(Task(image.dtype, np.dtype(np.float64), n, {}))
+    part = sums(Task(image.dtype, np.dtype(np.float64), n, {}))
     total = regions.whole(image, part) if center else np.zeros((1, images, channels), np.int64)
-    mean = sums.sum_of(total) / n
+    mean = sum_of(total) / n
     out = np.empty((images, channels, channels))
     for i in range(images):
         if channels > _FEW:
@@ -111,7 +111,7 @@ def _exact(source: np.dtype[Any], channels: int) -> Operation:
 
 def _centred(source: np.dtype[Any], mean: NDArray[np.float64]) -> Operation:
     """Return the operation for other numbers, less the mean of each channel."""
-    return Operation(centred_products, source, np.dtype(np.float64), parameters=tuple(mean), planes=len(mean))
+    return Operation(centred_products, source, np.dtype(np.float64), constants=constants(tuple(mean)), planes=len(mean))
 
 
 def covariance(

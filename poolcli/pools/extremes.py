@@ -1,4 +1,4 @@
-"""Largest and smallest values, and where they are."""
+"""Extremes, max(r) and min(r), and where the maximum is: the first in row order; a NaN counts as the largest."""
 
 from __future__ import annotations
 
@@ -6,149 +6,68 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from poolcli.engine.arithmetic import lower, tap, upper
-from poolcli.engine.compile import specialise
-from poolcli.engine.cursor import LANES, PLANE, STRIDE, TAP_COLUMN, TAP_ROW, WIDTH
-from poolcli.engine.operation import Fold, Operation, Part, Region, Task
-
-prefer: Any = upper  # bound to upper or lower
-
-_BLOCK = 1 << 15  # values of a window that are looked through at once
+from poolcli.engine.arithmetic import tap
+from poolcli.engine.choices import Choice, Region
+from poolcli.engine.compile import scalar
+from poolcli.engine.folds import Fold, extreme, largest, smallest
+from poolcli.engine.operation import Operation, Task
 
 
-def _best(ring, taps, out):
-    """Write the preferred value of each window: four taps a pass, so that most windows take one pass."""
-    size = out.size
-    a = tap(ring, taps, 0, size)
-    k = 1
-    if len(taps) >= 4:
-        b, c, d = tap(ring, taps, 1, size), tap(ring, taps, 2, size), tap(ring, taps, 3, size)
-        for j in range(size):
-            out[j] = prefer(prefer(a[j], b[j]), prefer(c[j], d[j]))
-        k = 4
-    else:
-        for j in range(size):
-            out[j] = a[j]
-    while k + 4 <= len(taps):
-        a, b = tap(ring, taps, k, size), tap(ring, taps, k + 1, size)
-        c, d = tap(ring, taps, k + 2, size), tap(ring, taps, k + 3, size)
-        for j in range(size):
-            out[j] = prefer(out[j], prefer(prefer(a[j], b[j]), prefer(c[j], d[j])))
-        k += 4
-    while k < len(taps):
-        a = tap(ring, taps, k, size)
-        for j in range(size):
-            out[j] = prefer(out[j], a[j])
-        k += 1
+@scalar
+def itself(r, n, constants, out):
+    """Return the extreme as it is."""
+    return r
 
 
-largest = specialise(_best, "largest", prefer=upper)
-smallest = specialise(_best, "smallest", prefer=lower)
-
-best: Any = largest  # bound to one of these
-
-
-def extreme(ring, taps, place, parameters, table, result):
-    """Write the largest, or smallest, value."""
-    best(ring, taps, result[0][: place[LANES]])
+def maximum(task: Task) -> Fold:
+    """Return the pool of max: max(r)."""
+    return _extreme(task, largest)
 
 
-@njit(inline="always")
-def keep_any(ring, taps, out):
-    """Leave results as they are."""
+def minimum(task: Task) -> Fold:
+    """Return the pool of min: min(r)."""
+    return _extreme(task, smallest)
 
 
-@njit
-def keep_within(ring, taps, out):
-    """Keep each result between the smallest and the largest value of its window."""
-    low, high = np.empty(out.size, ring.dtype), np.empty(out.size, ring.dtype)
-    smallest(ring, taps, low)
-    largest(ring, taps, high)
-    for j in range(out.size):
-        result = low[j] if out[j] < low[j] else out[j]
-        out[j] = high[j] if result > high[j] else result
+def _extreme(task: Task, best: Any) -> Fold:
+    part = extreme(task, best)
+    step = part.operation  # the state is the result
+    return Fold(task, (part,), itself, own=replace(step, separable=(step, step)))
 
 
-def both(ring, taps, place, parameters, table, result):
-    """Write the smallest and the largest value into two planes."""
-    size = place[LANES]
-    smallest(ring, taps, result[0][:size])
-    largest(ring, taps, result[1][:size])
-
-
-def winner(ring, taps, place, parameters, table, result):
-    """Write the flat index, row * width + column, of the first of the largest values; a NaN counts as the largest."""
-    size = place[LANES]
+def winner(lines, taps, cursor, constants, table, result):
+    """Write the flat index, row * width + column, of the first of the largest values."""
+    size = cursor.lanes
     out = result[0][:size]
-    winning = np.empty(size, ring.dtype)
-    first = tap(ring, taps, 0, size)
+    winning = np.empty(size, lines.dtype)
+    first = tap(lines, taps, 0, size)
     for j in range(size):
         winning[j] = first[j]
         out[j] = 0
     for k in range(1, len(taps)):
-        values = tap(ring, taps, k, size)
+        values = tap(lines, taps, k, size)
         for j in range(size):
             if values[j] > winning[j] or (values[j] != values[j] and winning[j] == winning[j]):
                 winning[j] = values[j]
                 out[j] = k
     for j in range(size):
         k = min(max(out[j], 0), len(taps) - 1)
-        out[j] = taps[k, TAP_ROW] * place[WIDTH] + taps[k, TAP_COLUMN] + j % place[PLANE] * place[STRIDE]
+        out[j] = taps[k].row * cursor.width + taps[k].column + j % cursor.plane * cursor.stride
 
 
-def _first_winner(region: Region) -> list[int]:
-    """Return the index of the first of the largest values of a window; a NaN counts as the largest."""
-    width = region.values.shape[1]
-    step = max(1, _BLOCK // width)
-    best, found = region.values[0, 0], 0
-    for begin in range(0, len(region.values), step):
-        block = region.values[begin : begin + step].ravel()
-        k = int(block.argmax())
-        if block[k] > best or (block[k] != block[k] and best == best):
-            best, found = block[k], begin * width + k
+def _winner_of(region: Region) -> list[int]:
+    """Return the same for one window."""
+    best, found, begin = region.values[0, 0], 0, 0
+    for block in region.blocks:
+        values = block.ravel()
+        k = int(values.argmax())
+        if values[k] > best or (values[k] != values[k] and best == best):
+            best, found = values[k], begin + k
+        begin += values.size
     return [region.index(found)]
 
 
-def maximum(task: Task) -> Operation:
-    """Return the operation of max."""
-    return _extreme(task, largest)
-
-
-def minimum(task: Task) -> Operation:
-    """Return the operation of min."""
-    return _extreme(task, smallest)
-
-
-def _extreme(task: Task, best: Any) -> Operation:
-    step = task.operation(extreme, bound={"best": best}, slide=4)
-    fold = Fold((extreme_part(task, best is largest),), lambda parts, count, divisor, target: parts[0][0])
-    return replace(step, axes=(step, step), fold=fold)
-
-
-def extreme_part(task: Task, largest_one: bool) -> Part:
-    """Return how the largest, or smallest, values of parts of a window are taken and joined."""
-    best, join = (largest, np.maximum) if largest_one else (smallest, np.minimum)
-    operation = Operation(extreme, task.source, task.source, {"best": best}, slide=4)
-    return Part(operation, join, task.source, exact=True)
-
-
-def keeper(task: Task) -> Any:
-    """Return what an operator that takes means is bound to."""
-    return keep_within if task.keeps else keep_any
-
-
-def kept(task: Task) -> Part | None:
-    """Return the same for windows in parts."""
-    return both_part(Operation(both, task.source, task.source, planes=2)) if task.keeps else None
-
-
-def both_part(operation: Operation) -> Part:
-    """Return how two planes are joined that hold the smallest and the largest values."""
-    return Part(operation, lambda a, b: np.stack([np.minimum(a[0], b[0]), np.maximum(a[1], b[1])]), operation.target)
-
-
-def indices(task: Task) -> Operation:
-    """Return the operation that finds where the maximum is."""
-    return task.operation(winner, slide=0, region=_first_winner)
+def indices(task: Task) -> Choice:
+    """Return the pool that finds where the maximum is."""
+    return Choice(Operation(winner, task.source, task.target, max_dense_stride=0), _winner_of)

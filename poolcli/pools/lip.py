@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import exponential, tap
-from poolcli.engine.cursor import CHANNELS, COLUMN, LANES, ROW, TAP_COLUMN, TAP_ROW
-from poolcli.engine.operation import Fold, Operation, Part, Planes, Task
-from poolcli.pools import means as sums
-from poolcli.pools.extremes import kept
+from poolcli.engine.compile import bind, scalar
+from poolcli.engine.folds import Fold, summed
+from poolcli.engine.operation import Operation, Task, constants
+from poolcli.pools.means import add, limits
 from poolcli.stored import arrays
 
 BOUND = 12.0  # of G, as Gao, Wang and Wu 2019 have it
@@ -33,10 +32,10 @@ class Network:
     convolution: tuple[float, ...]  # (hidden, inputs, 3, 3)
     rest: tuple[float, ...]  # biases, logits (inputs, hidden), their biases
 
-    def parameters(self, maximum: float) -> tuple[float, ...]:
-        """Return all numbers as the kernel takes them, for values of which `maximum` counts as 1."""
+    def constants(self, maximum: float) -> Any:
+        """Return all numbers as the operator takes them, for values of which `maximum` counts as 1."""
         scaled = tuple(weight / maximum for weight in self.convolution)
-        return (self.hidden, self.inputs, self.bound, *scaled, *self.rest)
+        return constants((*scaled, *self.rest), row=0, hidden=self.hidden, inputs=self.inputs, bound=self.bound)
 
     def check(self, channels: int) -> None:
         """Raise a ValueError if a picture has another number of channels."""
@@ -78,83 +77,92 @@ def _network(given: Mapping[str, Any], name: str) -> Network:
     return Network(hidden, inputs, float(bound.item()), numbers[0], sum(numbers[1:], ()))
 
 
-lane: Any = np.float32  # bound to the float that weights are computed in
+number: Any = None  # bound to the float that weights are computed in
 
 _BLOCK = 2048  # lanes whose hidden values stay in the first-level cache
-_HEADER = 4  # entries of the parameters before the weights
 
 
-def weigh(ring, taps, place, parameters, table, result):
+def weigh(lines, taps, cursor, constants, table, result):
     """Write r e^G and e^G of every pixel, G = bound (sigmoid(logit) - 1/2), or the logit itself where bound is 0.
 
-    The parameters are the row of the first pixel, hidden, inputs, bound; the weights of the convolution,
+    The constants are the row of the first pixel, hidden, inputs, bound; `numbers` are the weights of the convolution,
     (hidden, inputs, 9), its biases; those of the logits, (inputs, hidden), their biases. With one input every channel
-    is a picture of its own; else inputs is the number of channels, and the hidden values of a pixel are in the lane of
+    is an image of its own; else inputs is the number of channels, and the hidden values of a pixel are in the lane of
     its first channel.
     """
-    channels = place[CHANNELS]
-    row, column = place[ROW] + int(parameters[0]), place[COLUMN]
-    hidden, inputs, bound = int(parameters[1]), int(parameters[2]), lane(parameters[3])
-    convolution = parameters[_HEADER:]
+    channels = cursor.channels
+    row, column = cursor.row + int(constants.row), cursor.column
+    hidden, inputs, bound = int(constants.hidden), int(constants.inputs), number(constants.bound)
+    convolution = constants.numbers
     bias = convolution[hidden * inputs * 9 :]
     mix = bias[hidden:]
     shift = mix[inputs * hidden :]
     block = max(_BLOCK // channels, 1) * channels
-    total = np.empty(block, lane)
-    logits = np.empty((inputs, block), lane)
+    total = np.empty(block, number)
+    logits = np.empty((inputs, block), number)
     centre = 0
     for k in range(len(taps)):
-        if taps[k, TAP_ROW] == row and taps[k, TAP_COLUMN] == column:
+        if taps[k].row == row and taps[k].column == column:
             centre = k
-    for begin in range(0, place[LANES], block):
-        size = min(block, place[LANES] - begin)
+    for begin in range(0, cursor.lanes, block):
+        size = min(block, cursor.lanes - begin)
         for m in range(inputs):
             for j in range(size):
-                logits[m, j] = lane(shift[m])
+                logits[m, j] = number(shift[m])
         for h in range(hidden):
             for j in range(size):
-                total[j] = lane(bias[h])
+                total[j] = number(bias[h])
             for k in range(len(taps)):
-                position = 3 * (taps[k, TAP_ROW] - row + 1) + taps[k, TAP_COLUMN] - column + 1
+                position = 3 * (taps[k].row - row + 1) + taps[k].column - column + 1
                 for m in range(inputs):
-                    weight = lane(convolution[(h * inputs + m) * 9 + position])
-                    values = tap(ring, taps, k, place[LANES])[begin + m :]
+                    weight = number(convolution[(h * inputs + m) * 9 + position])
+                    values = tap(lines, taps, k, cursor.lanes)[begin + m :]
                     for j in range(size - m):
-                        total[j] += weight * lane(values[j])
+                        total[j] += weight * number(values[j])
             for m in range(inputs):
-                weight, out = lane(mix[m * hidden + h]), logits[m]
+                weight, out = number(mix[m * hidden + h]), logits[m]
                 for j in range(size):
-                    out[j] += weight * max(total[j], lane(0)) if total[j] == total[j] else total[j]
+                    out[j] += weight * max(total[j], number(0)) if total[j] == total[j] else total[j]
         for m in range(1, inputs):
             for j in range(0, size, channels):
                 logits[0, j + m] = logits[m, j]
-        values, above, below = tap(ring, taps, centre, place[LANES])[begin:], result[0][begin:], result[1][begin:]
+        values, above, below = tap(lines, taps, centre, cursor.lanes)[begin:], result[0][begin:], result[1][begin:]
         logit = logits[0]
         for j in range(size):
-            limited = min(max(logit[j], lane(-80)), lane(80)) if logit[j] == logit[j] else logit[j]
+            limited = min(max(logit[j], number(-80)), number(80)) if logit[j] == logit[j] else logit[j]
             if bound > 0:
-                limited = bound * (lane(1) / (lane(1) + exponential(-limited)) - lane(0.5))
+                limited = bound * (number(1) / (number(1) + exponential(-limited)) - number(0.5))
             w = exponential(limited)
-            above[j] = w * lane(values[j])
+            above[j] = w * number(values[j])
             below[j] = w
 
 
-def lip(task: Task) -> Operation:
-    """Return the operation that sums r e^G and e^G: their quotient is the pool."""
+@scalar
+def weighted_mean(sums, n, constants, out):
+    """Return sum(r e^G) / sum(e^G)."""
+    return sums[0] / sums[1]
+
+
+@scalar
+def weighted_mean_over_n(sums, n, constants, out):
+    """Return the same, over n."""
+    return sums[0] / sums[1] / n
+
+
+def lip(task: Task) -> Fold:
+    """Return the pool of lip: sum(r e^G) / sum(e^G), or that over n."""
     network = task.parameters["weights"]
-    number = np.dtype(np.float64)
     # In float32 weights err by 1e-6: of values that cannot cancel so does the result, beside which half a unit is much.
-    wide = np.dtype(np.float32 if task.lane == np.float32 and task.source.kind == "u" else np.float64)
-    parameters = network.parameters(task.maximum)
-    first = Operation(weigh, task.source, wide, {"lane": wide.type}, parameters, planes=2)
-    down = Operation(sums.undivided, wide, number, {"number": np.float64}, slide=4)
-    across = Operation(sums.undivided, number, number, {"number": np.float64}, slide=2)
-    whole = replace(across, source=wide, axes=(down, across), first=first)
-    part = Part(replace(down, first=first, slide=1), np.add, number)
-
-    def finish(parts: Sequence[Planes], count: Any, divisor: Any, target: np.dtype[Any]) -> NDArray[Any]:
-        found: NDArray[Any] = parts[0][0] / parts[0][1]
-        return found / count if task.parameters["norm"] == "count" else found
-
-    between = kept(task) if task.parameters["norm"] == "weights" else None
-    return replace(whole, finished=task.target, fold=Fold((part,), finish, between))
+    narrow = task.blend_dtype == np.float32 and task.source.kind == "u"
+    wide = np.dtype(np.float32 if narrow else np.float64)
+    prepass = Operation(weigh, task.source, wide, {"number": wide.type}, network.constants(task.maximum), planes=2)
+    plane, float64 = replace(task, source=wide), np.dtype(np.float64)
+    down = summed(plane, bind(add, number=np.float64), np.float64, max_dense_stride=4)
+    across = summed(
+        replace(task, source=float64), bind(add, number=np.float64), np.float64, max_dense_stride=2
+    ).operation
+    own = replace(across, source=wide, separable=(down.operation, across), prepass=prepass)
+    part = replace(down, operation=replace(down.operation, prepass=prepass, max_dense_stride=1))
+    by_weights = task.parameters["norm"] == "weights"
+    finish, between = (weighted_mean, limits(task)) if by_weights else (weighted_mean_over_n, None)
+    return Fold(task, (part,), finish, limits=between, own=own)

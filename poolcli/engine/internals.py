@@ -1,0 +1,66 @@
+"""All that is private to Numba, in one place. Tried with Numba 0.61.0 and 0.68.1.
+
+`tests/test_internals.py` names the part that another release has changed.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.core.runtime.nrt import rtsys
+from numba.core.serialize import dumps
+from numba.np.numpy_support import as_dtype
+
+__all__ = [
+    "NullCache",
+    "address_of",
+    "as_dtype",
+    "compiler_lock",
+    "is_compiled",
+    "keep_in",
+    "packed",
+    "processor",
+    "unpacked",
+]
+
+compiler_lock = global_compiler_lock
+"""Held by the thread that compiles."""
+
+
+def is_compiled(function: Any) -> bool:
+    """Return whether a function is Numba's, or plain Python, as NUMBA_DISABLE_JIT leaves it."""
+    return hasattr(function, "get_compile_result")
+
+
+def keep_in(function: Any, cache: NullCache) -> None:
+    """Give a function a cache of its own: Numba's lies beside the source, and looks at one file's changes only."""
+    function._cache = cache
+
+
+def packed(result: Any) -> bytes | None:
+    """Return a compiled function as bytes, or None if it holds addresses of this process."""
+    return None if result.library.has_dynamic_globals else dumps(result._reduce())
+
+
+def unpacked(data: bytes, context: Any) -> Any:
+    """Return the compiled function of these bytes, or raise what `pickle` does."""
+    rtsys.initialize(context)
+    return CompileResult._rebuild(context, *pickle.loads(data))
+
+
+def processor() -> tuple[Any, ...]:
+    """Return the name and the features of the processor that code is compiled for."""
+    codegen: Any = cpu_target.target_context.codegen()
+    return tuple(codegen.magic_tuple())
+
+
+def address_of(function: Any, signature: Any) -> tuple[int, object]:
+    """Return where the code of a function for C is, and what keeps it alive."""
+    compiled = function.get_compile_result(signature)
+    library = compiled.library
+    return int(library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)), library

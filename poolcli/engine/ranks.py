@@ -1,0 +1,172 @@
+"""Pools by rank: which values of the sorted window are read, or what is made of it.
+
+The window is sorted by a network whose wires are whole rows, or value by value where it is too wide; of large windows,
+ranks are found digit by digit (`selection`). A pool says which rank it reads, of n values:
+
+    rank(plane, n, constants) -> rank, 0 for the smallest
+
+or gives a reading of its own: `read_sorted(block, n, constants, out)`, for the tap-by-lane block of sorted windows, and
+the same for a region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolcli.engine import selection
+from poolcli.engine.arithmetic import maximum, minimum, tap
+from poolcli.engine.choices import Choice, Region, unless_nan
+from poolcli.engine.compile import plain, scalar
+from poolcli.engine.operation import NONE, Operation, Task
+
+rank: Any = None
+read_sorted: Any = None
+shortcut: Any = None
+
+WIDEST = 1024  # taps; a wider network does more work than a sort
+
+
+@lru_cache(maxsize=64)
+def sorting_network(n: int, wanted: tuple[int, ...] = ()) -> NDArray[np.int64]:
+    """Return the comparators (i, j), i < j, that sort n wires (Batcher's merge-exchange), or settle `wanted` ranks.
+
+    The first row is (n, n): which windows the network is for.
+
+    >>> sorting_network(3)[1:].tolist()
+    [[0, 2], [0, 1], [1, 2]]
+    """
+    pairs = []
+    top = 1 << max((n - 1).bit_length() - 1, 0)
+    p = top
+    while p:
+        q, r, d = top, 0, p
+        while True:
+            pairs += [(i, i + d) for i in range(n - d) if i & p == r]
+            if q == p:
+                break
+            d, q, r = q - p, q >> 1, p
+        p >>= 1
+    live = set(wanted or range(n))
+    needed = []
+    for pair in reversed(pairs):
+        if not live.isdisjoint(pair):
+            live.update(pair)
+            needed.append(pair)
+    return np.array([(n, n), *reversed(needed)], np.int64)
+
+
+@scalar
+def _exchange(block, table):
+    """Run the network. A NaN spreads to every wire that it meets, and so to every rank."""
+    for p in range(1, len(table)):
+        a, b = block[table[p, 0]], block[table[p, 1]]
+        for j in range(a.size):
+            x, y = a[j], b[j]
+            a[j] = minimum(x, y)
+            b[j] = maximum(x, y)
+
+
+@scalar
+def _sort(values):
+    """Sort numbers in place (Shell 1959, gaps of Tokuda 1992); np.sort takes four seconds to compile."""
+    gap = 1
+    while gap < len(values):
+        gap = int(2.25 * gap) + 1
+    while gap > 1:
+        gap = int(gap / 2.25)
+        for i in range(gap, len(values)):
+            value = values[i]
+            k = i
+            while k >= gap and values[k - gap] > value:
+                values[k] = values[k - gap]
+                k -= gap
+            values[k] = value
+
+
+@scalar
+def _sort_columns(block):
+    """Sort each column; one that holds a NaN becomes NaN."""
+    column = np.empty(len(block), block.dtype)
+    for j in range(block.shape[1]):
+        odd = -1
+        for k in range(len(block)):
+            column[k] = block[k, j]
+            if column[k] != column[k]:
+                odd = k
+        if odd >= 0:
+            column[:] = column[odd]
+        else:
+            _sort(column)
+        block[:, j] = column
+
+
+@scalar
+def _sorted_block(lines, taps, table, size):
+    """Return the taps with the wanted ranks in their places."""
+    block = np.empty((len(taps), size), lines.dtype)
+    for k in range(len(taps)):
+        values, wire = tap(lines, taps, k, size), block[k]
+        for j in range(size):
+            wire[j] = values[j]
+    if len(table) and table[0, 0] == len(taps):
+        _exchange(block, table)
+    else:
+        _sort_columns(block)
+    return block
+
+
+@scalar
+def no_shortcut(lines, taps, constants, out):
+    """Leave all windows to be sorted."""
+    return False
+
+
+def _read_ranks(lines, taps, cursor, constants, table, result):
+    """Write the values of the wanted ranks, one a plane."""
+    if shortcut(lines, taps, constants, result[0][: cursor.lanes]):
+        return
+    block = _sorted_block(lines, taps, table, cursor.lanes)
+    for p in range(len(result)):
+        wire, out = block[rank(p, len(taps), constants)], result[p]
+        for j in range(cursor.lanes):
+            out[j] = wire[j]
+
+
+def _read_sorted(lines, taps, cursor, constants, table, result):
+    """Write what is read from sorted windows."""
+    read_sorted(_sorted_block(lines, taps, table, cursor.lanes), constants, result[0][: cursor.lanes])
+
+
+def ranked(task: Task, rank: Any, constants: Any = NONE, planes: int = 1, **settings: Any) -> Choice:
+    """Return the pool that reads values by rank; a `shortcut` does so without sorting where it can."""
+    python = plain(rank)
+    table = network_for(task, *(python(p, task.taps, constants) for p in range(planes)))
+    bound = {"rank": rank, "shortcut": settings.pop("shortcut", no_shortcut)}
+
+    def of_region(region: Region) -> list[Any]:
+        n = region.values.size
+        return selection.of_ranks(region.values, [python(p, n, constants) for p in range(planes)])
+
+    operation = Operation(
+        _read_ranks, task.source, task.target, bound, constants, table=table, planes=planes, **settings
+    )
+    return Choice(operation, unless_nan(planes, of_region))
+
+
+def read(
+    task: Task, read_sorted: Any, of_region: Callable[[Region], Any], ranks: Sequence[int] = (), constants: Any = NONE
+) -> Choice:
+    """Return the pool that makes something of sorted windows, in which these ranks are in their places, or all."""
+    table = network_for(task, *ranks)
+    operation = Operation(_read_sorted, task.source, task.target, {"read_sorted": read_sorted}, constants, table=table)
+    return Choice(operation, unless_nan(1, lambda region: [of_region(region)]))
+
+
+def network_for(task: Task, *ranks: int) -> NDArray[np.int64]:
+    """Return the network for the fullest windows, or an empty table where it would be too wide."""
+    return sorting_network(task.taps, tuple(sorted({*ranks}))) if task.taps <= WIDEST else np.zeros((0, 2), np.int64)

@@ -1,0 +1,83 @@
+"""The parts of Numba that are not public are as poolcli/engine/internals.py needs them: what fails names the part."""
+
+import os
+
+import numba
+import numpy as np
+import pytest
+from numba import njit, types
+from numba.core import event
+from numba.core.caching import NullCache, _Cache
+from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
+
+from poolcli.engine import internals
+
+compiled_only = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+SIGNATURE = types.int64(types.int64)
+
+
+def changed(part):
+    return f"Numba {numba.__version__} has changed {part}: look at poolcli/engine/internals.py"
+
+
+@pytest.fixture
+def double():
+    function = njit(SIGNATURE)(lambda x: 2 * x)
+    function.disable_compile()
+    return function
+
+
+def test_a_cache_is_asked_for_these():
+    asked = {"cache_path", "load_overload", "save_overload", "enable", "disable", "flush"}
+    assert set(_Cache.__abstractmethods__) == asked, changed("caches")
+    assert issubclass(NullCache, _Cache), changed("NullCache")
+
+
+def test_compilation_asks_the_cache_of_a_function():
+    names = set(Dispatcher.compile.__code__.co_names)
+    assert {"_cache", "targetctx", "load_overload", "save_overload"} <= names, changed("Dispatcher.compile")
+    assert callable(CompileResult._reduce), changed("CompileResult._reduce")
+    assert callable(CompileResult._rebuild), changed("CompileResult._rebuild")
+
+
+@compiled_only
+def test_what_is_compiled_is_packed_and_unpacked(double):
+    context = double.targetctx
+    (result,) = double.overloads.values()
+    data = internals.packed(result)
+    assert isinstance(data, bytes), changed("library.has_dynamic_globals")
+    again = internals.unpacked(data, context)
+    assert again.signature == SIGNATURE, changed("CompileResult._rebuild")
+    assert again.entry_point(21) == 42, changed("CompileResult._rebuild")
+
+
+@compiled_only
+def test_the_address_of_a_function(double):
+    assert internals.is_compiled(double), changed("get_compile_result")
+    address, library = internals.address_of(double, SIGNATURE)
+    assert address > 0, changed("get_pointer_to_function")
+    assert library is not None
+
+
+def test_the_processor_has_a_name():
+    words = internals.processor()
+    assert len(words) >= 2, changed("magic_tuple")
+    assert all(isinstance(word, str) for word in words[:2]), changed("magic_tuple")
+
+
+def test_the_lock_of_the_compiler():
+    with internals.compiler_lock:
+        assert internals.compiler_lock.is_locked(), changed("global_compiler_lock")
+    assert not internals.compiler_lock.is_locked(), changed("global_compiler_lock")
+
+
+def test_types_have_dtypes():
+    assert internals.as_dtype(types.float32) == np.float32, changed("as_dtype")
+
+
+@compiled_only
+def test_compilation_is_announced():
+    with event.install_recorder("numba:compile") as seen:
+        njit(SIGNATURE)(lambda x: x + 1)
+    assert seen.buffer, changed("the event numba:compile")
