@@ -11,8 +11,8 @@ import naive
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pictures import picture
 from safetensors.numpy import save_file
-from test_downsample import picture
 
 import poolcli
 from poolcli.cli import commands
@@ -127,8 +127,9 @@ BAD = [
 @pytest.mark.parametrize(("changes", "message"), BAD, ids=[message for _, message in BAD])
 def test_wrong_weights(changes, message):
     weights = {name: value for name, value in {**network(), **changes}.items() if value is not None}
+    image = picture("uint8", (8, 8, 3))
     with pytest.raises(ValueError, match=re.escape(message)):
-        poolcli.downsample(picture("uint8", (8, 8, 3)), "lip", weights=weights)
+        poolcli.downsample(image, "lip", weights=weights)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +167,9 @@ def test_wrong_files_are_one_line_before_any_work(name, content, message, tmp_pa
 
 @pytest.mark.parametrize("weights", [np.ones(3), 3, ["w.npz"]], ids=str)
 def test_weights_that_are_no_file(weights):
+    image = picture("uint8", (8, 8, 3))
     with pytest.raises(ValueError, match="are not allowed: give a path or a mapping of arrays"):
-        poolcli.downsample(picture("uint8", (8, 8, 3)), "lip", weights=weights)
+        poolcli.downsample(image, "lip", weights=weights)
 
 
 def test_the_norms_of_lip_are_its_own():
@@ -190,6 +192,9 @@ def test_training_gives_gradients_that_differences_give():
     weights = {name: value.astype(np.float64) for name, value in network(3).items()}
     x, matrix = rng.random((2, 8, 8)), lip.doubling(4).astype(np.float64)
     _, gradients = lip.loss_and_gradients(weights, x, matrix)
+    assert {name: gradient.shape for name, gradient in gradients.items()} == {
+        name: value.shape for name, value in weights.items()
+    }
     for name, gradient in gradients.items():
         for at in np.ndindex(gradient.shape):
             step = 1e-6

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 import pytest
+from pictures import picture
 from PIL import Image
-from test_downsample import picture
 
 import poolcli
 
