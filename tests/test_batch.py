@@ -491,6 +491,7 @@ def test_42_what_nohup_ignores_stays_ignored(tmp_path):
     )  # fmt: skip
     while process.poll() is None and not list(tmp_path.glob("out/[0-9]*.png")):
         time.sleep(0.002)
+    assert process.poll() is None, "ended before the signal"
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == 0

@@ -95,6 +95,7 @@ def test_indices_of_any_windows(window, folder):
     result = read(folder / "a_max_unpool.png")
     assert result.shape == image.shape
     assert ((result == image) | (result == 0)).all()
+    assert set(read(folder / "a_max.png").ravel()) - {0} == set(result.ravel()) - {0}
 
 
 @pytest.mark.quick_when(lambda shape, ending: len(shape) == 2 or ending == "npy")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from commands import without_notices
+from pictures import cmyk_profile
 from PIL import Image
 
 import poolcli
@@ -213,21 +214,6 @@ def labels(path):
     picture = Image.fromarray(np.uint8([[0, 1]]))
     picture.putpalette([200, 0, 0, 0, 0, 100])
     picture.save(path)
-
-
-def cmyk_profile():
-    """Return a profile by which ink of any colour is grey: what no formula would say."""
-    identity = bytes(range(256))
-    inks = [
-        (255 if taps == 0 else 0 if taps & 1 else 128, 128, 128) for taps in range(16)
-    ]  # Lab; black is the last ink
-    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0))
-    table += struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
-    table += identity * 4 + bytes(value for ink in inks for value in ink) + identity * 3
-    head = struct.pack(">I", 0x02400000) + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
-    head += struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
-    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
-    return struct.pack(">II", 144 + len(table), 0) + head + tags + table
 
 
 def profiled(path):
