@@ -16,13 +16,12 @@ import imagecodecs
 import numpy as np
 import pytest
 from commands import without_notices
+from effort import JIT
 from PIL import Image
 
 import poolcli
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="batches run alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
 POOLCLI = [sys.executable, "-m", "poolcli"]
 DOWNSAMPLE = [*POOLCLI, "downsample", "-m", "max"]
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import JIT
 from numba.core.caching import NullCache, _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
@@ -14,7 +15,7 @@ from numba.core.dispatcher import Dispatcher
 import poolcli
 from poolcli.engine import cache
 
-compiled_only = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+compiled_only = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
 TINY = """
 import numba.core.event as event

@@ -12,6 +12,7 @@ import naive
 import numpy as np
 import pytest
 from commands import without_notices
+from effort import JIT
 from PIL import Image
 
 import poolcli
@@ -68,7 +69,7 @@ def test_window_and_parameters_reach_the_kernel(photo, tmp_path):
     np.testing.assert_array_equal(pixels(out), expected.astype(np.uint8))
 
 
-@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
+@pytest.mark.quick_when(lambda **_: JIT)
 def test_a_real_photograph(tmp_path):
     out = tmp_path / "coffee.png"
     assert run("downsample", "--mode", "average", SAMPLES / "coffee.png", "-o", out).returncode == 0
@@ -77,7 +78,7 @@ def test_a_real_photograph(tmp_path):
     np.testing.assert_array_equal(pixels(out), np.rint(total / 4))
 
 
-@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
+@pytest.mark.quick_when(lambda **_: JIT)
 @pytest.mark.parametrize(
     ("name", "mode", "shape", "dtype"),
     [
@@ -321,7 +322,7 @@ def test_numba_is_not_imported_before_the_first_picture_and_numpy_not_for_help(l
     assert result.stdout.splitlines()[-1] == str(imported)
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is loaded from a cache")
+@pytest.mark.skipif(not JIT, reason="nothing is loaded from a cache")
 @pytest.mark.quick_when(lambda mode: mode == "average")
 @pytest.mark.parametrize("mode", ["max", "average", "median", "soft"])
 def test_kernels_from_the_cache_need_little_of_numba(mode):
@@ -348,7 +349,7 @@ def test_help_and_modes_name_every_mode_and_parameter(command, table):
             assert f"--{name.replace('_', '-')} " in help_text
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
 @pytest.mark.parametrize(
     ("terminal", "flags", "told"),
     [

@@ -1,20 +1,18 @@
 """The command that enlarges, as processes: files in and out, indices and weights in files, one line for bad input."""
 
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from commands import without_notices
+from effort import JIT
 from PIL import Image
 from safetensors.numpy import save_file
 
 import poolcli
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
 
 def run(*arguments, folder, command="upsample", **options):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from commands import without_notices
+from effort import JIT
 from pictures import cmyk_profile
 from PIL import Image
 
@@ -23,9 +24,7 @@ from poolcli.images import Reading
 from poolcli.images.formats import WRITABLE
 from poolcli.images.read import open_picture
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
 
 @dataclass

@@ -13,6 +13,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from effort import JIT
 from pictures import cmyk_profile
 from PIL import Image, ImageCms
 
@@ -20,9 +21,7 @@ import poolcli
 from poolcli.images import Reading
 from poolcli.images.read import open_picture
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
 MUTATIONS = 2000
 PART = 100  # in one process

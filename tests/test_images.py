@@ -1,7 +1,6 @@
 """Pictures in and out: every value comes back, whatever wrote the file, and what a file says beside them is kept."""
 
 import io
-import os
 import struct
 import zlib
 from itertools import product
@@ -9,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import tifffile
+from effort import JIT
 from PIL import Image, ImageCms
 
 import poolcli
@@ -16,9 +16,7 @@ from poolcli.images import Info, Reading, Writing
 from poolcli.images.read import open_picture
 from poolcli.images.write import write_frames
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
 DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 

@@ -1,7 +1,6 @@
 """Local importance pooling: what its network can be, and what is said of files that hold none."""
 
 import io
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import naive
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from effort import JIT
 from pictures import picture
 from safetensors.numpy import save_file
 
@@ -37,7 +37,7 @@ def test_twin_of_any_network(inputs, shape):
     image = np.random.default_rng(1).normal(size=shape)
     weights = network(4, inputs)
     for geometry in ({"kernel_size": 1}, {"kernel_size": 3, "stride": 2, "padding": 1}, {"size": 1}):
-        if shape == (140, 12, 3) and os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" and "size" not in geometry:
+        if shape == (140, 12, 3) and not JIT and "size" not in geometry:
             continue  # minutes, uncompiled
         result = poolcli.downsample(image, "lip", weights=weights, **geometry)
         exact = naive.downsample(image, "lip", weights=weights, **geometry)
@@ -205,7 +205,7 @@ def test_training_gives_gradients_that_differences_give():
             np.testing.assert_allclose(gradient[at], slope, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are pooled alike, compiled or not")
+@pytest.mark.skipif(not JIT, reason="files are pooled alike, compiled or not")
 @pytest.mark.parametrize("norm", ["weights", "count"])
 def test_alpha_of_files(norm, tmp_path):
     pixels = np.full((4, 4, 4), 200, np.uint8)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from effort import JIT
 
 import poolcli
 from poolcli.cli import commands
@@ -17,7 +18,7 @@ from poolcli.cli import commands
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
-COMPILED = pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
+COMPILED = pytest.mark.quick_when(lambda **_: JIT)
 
 
 @pytest.mark.parametrize(

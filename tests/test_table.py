@@ -13,15 +13,14 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 from commands import said, without_notices
+from effort import JIT
 from PIL import Image
 
 import poolcli
 from poolcli.cli import commands
 from poolcli.images.colour import in_colour
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="tables are written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="tables are written alike, compiled or not")
 REDUCE = [sys.executable, "-m", "poolcli", "reduce"]
 
 
