@@ -1,6 +1,7 @@
-"""Made-up pictures, and the modes and windows that are tried on them."""
+"""Made-up pictures, parts of files, and the modes and windows that are tried on them."""
 
 import struct
+import zlib
 
 import numpy as np
 
@@ -58,6 +59,15 @@ def picture(dtype, shape=(7, 11, 3), seed=0):
     values[rng.random(shape) < 0.4] = rng.choice(few)
     values.flat[:2] = limits.min, limits.max
     return values
+
+
+def numbers(shape, seed=0, dtype=np.uint8):
+    """Return noise of 0 to 255."""
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def cmyk_profile():

@@ -11,7 +11,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from commands import without_notices
+from commands import process as run
 from effort import JIT
 from PIL import Image
 
@@ -30,13 +30,6 @@ def photo(tmp_path):
     path = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
     return path
-
-
-def run(*arguments, folder=None):
-    result = subprocess.run(
-        [sys.executable, "-m", "poolcli", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    return without_notices(result)
 
 
 def pixels(path):

@@ -1,12 +1,10 @@
 """The command that enlarges, as processes: files in and out, indices and weights in files, one line for bad input."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from commands import without_notices
+from commands import process
 from effort import JIT
+from pictures import numbers
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -16,15 +14,7 @@ pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alik
 
 
 def run(*arguments, folder, command="upsample", **options):
-    result = subprocess.run(
-        [sys.executable, "-m", "poolcli", command, *map(str, arguments)],
-        cwd=folder, capture_output=True, timeout=120, text=True, **options,
-    )  # fmt: skip
-    return without_notices(result)
-
-
-def numbers(shape, seed=0, dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+    return process(command, *arguments, folder=folder, **options)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from effort import JIT
+from pictures import png_chunk
 from PIL import Image, ImageCms
 
 import poolcli
@@ -139,13 +140,9 @@ def test_16_bit_colour_is_not_what_pillow_makes_of_it():
 
 def png(bits, colour_type, row, width, transparent=None, palette=None):
     """Return a PNG file of one row, made by hand."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, bits, colour_type, 0, 0, 0))]
-    parts += [chunk(kind, data) for kind, data in ((b"PLTE", palette), (b"tRNS", transparent)) if data]
-    parts += [chunk(b"IDAT", zlib.compress(b"\0" + row)), chunk(b"IEND", b"")]
+    parts = [png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, bits, colour_type, 0, 0, 0))]
+    parts += [png_chunk(kind, data) for kind, data in ((b"PLTE", palette), (b"tRNS", transparent)) if data]
+    parts += [png_chunk(b"IDAT", zlib.compress(b"\0" + row)), png_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from commands import said as run
+from pictures import numbers
 
 import poolcli
 
@@ -13,10 +14,6 @@ SHAPES = [(6, 8), (3, 6, 8), (2, 3, 6, 8)]
 def folder(tmp_path, monkeypatch):
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-
-def numbers(shape, dtype=np.uint8):
-    return np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
 
 
 def last(array):
@@ -127,7 +124,7 @@ def test_the_line_comes_with_the_error_that_it_explains():
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3), (3, 6, 8, 2)], ids=str)
 def test_an_array_in_an_npz(shape, order, save):
-    array = np.asarray(numbers(shape, np.float32), order=order)
+    array = np.asarray(numbers(shape, dtype=np.float32), order=order)
     save("a.npz", array)
     assert run("downsample", "-m", "max", "a.npz", "-o", "b.npy") == ""
     np.testing.assert_array_equal(np.load("b.npy"), poolcli.downsample(array, "max"))
