@@ -6,6 +6,13 @@ import numpy as np
 
 import poolcli
 
+SELECTING = {"max", "min", "median", "percentile", "kmax", "majority", "random", "stochastic"}
+
+
+def selects(mode, parameters):
+    """Return whether a mode of `downsample` only ever returns values of the picture: its twin's to the last bit."""
+    return mode in SELECTING and parameters.get("combine") != "mean"
+
 
 def seen(image, mode, parameters):
     """Return the parameters of a twin, which knows no dtype: some modes see integers as shares of the largest."""

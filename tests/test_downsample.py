@@ -8,7 +8,7 @@ import sys
 import naive
 import numpy as np
 import pytest
-from comparison import assert_rounded, seen
+from comparison import SELECTING, assert_rounded, seen, selects
 from effort import EXAMPLES, JIT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +49,7 @@ def test_twin(mode, parameters, dtype, geometry):
     exact = twin(image, mode, geometry, parameters)
     assert result.dtype == image.dtype
     assert result.shape == exact.shape
-    if poolcli.MODES[mode].selects and parameters.get("combine") != "mean":
+    if selects(mode, parameters):
         np.testing.assert_array_equal(result.astype(object), exact)
     else:
         assert_rounded(result, exact, float(np.abs(image.astype(np.float64)).max()))
@@ -424,6 +424,7 @@ def test_bad_arguments_name_the_value_and_what_is_allowed(image, mode, arguments
 
 def test_every_mode_is_tried():
     assert {mode for mode, _ in VARIANTS} == set(poolcli.MODES)
+    assert {name for name, mode in poolcli.MODES.items() if mode.selects} == SELECTING
 
 
 CACHED = """
