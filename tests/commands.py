@@ -1,6 +1,8 @@
 """What tests of commands share."""
 
 import re
+import subprocess
+import sys
 
 from click.testing import CliRunner
 
@@ -14,6 +16,13 @@ def without_notices(result):
     pattern = NOTICE if isinstance(result.stderr, str) else NOTICE.encode()
     result.stderr = re.sub(pattern, result.stderr[:0], result.stderr, flags=re.MULTILINE)
     return result
+
+
+def process(*words, folder=None, **options):
+    """Run the command in a process of its own, as people do, and return its result."""
+    options = {"capture_output": True, "text": True, "timeout": 120, **options}
+    arguments = [str(word) if isinstance(word, (int, float)) else word for word in words]
+    return without_notices(subprocess.run([sys.executable, "-m", "poolcli", *arguments], cwd=folder, **options))
 
 
 def said(*arguments, code=0):

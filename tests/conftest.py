@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from effort import JIT
 
 # Threads of OpenMP that wait in a loop take the cores from the other workers and from the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -19,7 +20,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def _hash_may_wrap():
     """Without the JIT the kernels' 64-bit hash runs on NumPy scalars, which warn when they wrap, as a hash does."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") == "0":
+    if JIT:
         yield
     else:
         with np.errstate(all="ignore"):

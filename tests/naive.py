@@ -230,21 +230,30 @@ MODES = {
 
 
 def reduce(image, mode, **parameters):
-    """Return the vector of an (H, W, C) map, or the matrix, before any rounding."""
-    local = {"gap": "average", "gmp": "max"}.get(mode, mode)
-    if local in MODES:
-        return _in_order(downsample(image, local, size=1, **parameters))
-    if mode == "spp":
-        levels, pool = parameters.pop("levels", (1, 2, 4)), parameters.pop("pool", "max")
-        pooled = [downsample(image, pool, size=level, **parameters) for level in levels]
-        return [value for level in pooled for value in _in_order(level)]
+    """Return the vector of an (H, W, C) map, or the matrix, before any rounding; a local mode takes the whole map."""
+    if mode in MODES:
+        return _in_order(downsample(image, mode, size=1, **parameters))
+    return REDUCTIONS[mode](image, **parameters)
+
+
+def gap(image):
+    return _in_order(downsample(image, "average", size=1))
+
+
+def gmp(image):
+    return _in_order(downsample(image, "max", size=1))
+
+
+def spp(image, levels=(1, 2, 4), pool="max", **parameters):
+    return [value for level in levels for value in _in_order(downsample(image, pool, size=level, **parameters))]
+
+
+def flatten(image, order="rows"):
     height, width, channels = image.shape
-    if mode == "flatten":
-        pixels = [(y, x) for y in range(height) for x in range(width)]
-        if parameters.get("order") == "columns":
-            pixels = [(y, x) for x in range(width) for y in range(height)]
-        return [image[y, x, c].item() for c in range(channels) for y, x in pixels]
-    return covariance([[float(v) for v in image[:, :, c].ravel()] for c in range(channels)], **parameters)
+    pixels = [(y, x) for y in range(height) for x in range(width)]
+    if order == "columns":
+        pixels = [(y, x) for x in range(width) for y in range(height)]
+    return [image[y, x, c].item() for c in range(channels) for y, x in pixels]
 
 
 def _in_order(pooled):
@@ -256,7 +265,8 @@ def _in_order(pooled):
     return out
 
 
-def covariance(maps, center=False, power=1.0, log=False, top_k=0, matrix=False):
+def covariance(image, center=False, power=1.0, log=False, top_k=0, matrix=False):
+    maps = [[float(value) for value in image[:, :, c].ravel()] for c in range(image.shape[2])]
     n, channels = len(maps[0]), len(maps)
     means = [math.fsum(x) / n if center else 0.0 for x in maps]
     r = np.array(
@@ -277,6 +287,9 @@ def covariance(maps, center=False, power=1.0, log=False, top_k=0, matrix=False):
         ]
         r = sum(value * np.outer(u[:, i], u[:, i]) for i, value in enumerate(lifted))
     return r if matrix else [r[i, j] for i in range(channels) for j in range(i, channels)]
+
+
+REDUCTIONS = {"gap": gap, "gmp": gmp, "covariance": covariance, "spp": spp, "flatten": flatten}
 
 
 def resize(image, size, mode, scale=None, antialias=False, coordinates="half-pixel", border="edge", fill=0.0,
@@ -360,6 +373,22 @@ def beyond(k, n, border):
     return k
 
 
+def nearest(image, size, **given):
+    return resize(image, size, "nearest", **given)
+
+
+def bilinear(image, size, **given):
+    return resize(image, size, "bilinear", **given)
+
+
+def bicubic(image, size, **given):
+    return resize(image, size, "bicubic", **given)
+
+
+def lanczos(image, size, **given):
+    return resize(image, size, "lanczos", **given)
+
+
 def nails(image, strides):
     out = np.zeros((image.shape[0] * strides[0], image.shape[1] * strides[1], image.shape[2]), image.dtype)
     for y, x, c in np.ndindex(image.shape):
@@ -375,6 +404,21 @@ def unpool(image, indices, size):
         if not taken[at] or image[y, x, c] > out[at]:
             out[at] = image[y, x, c]
         taken[at] = True
+    return out
+
+
+def average_unpool(image, size, strides, padding, extra):
+    """Add r / n to each of the n pixels of its window that lie inside."""
+    sides = zip(image.shape, strides, size, padding, extra, strict=False)
+    height, width = ((n - 1) * s + f - 2 * p + e for n, s, f, p, e in sides)
+    out = np.zeros((height, width, image.shape[2]))
+    for y, x, c in np.ndindex(image.shape):
+        rows, columns = (
+            range(i * s - p, i * s - p + f) for i, s, p, f in zip((y, x), strides, padding, size, strict=True)
+        )
+        inside = [(row, column) for row in rows for column in columns if 0 <= row < height and 0 <= column < width]
+        for row, column in inside:
+            out[row, column, c] += float(image[y, x, c]) / len(inside)
     return out
 
 
@@ -407,6 +451,15 @@ def transposed_by_name(image, name, size, strides, padding, extra, dilation):
     return np.divide(added, met, out=np.zeros_like(added), where=met > 0)
 
 
+def resize_conv(image, strides, weights, enlarge, border):
+    size = (image.shape[0] * strides[0], image.shape[1] * strides[1])
+    return convolve(resize(image, size, enlarge), weights, border)
+
+
+def subpixel(image, strides, weights, order, border):
+    return depth_to_space(convolve(image, weights, border), strides, order)
+
+
 def convolve(image, weights, border):
     """Convolve, as networks do, to the same size; an even window has its odd tap after the pixel."""
     weights = np.asarray(weights, float)
@@ -431,3 +484,17 @@ def depth_to_space(image, strides, order):
         s = y % down * across + x % across
         out[y, x, c] = image[y // down, x // across, c * down * across + s if order == "crd" else s * count + c]
     return out
+
+
+UPSAMPLINGS = {
+    "nearest": nearest,
+    "nails": nails,
+    "bilinear": bilinear,
+    "bicubic": bicubic,
+    "lanczos": lanczos,
+    "unpool": unpool,
+    "average-unpool": average_unpool,
+    "transposed": transposed,
+    "resize-conv": resize_conv,
+    "subpixel": subpixel,
+}

@@ -16,13 +16,12 @@ import imagecodecs
 import numpy as np
 import pytest
 from commands import without_notices
+from effort import JIT
 from PIL import Image
 
 import poolcli
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="batches run alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
 POOLCLI = [sys.executable, "-m", "poolcli"]
 DOWNSAMPLE = [*POOLCLI, "downsample", "-m", "max"]
 
@@ -491,6 +490,7 @@ def test_42_what_nohup_ignores_stays_ignored(tmp_path):
     )  # fmt: skip
     while process.poll() is None and not list(tmp_path.glob("out/[0-9]*.png")):
         time.sleep(0.002)
+    assert process.poll() is None, "ended before the signal"
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == 0

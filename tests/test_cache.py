@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import JIT
 
 import poolcli
 from poolcli.engine import cache
 
-compiled_only = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+compiled_only = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
 TINY = """
 import numba.core.event as event

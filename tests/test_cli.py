@@ -11,7 +11,8 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from commands import without_notices
+from commands import process as run
+from effort import JIT
 from PIL import Image
 
 import poolcli
@@ -29,13 +30,6 @@ def photo(tmp_path):
     path = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
     return path
-
-
-def run(*arguments, folder=None):
-    result = subprocess.run(
-        [sys.executable, "-m", "poolcli", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    return without_notices(result)
 
 
 def pixels(path):
@@ -68,7 +62,7 @@ def test_window_and_parameters_reach_the_kernel(photo, tmp_path):
     np.testing.assert_array_equal(pixels(out), expected.astype(np.uint8))
 
 
-@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
+@pytest.mark.quick_when(lambda **_: JIT)
 def test_a_real_photograph(tmp_path):
     out = tmp_path / "coffee.png"
     assert run("downsample", "--mode", "average", SAMPLES / "coffee.png", "-o", out).returncode == 0
@@ -77,7 +71,7 @@ def test_a_real_photograph(tmp_path):
     np.testing.assert_array_equal(pixels(out), np.rint(total / 4))
 
 
-@pytest.mark.quick_when(lambda **_: os.environ.get("NUMBA_DISABLE_JIT", "0") == "0")
+@pytest.mark.quick_when(lambda **_: JIT)
 @pytest.mark.parametrize(
     ("name", "mode", "shape", "dtype"),
     [
@@ -298,23 +292,30 @@ def test_planes_do_not_fit_into_one_picture(photo):
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "imported"),
     [
-        "--help",
-        "--version",
-        "modes",
-        "downsample --help",
-        "downsample --mode nonsense a.png",
-        "downsample --mode max absent.png",
+        ("--help", []),
+        ("--version", []),
+        ("modes", []),
+        ("downsample --help", []),
+        ("upsample --help", []),
+        ("reduce --help", []),
+        ("completion bash", []),
+        ("downsample --mode nonsense a.png", []),
+        ("downsample --mode max absent.png", ["numpy"]),
+        ("shape 7x10", ["numpy"]),
     ],
 )
-def test_numba_is_not_imported_before_the_first_picture(line):
-    code = "import sys; from poolcli.cli import run; run(sys.argv[1:]); print('numba' in sys.modules)"
+def test_numba_is_not_imported_before_the_first_picture_and_numpy_not_for_help(line, imported):
+    code = (
+        "import sys; from poolcli.cli import run; run(sys.argv[1:]);"
+        "print([name for name in ('numpy', 'numba', 'PIL') if name in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True)
-    assert result.stdout.splitlines()[-1] == "False"
+    assert result.stdout.splitlines()[-1] == str(imported)
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is loaded from a cache")
+@pytest.mark.skipif(not JIT, reason="nothing is loaded from a cache")
 @pytest.mark.quick_when(lambda mode: mode == "average")
 @pytest.mark.parametrize("mode", ["max", "average", "median", "soft"])
 def test_kernels_from_the_cache_need_little_of_numba(mode):
@@ -328,15 +329,20 @@ def test_kernels_from_the_cache_need_little_of_numba(mode):
     assert result.stdout == "[]\n"
 
 
-def test_help_and_modes_name_every_mode_and_parameter():
-    text = run("downsample", "--help").stdout + run("modes").stdout
-    for mode in poolcli.MODES.values():
-        assert mode.formula in text
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [("downsample", poolcli.MODES), ("reduce", poolcli.REDUCTIONS), ("upsample", poolcli.UPSAMPLINGS)],
+)
+def test_help_and_modes_name_every_mode_and_parameter(command, table):
+    help_text, modes = run(command, "--help").stdout, run("modes").stdout
+    for mode in table.values():
+        assert re.search(rf"^  {mode.name} +{re.escape(mode.formula)}$", modes, re.MULTILINE)
+        assert re.search(rf"\b{mode.name}\b", help_text.partition("[required]")[0])
         for name in mode.parameters:
-            assert f"--{name.replace('_', '-')}" in text
+            assert f"--{name.replace('_', '-')} " in help_text
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
 @pytest.mark.parametrize(
     ("terminal", "flags", "told"),
     [

@@ -1,32 +1,20 @@
 """The command that enlarges, as processes: files in and out, indices and weights in files, one line for bad input."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from commands import without_notices
+from commands import process
+from effort import JIT
+from pictures import numbers
 from PIL import Image
 from safetensors.numpy import save_file
 
 import poolcli
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
 
 def run(*arguments, folder, command="upsample", **options):
-    result = subprocess.run(
-        [sys.executable, "-m", "poolcli", command, *map(str, arguments)],
-        cwd=folder, capture_output=True, timeout=120, text=True, **options,
-    )  # fmt: skip
-    return without_notices(result)
-
-
-def numbers(shape, seed=0, dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+    return process(command, *arguments, folder=folder, **options)
 
 
 @pytest.fixture
@@ -95,6 +83,7 @@ def test_indices_of_any_windows(window, folder):
     result = read(folder / "a_max_unpool.png")
     assert result.shape == image.shape
     assert ((result == image) | (result == 0)).all()
+    assert set(read(folder / "a_max.png").ravel()) - {0} == set(result.ravel()) - {0}
 
 
 @pytest.mark.quick_when(lambda shape, ending: len(shape) == 2 or ending == "npy")

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import tifffile
-from commands import without_notices
+from commands import process
+from effort import JIT
+from pictures import cmyk_profile, png_chunk
 from PIL import Image
 
 import poolcli
@@ -22,9 +24,7 @@ from poolcli.images import Reading
 from poolcli.images.formats import WRITABLE
 from poolcli.images.read import open_picture
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are read and written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
 
 @dataclass
@@ -42,11 +42,7 @@ class Fault:
 
 
 def run(*arguments, folder=None, **options):
-    result = subprocess.run(
-        [sys.executable, "-m", "poolcli", *arguments], cwd=folder, capture_output=True, text=True,
-        errors="surrogateescape", timeout=60, stdin=subprocess.DEVNULL, **options,
-    )  # fmt: skip
-    return without_notices(result)
+    return process(*arguments, folder=folder, errors="surrogateescape", stdin=subprocess.DEVNULL, **options)
 
 
 def noise(*shape, dtype="uint8"):
@@ -64,18 +60,14 @@ def half(kind, **options):
     return make
 
 
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def png(width, height, bits=1, extra=b"", rows=b""):
     header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
+        + png_chunk(b"IHDR", header)
         + extra
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        + png_chunk(b"IDAT", zlib.compress(rows))
+        + png_chunk(b"IEND", b"")
     )
 
 
@@ -126,7 +118,7 @@ def again(page, following):
 
 
 def text_bomb(path):
-    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 << 20), 9))
+    bomb = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 << 20), 9))
     path.write_bytes(png(8, 8, extra=bomb, rows=b"\0\0" * 8))
 
 
@@ -215,21 +207,6 @@ def labels(path):
     picture.save(path)
 
 
-def cmyk_profile():
-    """Return a profile by which ink of any colour is grey: what no formula would say."""
-    identity = bytes(range(256))
-    inks = [
-        (255 if taps == 0 else 0 if taps & 1 else 128, 128, 128) for taps in range(16)
-    ]  # Lab; black is the last ink
-    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0))
-    table += struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
-    table += identity * 4 + bytes(value for ink in inks for value in ink) + identity * 3
-    head = struct.pack(">I", 0x02400000) + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
-    head += struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
-    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
-    return struct.pack(">II", 144 + len(table), 0) + head + tags + table
-
-
 def profiled(path):
     Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(path, icc_profile=cmyk_profile(), quality=100)
 
@@ -286,7 +263,7 @@ FAULTS = {
                            "", "bad.tif", ("-F", "1"), 0, makes=("bad_max.tif",),
                            check=same(65535 - noise(6, 6, dtype="uint16"))),
     "15 one transparent grey of 2 bits": Fault(
-        data(png(4, 1, 2, extra=chunk(b"tRNS", b"\0\1"), rows=b"\0\x1b")), "", arguments=("-F", "1"), code=0,
+        data(png(4, 1, 2, extra=png_chunk(b"tRNS", b"\0\1"), rows=b"\0\x1b")), "", arguments=("-F", "1"), code=0,
         makes=("bad_max.png",), check=same(np.uint8([[[0, 255], [85, 0], [170, 255], [255, 255]]]))),
     "16 a palette": Fault(labels, "", arguments=("-m", "average", "-F", "1x2"), code=0, makes=("bad_average.png",),
                           check=same(np.uint8([[[100, 0, 50]]]))),

@@ -1,10 +1,9 @@
 """The parts of Numba that are not public are as poolcli/engine/internals.py needs them: what fails names the part."""
 
-import os
-
 import numba
 import numpy as np
 import pytest
+from effort import JIT
 from numba import njit, types
 from numba.core import event
 from numba.core.caching import NullCache, _Cache
@@ -13,7 +12,7 @@ from numba.core.dispatcher import Dispatcher
 
 from poolcli.engine import internals
 
-compiled_only = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+compiled_only = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 SIGNATURE = types.int64(types.int64)
 
 

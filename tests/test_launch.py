@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from effort import JIT
 
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="no loop is parallel")
+pytestmark = pytest.mark.skipif(not JIT, reason="no loop is parallel")
 
 WORK = """
 import multiprocessing, os, sys, threading, traceback

@@ -1,7 +1,6 @@
 """Local importance pooling: what its network can be, and what is said of files that hold none."""
 
 import io
-import os
 import re
 import subprocess
 import sys
@@ -11,8 +10,9 @@ import naive
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from effort import JIT
+from pictures import picture
 from safetensors.numpy import save_file
-from test_downsample import picture
 
 import poolcli
 from poolcli.cli import commands
@@ -37,7 +37,7 @@ def test_twin_of_any_network(inputs, shape):
     image = np.random.default_rng(1).normal(size=shape)
     weights = network(4, inputs)
     for geometry in ({"kernel_size": 1}, {"kernel_size": 3, "stride": 2, "padding": 1}, {"size": 1}):
-        if shape == (140, 12, 3) and os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" and "size" not in geometry:
+        if shape == (140, 12, 3) and not JIT and "size" not in geometry:
             continue  # minutes, uncompiled
         result = poolcli.downsample(image, "lip", weights=weights, **geometry)
         exact = naive.downsample(image, "lip", weights=weights, **geometry)
@@ -127,8 +127,9 @@ BAD = [
 @pytest.mark.parametrize(("changes", "message"), BAD, ids=[message for _, message in BAD])
 def test_wrong_weights(changes, message):
     weights = {name: value for name, value in {**network(), **changes}.items() if value is not None}
+    image = picture("uint8", (8, 8, 3))
     with pytest.raises(ValueError, match=re.escape(message)):
-        poolcli.downsample(picture("uint8", (8, 8, 3)), "lip", weights=weights)
+        poolcli.downsample(image, "lip", weights=weights)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +167,9 @@ def test_wrong_files_are_one_line_before_any_work(name, content, message, tmp_pa
 
 @pytest.mark.parametrize("weights", [np.ones(3), 3, ["w.npz"]], ids=str)
 def test_weights_that_are_no_file(weights):
+    image = picture("uint8", (8, 8, 3))
     with pytest.raises(ValueError, match="are not allowed: give a path or a mapping of arrays"):
-        poolcli.downsample(picture("uint8", (8, 8, 3)), "lip", weights=weights)
+        poolcli.downsample(image, "lip", weights=weights)
 
 
 def test_the_norms_of_lip_are_its_own():
@@ -190,6 +192,9 @@ def test_training_gives_gradients_that_differences_give():
     weights = {name: value.astype(np.float64) for name, value in network(3).items()}
     x, matrix = rng.random((2, 8, 8)), lip.doubling(4).astype(np.float64)
     _, gradients = lip.loss_and_gradients(weights, x, matrix)
+    assert {name: gradient.shape for name, gradient in gradients.items()} == {
+        name: value.shape for name, value in weights.items()
+    }
     for name, gradient in gradients.items():
         for at in np.ndindex(gradient.shape):
             step = 1e-6
@@ -200,7 +205,7 @@ def test_training_gives_gradients_that_differences_give():
             np.testing.assert_allclose(gradient[at], slope, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="files are pooled alike, compiled or not")
+@pytest.mark.skipif(not JIT, reason="files are pooled alike, compiled or not")
 @pytest.mark.parametrize("norm", ["weights", "count"])
 def test_alpha_of_files(norm, tmp_path):
     pixels = np.full((4, 4, 4), 200, np.uint8)

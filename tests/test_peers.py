@@ -1,17 +1,14 @@
 """The same numbers as PyTorch and Pillow, where these are installed (the extra bench) and do the same thing."""
 
-import os
-
 import numpy as np
 import pytest
+from effort import JIT
+from pictures import picture
 from PIL import Image
-from test_downsample import picture
 
 import poolcli
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="the same numbers, compiled or not: once is enough"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="the same numbers, compiled or not: once is enough")
 IMAGE = np.random.default_rng(0).normal(size=(12, 17, 3)).astype(np.float32)
 
 

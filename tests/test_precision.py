@@ -1,6 +1,5 @@
 """Numbers that can be trusted at any size: modes that blend against their true values, and one result by all ways."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -9,10 +8,10 @@ from fractions import Fraction
 import exact
 import numpy as np
 import pytest
+from effort import JIT
 
 import poolcli
 
-JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
 NAMES = [" ".join([mode, *(f"{key}={value}" for key, value in values.items())]) for mode, values in exact.MODES]
 # Windows of few values, of more than are added in float32, and such that are pooled in parts.
 SIZES = [(1, 2), (2, 2), (3, 3), (7, 9), (46, 46), (66, 80), (1, 700), (700, 1)] if JIT else [(2, 2), (3, 9)]
@@ -250,14 +249,17 @@ def test_draws_of_the_first_window_follow_their_probabilities():
 
     image = np.array([[1, 3], [0, 0]], np.uint8)
     seeds = 10_000 if JIT else 300
+    before = numba.get_num_threads()
     numba.set_num_threads(1)  # of which a window takes one, and to wake the others takes longest
-    for draw in (
-        lambda seed: poolcli.downsample(image, "stochastic", seed=seed)[0, 0],
-        lambda seed: poolcli.reduce(image, "stochastic", seed=seed)[0],
-    ):
-        threes = sum(int(draw(seed)) == 3 for seed in range(seeds))
-        assert chi_square([threes, seeds - threes], [0.75, 0.25]) < 15.1  # a chance of 1 in 10,000
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    try:
+        for draw in (
+            lambda seed: poolcli.downsample(image, "stochastic", seed=seed)[0, 0],
+            lambda seed: poolcli.reduce(image, "stochastic", seed=seed)[0],
+        ):
+            threes = sum(int(draw(seed)) == 3 for seed in range(seeds))
+            assert chi_square([threes, seeds - threes], [0.75, 0.25]) < 15.1  # a chance of 1 in 10,000
+    finally:
+        numba.set_num_threads(before)
 
 
 def test_draws_of_seed_0_follow_their_probabilities_over_windows_and_channels():

@@ -12,28 +12,21 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
-from commands import said, without_notices
+from commands import process, said
+from effort import JIT
+from pictures import numbers
 from PIL import Image
 
 import poolcli
 from poolcli.cli import commands
 from poolcli.images.colour import in_colour
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="tables are written alike, compiled or not"
-)
+pytestmark = pytest.mark.skipif(not JIT, reason="tables are written alike, compiled or not")
 REDUCE = [sys.executable, "-m", "poolcli", "reduce"]
 
 
 def run(*arguments, folder, **options):
-    result = subprocess.run(
-        [*REDUCE, *map(str, arguments)], cwd=folder, capture_output=True, timeout=120, text=True, **options
-    )
-    return without_notices(result)
-
-
-def numbers(shape, seed=0, dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+    return process("reduce", *arguments, folder=folder, **options)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import sys
 import termios
 
 import pytest
+from effort import JIT
 
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
 CALLS = """
 import sys

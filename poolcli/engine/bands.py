@@ -14,10 +14,8 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from numba import threading_layer
-
 from poolcli.engine.compile import specialise
-from poolcli.engine.internals import compiler_lock
+from poolcli.engine.internals import compiler_lock, threading_layer
 
 _turn = Lock()
 _forked = False

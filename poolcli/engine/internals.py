@@ -15,6 +15,7 @@ from numba.core.registry import cpu_target
 from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 from numba.np.numpy_support import as_dtype
+from numba.np.ufunc.parallel import threading_layer
 
 __all__ = [
     "NullCache",
@@ -25,6 +26,7 @@ __all__ = [
     "keep_in",
     "packed",
     "processor",
+    "threading_layer",
     "unpacked",
 ]
 

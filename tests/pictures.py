@@ -1,0 +1,85 @@
+"""Made-up pictures, parts of files, and the modes and windows that are tried on them."""
+
+import struct
+import zlib
+
+import numpy as np
+
+VARIANTS = [
+    ("max", {}),
+    ("min", {}),
+    ("median", {}),
+    ("percentile", {"q": 80}),
+    ("kmax", {"k": 3}),
+    ("kmax", {"k": 3, "combine": "mean"}),
+    ("majority", {}),
+    ("average", {}),
+    ("average", {"count_include_pad": True}),
+    ("l2", {}),
+    ("lp", {"p": 3, "norm": "mean"}),
+    ("lp", {"p": 2.5, "norm": "size", "count_include_pad": True}),
+    ("gem", {"p": 4}),
+    ("mixed", {"lam": 0.25}),
+    ("soft", {"beta": 4.45}),
+    ("soft", {"beta": -2.0}),
+    ("random", {"beta": 3.0, "seed": 5}),
+    ("stochastic", {"seed": 7}),
+    ("blur", {}),
+    ("lip", {}),
+    ("lip", {"norm": "count"}),
+]
+GEOMETRIES = [
+    {},
+    {"kernel_size": 3, "stride": 2},
+    {"kernel_size": 2, "stride": 3},
+    {"kernel_size": 3, "stride": 1, "padding": 1},
+    {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0), "dilation": (2, 1)},
+    {"kernel_size": 3, "stride": 2, "padding": 1, "ceil": True, "dilation": 2},
+    {"kernel_size": (2, 4), "stride": 3, "padding": "same"},
+    {"kernel_size": 4, "stride": (3, 4), "padding": "same-lower"},
+    {"size": (3, 5)},
+]
+
+
+def describe(values):
+    return " ".join(f"{name}={value}" for name, value in values.items()).replace(" ", ",") or "default"
+
+
+def picture(dtype, shape=(7, 11, 3), seed=0):
+    """Return values of the whole range, extremes among them, some of them equal."""
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return rng.random(shape) < 0.5
+    if dtype.kind == "f":
+        return np.round(rng.normal(size=shape), 2).astype(dtype)
+    limits = np.iinfo(dtype)
+    values = rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    few = rng.choice(values.ravel(), 6)
+    values[rng.random(shape) < 0.4] = rng.choice(few)
+    values.flat[:2] = limits.min, limits.max
+    return values
+
+
+def numbers(shape, seed=0, dtype=np.uint8):
+    """Return noise of 0 to 255."""
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def cmyk_profile():
+    """Return a profile by which ink of any colour is grey: what no formula would say."""
+    identity = bytes(range(256))
+    inks = [
+        (255 if taps == 0 else 0 if taps & 1 else 128, 128, 128) for taps in range(16)
+    ]  # Lab; black is the last ink
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0))
+    table += struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
+    table += identity * 4 + bytes(value for ink in inks for value in ink) + identity * 3
+    head = struct.pack(">I", 0x02400000) + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
+    head += struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
+    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
+    return struct.pack(">II", 144 + len(table), 0) + head + tags + table
