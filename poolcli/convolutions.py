@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from poolcli import dtypes, geometry
 from poolcli.engine import convolve as kernel
-from poolcli.engine.phases import spread
+from poolcli.engine.interleave import take
 from poolcli.parameters import PARAMETERS
 from poolcli.resize import resample
 from poolcli.sampling import beyond
@@ -177,7 +177,7 @@ def subpixel(
     found = load(weights, kernel_size, (3, 3))
     convolved = _convolved(image, found, border, target)
     if found.ndim == 2:  # all phases are alike
-        return spread(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(image.shape[1:3], strides, strict=True)))
+        return take(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(image.shape[1:3], strides, strict=True)))
     if found.shape[1] % (strides[0] * strides[1]):
         raise ValueError(
             f"weights {found.shape} make {found.shape[1]} channels: no multiple of S x S = {strides[0] * strides[1]}"
@@ -209,7 +209,7 @@ def _convolved(image: Array, weights: Array, border: str, target: np.dtype[Any])
     lane = dtypes.lane(image.dtype, target)
     places = [beyond(np.arange(-p, n + f - 1 - p), n, border)
               for n, f, p in zip((height, width), weights.shape[-2:], before, strict=True)]  # fmt: skip
-    padded: Array = spread(image, *places).astype(lane, copy=False)
+    padded: Array = take(image, *places).astype(lane, copy=False)
     out: Array = np.zeros((*image.shape[:3], weights.shape[1]), lane)
     for ky in range(weights.shape[2]):
         for kx in range(weights.shape[3]):

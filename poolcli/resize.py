@@ -106,10 +106,10 @@ def resample(
     sides = list(zip(batch.shape[1:3], sizes, scales, strict=True))
     picture = dtypes.to_working(batch)
     if mode == "nearest" and not antialias:
-        from poolcli.engine.phases import spread
+        from poolcli.engine.interleave import take
 
         places = [sampling.nearest(*one, values["coordinates"], values["rounding"]) for one in sides]
-        return spread(picture, *places)
+        return take(picture, *places)
     from poolcli.engine import resample as kernel
 
     border, fill = values.get("border", "edge"), values.get("fill", 0.0)

@@ -33,13 +33,13 @@ def unpool(
     places = np.ascontiguousarray(places, np.int64).reshape(image.shape)
     out = np.zeros((images, height, width, channels), image.dtype)  # before all else: a scale may ask for too much
     sure = size is not None or stored is not None
-    about = survey(places, (0, 0) if sure else strides, width)
-    if not ((about[:, 0] >= 0) & (about[:, 1] < height * width)).all():
-        reach = f"{about[:, 0].min()} to {about[:, 1].max()}"
+    rows_of = survey(places, (0, 0) if sure else strides, width)
+    if not ((rows_of["smallest"] >= 0) & (rows_of["largest"] < height * width)).all():
+        reach = f"{rows_of['smallest'].min()} to {rows_of['largest'].max()}"
         raise ValueError(f"the indices reach {reach}, beyond a picture of {height} x {width} pixels")
-    if about[:, 2].any():  # of another width, an index means another pixel
+    if rows_of["astray"].any():  # of another width, an index means another pixel
         raise ValueError("the indices do not lie in their regions of S x S: size says how large their picture was")
-    scatter(image, places, about, out)
+    scatter(image, places, rows_of, out)
     return out
 
 

@@ -159,13 +159,13 @@ def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int,
 def _nails(image: NDArray[Any], strides: tuple[int, int], target: np.dtype[Any]) -> NDArray[Any]:
     import numpy as np
 
-    from poolcli.engine.phases import spread
+    from poolcli.engine.interleave import take
 
     places = []
     for n, stride in zip(image.shape[1:3], strides, strict=True):
         i = np.arange(n * stride, dtype=np.int64)
         places.append(np.where(i % stride == 0, i // stride, -1))
-    return spread(image, *places)
+    return take(image, *places)
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
