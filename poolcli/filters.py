@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy
 _COMMON = ("coordinates", "border", "fill")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Filter:
     """One filter: what it makes of a value, its weights w(x, parameters of its own), and how far from 0 they reach."""
 

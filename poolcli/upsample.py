@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
@@ -80,6 +81,7 @@ class Upsampling:
             )
 
 
+@cache
 def _imported(name: str) -> Callable[..., Any]:
     module, function = name.split(":")
     imported: Callable[..., Any] = getattr(import_module(f"poolcli.{module}"), function)
