@@ -492,11 +492,13 @@ def test_every_choice_is_a_row_of_its_table():
 
 
 @pytest.mark.parametrize("row", FILTERS.values(), ids=FILTERS)
-def test_filters_are_1_at_0_and_nothing_beyond_their_support(row):
+def test_filters_weigh_most_at_0_and_nothing_beyond_their_reach(row):
     own = [PARAMETERS[name].default for name in row.own]
     reach = row.reach(*own)
-    x = np.array([-reach - 0.01, 0, reach + 0.01])
-    assert row.weights(x, *own).tolist() == [0, 1, 0]
+    inside, outside = np.linspace(-reach, reach, 201), np.array([-1.5 * reach, -reach - 1e-6, reach + 1e-6, 9 * reach])
+    assert row.weights(np.zeros(1), *own).item() == row.weights(inside, *own).max() > 0
+    assert row.weights(outside, *own).tolist() == [0, 0, 0, 0]
+    assert poolcli.UPSAMPLINGS[row.name].fractional
 
 
 def test_named_weights():

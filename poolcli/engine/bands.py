@@ -48,6 +48,17 @@ class Bands:
         band(start, stop, *arguments) -> 1
 
     The loop is compiled once for these types, and takes any function of them, as `compile` makes it.
+
+    >>> import numpy as np
+    >>> def double(start, stop, values):
+    ...     for i in range(start, stop):
+    ...         values[i] *= 2
+    ...     return 1
+    >>> bands = Bands(types.Array(types.int64, 1, "C"), least=2)
+    >>> values = np.arange(5)
+    >>> bands.run(bands.compile(double), len(values), values)
+    >>> values
+    array([0, 2, 4, 6, 8])
     """
 
     def __init__(self, *arguments: Any, each: int = 16, least: int = 1) -> None:
