@@ -178,7 +178,7 @@ def resize_conv(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Arra
     grid = Grid((image.shape[1] * down, image.shape[2] * across))
     usual = {name: PARAMETERS[name].default for name in row.parameters}
     large = resample(image, row, grid, usual, dtypes.lane(image.dtype, output))
-    return _convolved(image=large, loaded=_loaded(asked), border=asked.values["border"], output=output)
+    return _convolved(large, _loaded(asked), asked.values["border"], output)
 
 
 def resize_conv_shape(shape: Shape, asked: Enlargement) -> Shape:

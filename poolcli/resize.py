@@ -127,7 +127,7 @@ def resample(
 class Enlargement:
     """What is asked of a mode of `upsample`: how large the output is, 2 unless given, and the values of its parameters.
 
-    `rank` is that of the image, before it was made a batch.
+    `rank` is that of the image, before it became a batch.
     """
 
     mode: str
@@ -155,6 +155,12 @@ def interpolate(batch: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) 
 def interpolated_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
     """Return the shape that this gives of (H, W) or (H, W, C)."""
     return (*asked.grid(shape).sizes, *shape[2:])
+
+
+def whole_times(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
+    """Return the shape of (H, W) or (H, W, C) S times as large."""
+    down, across = asked.strides
+    return (shape[0] * down, shape[1] * across, *shape[2:])
 
 
 def as_batch(array: NDArray[Any]) -> NDArray[Any]:

@@ -36,11 +36,11 @@ def survey(indices: NDArray[np.int64], strides: tuple[int, int], width: int) -> 
     """
     images, height, _, channels = indices.shape
     lines = indices.reshape(images * height, indices.shape[2] * channels)
-    found = np.zeros(len(lines), SURVEY)
+    surveyed = np.zeros(len(lines), SURVEY)
     if indices.size:
         regions = np.array([(height, channels, *strides, width)], REGIONS)
-        _surveying.run(_surveyor(), len(lines), lines, regions, found)
-    return found
+        _surveying.run(_surveyor(), len(lines), lines, regions, surveyed)
+    return surveyed
 
 
 def scatter(image: NDArray[Any], indices: NDArray[np.int64], surveyed: NDArray[Any], out: NDArray[Any]) -> None:
