@@ -14,14 +14,15 @@ from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
 from poolcli.batch.jobs import Job, Outcome, Settings
-from poolcli.batch.work import Say, StopError, Worker
+from poolcli.batch.work import StopError, Worker
 from poolcli.files import forget
+from poolcli.pictures import Notice
 
 PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a decoder may never return
 _LOOK = 0.1  # seconds from one look at the stop to the next
 
 
-def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Say) -> Iterator[Outcome]:
+def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Notice) -> Iterator[Outcome]:
     """Do the jobs, and yield what became of each, as they end.
 
     After `stop` is set no other is begun, and those that are not done by then are given up when patience ends.
