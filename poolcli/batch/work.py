@@ -78,7 +78,7 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        prepare: Callable[[], None],
+        prepare: Callable[[], object],
         compute: Compute,
         stopped: Callable[[], bool],
         notice: Notice,

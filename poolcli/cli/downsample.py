@@ -21,7 +21,7 @@ from poolcli.rows import takes
 _PARAMETERS = {name for mode in MODES.values() for name in mode.parameters}
 
 
-@click.command(cls=options.Sections, short_help="Pool pictures: reduce every window to one pixel.")
+@click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(MODES)
 @click.option("--save-indices", metavar="FILE.npz", help="Write where max took its values from, for unpool.")

@@ -11,7 +11,7 @@ from poolcli.parameters import PARAMETERS, Parameter
 from poolcli.rows import ModeRow
 
 
-@click.command(short_help="List every mode with its formula and its parameters.")
+@click.command()
 def modes() -> None:
     """List every mode with its formula and its parameters.
 

@@ -27,7 +27,7 @@ from poolcli.reduce import REDUCTIONS, arguments_of
 _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 
 
-@click.command(cls=options.Sections, short_help="Reduce pictures to vectors: rows of a table.")
+@click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(REDUCTIONS)
 @mode_parameters(REDUCTIONS)

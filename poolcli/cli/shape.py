@@ -14,7 +14,7 @@ from poolcli.cli.values import Size
 _AXES = ("height", "width")
 
 
-@click.command(cls=options.Sections, short_help="Compute the output size of a pool, by every convention.")
+@click.command(cls=options.Sections)
 @click.argument("picture", type=Size(), metavar="HEIGHTxWIDTH")
 @options.window
 def shape(picture: int | tuple[int, int], **values: Any) -> None:

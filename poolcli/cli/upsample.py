@@ -21,7 +21,7 @@ from poolcli.upsample import UPSAMPLINGS
 _LARGE = (2**40, 2**40, 1)  # a picture that no value is too large for: those that are wrong for all are told first
 
 
-@click.command(cls=options.Sections, short_help="Enlarge pictures: make every pixel a region.")
+@click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(UPSAMPLINGS)
 @click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")

@@ -37,7 +37,7 @@ _WINDOWS: tuple[Mapping[str, Any], ...] = (
 """Arguments that take each way through the loops: few and many values, windows far apart and dense, uneven ones."""
 
 
-@click.command(cls=options.Sections, short_help="Compile ahead what the modes need.")
+@click.command(cls=options.Sections)
 @click.option(
     "-m",
     "--mode",
