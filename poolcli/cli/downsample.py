@@ -19,12 +19,13 @@ from poolcli.parameters import resolve
 from poolcli.rows import takes
 
 _PARAMETERS = {name for mode in MODES.values() for name in mode.parameters}
+_FINDERS = " or ".join(mode.name for mode in MODES.values() if mode.indices)
 
 
 @click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(MODES)
-@click.option("--save-indices", metavar="FILE.npz", help="Write where max took its values from, for unpool.")
+@click.option("--save-indices", metavar="FILE.npz", help=f"Write where {_FINDERS} took its values from, for unpool.")
 @options.window
 @mode_parameters(MODES)
 @options.files
