@@ -104,7 +104,8 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
     if mode not in UPSAMPLINGS:
         return
     if "indices" in UPSAMPLINGS[mode].parameters:
-        indices = downsample(picture, "max", return_indices=True)[1]
+        finder = next(row.name for row in MODES.values() if row.indices)
+        indices = downsample(picture, finder, return_indices=True)[1]
         yield partial(upsample, picture[: len(indices), : len(indices[0])], mode, indices=indices)
     else:
         for scale in (2, 3, 1.5) if UPSAMPLINGS[mode].fractional else (2, 3):
