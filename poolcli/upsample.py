@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.parameters import Convolution, find, resolve
 from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, check_fill, output_sizes, resample, scales_of
+from poolcli.rows import ModeRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Upsampling:
+class Upsampling(ModeRow):
     """One way to enlarge: what it makes of a value r, and the parameters it takes."""
 
     name: str
@@ -28,6 +29,18 @@ class Upsampling:
     selects: bool = False  # only ever returns values of the input, and 0
     unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     fractional: bool = False  # takes any scale, and sizes
+
+    def mixes(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether weights make other channels of all channels: alpha is one more number then."""
+        return mixes_channels(self.name, arguments)
+
+    def resizes(self) -> bool:
+        """Return whether a size that is asked for is one of many."""
+        return self.fractional
+
+    def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
+        return output_shape(shape, self.name, arguments)
 
 
 UPSAMPLINGS: Mapping[str, Upsampling] = {
