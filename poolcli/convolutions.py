@@ -1,99 +1,136 @@
-"""Convolutions that enlarge: transposed, after an enlargement, and to sub-pixels."""
+"""Convolutions that enlarge: transposed, after an enlargement, and to sub-pixels.
+
+Every mode is a function of a picture (N, H, W, C), of what is asked, and of the dtype to write; and one of the shape
+that this gives.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli import dtypes, geometry
-from poolcli.engine import convolve as kernel
-from poolcli.engine.phases import spread
+from poolcli import dtypes, geometry, weights
+from poolcli.engine import convolve as engine
+from poolcli.engine.interleave import take
+from poolcli.filters import FILTERS
 from poolcli.parameters import PARAMETERS
-from poolcli.resize import resample
+from poolcli.resize import Enlargement, Grid, resample
 from poolcli.sampling import beyond
 
 Pair = tuple[int, int]
+Shape = tuple[int, ...]
 Array = NDArray[Any]
 
-NAMES = PARAMETERS["weights"].choices_in["transposed"]
+_WINDOW = (3, 3)  # of a convolution to the same size, unless given
 
 
-def transposed(
-    image: Array,
-    strides: Pair,
-    target: np.dtype[Any],
-    weights: Any,
-    kernel_size: Any,
-    padding: Any,
-    output_padding: Any,
-    dilation: Any,
-) -> Array:
+@dataclass(frozen=True)
+class Side:
+    """One axis of a transposed convolution."""
+
+    taps: int
+    stride: int
+    padding: int
+    output_padding: int
+    dilation: int
+
+    def size(self, n: int) -> int:
+        """Return the output size of an axis of n."""
+        return engine.transposed_size(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
+
+    def axis(self, n: int) -> engine.Taps:
+        """Return the taps of an axis of n."""
+        return engine.transposed(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
+
+    def begin(self, tap: int) -> int:
+        """Return the output pixel that a tap of the first pixel is added to; it may lie outside."""
+        return tap * self.dilation - self.padding
+
+
+def transposed(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
-    dilations = geometry.pair("dilation", dilation or 1)
-    found = load(weights, kernel_size, _window(strides), strides, dilations)
-    places = _places(found.shape[-2:], strides, padding, output_padding, dilation)
-    rows, columns = _axes(image.shape[1:3], places)
-    if _named(weights):
-        profiles = _profiles(weights, found.shape, strides, dilations)
-        met = [_met(*axis) for axis in zip(profiles, image.shape[1:3], places, strict=True)]
-        return kernel.convolve(image, found, rows, columns, "constant", target, (1 / met[0], 1 / met[1]))
-    if found.ndim == 2:
-        return kernel.convolve(image, found, rows, columns, "constant", target)
-    _check_channels(found, image)
-    out: Array = np.zeros((len(image), rows.size, columns.size, found.shape[1]), dtypes.lane(image.dtype, target))
-    values = image.astype(out.dtype, copy=False)
-    for ky in range(found.shape[2]):
-        for kx in range(found.shape[3]):
-            _add(out, values @ found[:, :, ky, kx].astype(out.dtype), places, (ky, kx))
-    return dtypes.convert(out, target)
+    given, strides, dilations = asked.values["weights"], asked.strides, _dilations(asked)
+    loaded = weights.load(given, asked.values["kernel_size"], _window(strides), strides, dilations)
+    sides = _sides(loaded.shape[-2:], asked)
+    _sizes(image.shape[1:3], sides)
+    if loaded.ndim == 4:
+        return _transposed_across_channels(image, loaded, sides, output)
+    rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
+    factors = None
+    if weights.is_named(given):
+        profiles = weights.profiles(given, loaded.shape, strides, dilations)
+        down, across = (_met(*axis) for axis in zip(profiles, image.shape[1:3], sides, strict=True))
+        factors = 1 / down, 1 / across
+    return engine.convolve(image, loaded, rows, columns, "constant", output, factors)
 
 
-def _met(profile: NDArray[np.float64], n: int, place: tuple[int, int, int, int, int]) -> NDArray[np.float64]:
-    """Return of every pixel of an axis the sum of the weights that meet it, less than 1 at the frame; 1 for none."""
-    _, stride, padding, _, dilation = place
-    met = np.zeros(kernel.transposed_size(n, *place))
-    for k, weight in enumerate(profile):
-        begin = k * dilation - padding
-        first = begin % stride if begin < 0 else begin
-        met[first : max(begin + (n - 1) * stride + 1, 0) : stride] += weight
-    return np.where((met == 0) | (np.abs(met - 1) < 1e-12), 1, met)
+def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
+    """Return the shape that `transposed` makes of (H, W) or (H, W, C)."""
+    window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
+    return (*_sizes(shape[:2], _sides(window[-2:], asked)), *_channels(shape, window))
 
 
-def _add(out: Array, part: Array, places: list[tuple[int, int, int, int, int]], tap: Pair) -> None:
+def _transposed_across_channels(image: Array, loaded: Array, sides: list[Side], output: np.dtype[Any]) -> Array:
+    """Return the same for weights that make channels of all channels."""
+    _check_channels(loaded, image)
+    blend_dtype = dtypes.lane(image.dtype, output)
+    out: Array = np.zeros((len(image), *_sizes(image.shape[1:3], sides), loaded.shape[1]), blend_dtype)
+    values = image.astype(blend_dtype, copy=False)
+    for ky, kx in np.ndindex(loaded.shape[2:]):
+        _add(out, values @ loaded[:, :, ky, kx].astype(blend_dtype), sides, (ky, kx))
+    return dtypes.convert(out, output)
+
+
+def _add(out: Array, part: Array, sides: list[Side], tap: Pair) -> None:
     """Add a picture to every S-th pixel of another, as far as it lies inside."""
     to, of = [], []
-    for (_, stride, padding, _, dilation), k, n, size in zip(places, tap, part.shape[1:3], out.shape[1:3], strict=True):
-        begin = k * dilation - padding
+    for side, k, n, size in zip(sides, tap, part.shape[1:3], out.shape[1:3], strict=True):
+        begin, stride = side.begin(k), side.stride
         first = max(0, -(begin // stride))
-        last = min(n, -((begin - size) // stride))
-        of.append(slice(first, max(last, first)))
-        to.append(slice(begin + first * stride, begin + max(last, first) * stride, stride))
+        last = max(min(n, -((begin - size) // stride)), first)
+        of.append(slice(first, last))
+        to.append(slice(begin + first * stride, begin + last * stride, stride))
     rows, columns = of
     if rows.stop > rows.start and columns.stop > columns.start:
         out[:, to[0], to[1]] += part[:, rows, columns]
 
 
-def shape_of(mode: str, shape: tuple[int, ...], strides: Pair, values: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape that a mode makes of (H, W) or (H, W, C)."""
-    if mode in ("resize-conv", "subpixel"):
-        window = weights_shape(values["weights"], values["kernel_size"], (3, 3))
-        phases = strides[0] * strides[1] if mode == "subpixel" else 1
-        channels = shape[2:] if len(window) == 2 else _channels_made(window[1] // phases, shape)
-        return (shape[0] * strides[0], shape[1] * strides[1], *channels)
-    if mode == "average-unpool":
-        size = geometry.pair("kernel_size", values["kernel_size"] or strides)
-        places, channels = _places(size, strides, values["padding"], values["output_padding"], 1), shape[2:]
-    else:
-        window = weights_shape(values["weights"], values["kernel_size"], _window(strides))
-        given = (values["padding"], values["output_padding"], values["dilation"])
-        places = _places(window[-2:], strides, *given)
-        channels = shape[2:] if len(window) == 2 else _channels_made(window[1], shape)
-    return (*_sizes(shape[:2], places), *channels)
+def _met(profile: NDArray[np.float64], n: int, side: Side) -> NDArray[np.float64]:
+    """Return of every pixel of an axis the sum of the weights that meet it, less than 1 at the frame; 1 for none."""
+    met = np.zeros(side.size(n))
+    for k, weight in enumerate(profile):
+        begin = side.begin(k)
+        first = begin % side.stride if begin < 0 else begin
+        met[first : max(begin + (n - 1) * side.stride + 1, 0) : side.stride] += weight
+    return np.where((met == 0) | (np.abs(met - 1) < 1e-12), 1, met)
+
+
+def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
+    """Spread every value over its window."""
+    sides = _pooled_sides(asked)
+    _sizes(image.shape[1:3], sides)
+    rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
+    # How many pixels of each window lie inside, as `average` counts them.
+    counts = []
+    for axis, n, side in zip((rows, columns), image.shape[1:3], sides, strict=True):
+        begin = np.arange(n) * side.stride - side.padding
+        counts.append(np.minimum(begin + side.taps, axis.size) - np.maximum(begin, 0))
+    blend_dtype = dtypes.lane(image.dtype, output)
+    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(blend_dtype)
+    ones = np.ones((sides[0].taps, sides[1].taps))
+    return engine.convolve(shares.astype(blend_dtype), ones, rows, columns, "constant", output)
+
+
+def average_unpool_shape(shape: Shape, asked: Enlargement) -> Shape:
+    """Return the shape that `average_unpool` makes of (H, W) or (H, W, C)."""
+    return (*_sizes(shape[:2], _pooled_sides(asked)), *shape[2:])
+
+
+def _pooled_sides(asked: Enlargement) -> list[Side]:
+    return _sides(geometry.pair("kernel_size", asked.values["kernel_size"] or asked.strides), asked)
 
 
 def _window(strides: Pair) -> Pair:
@@ -101,16 +138,14 @@ def _window(strides: Pair) -> Pair:
     return 2 * strides[0] - strides[0] % 2, 2 * strides[1] - strides[1] % 2
 
 
-def _channels_made(count: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the axis of channels: one channel of a grey picture has none."""
-    return () if count == 1 and len(shape) == 2 else (count,)
+def _dilations(asked: Enlargement) -> Pair:
+    return geometry.pair("dilation", asked.values.get("dilation") or 1)
 
 
-def _places(
-    sizes: tuple[int, ...], strides: Pair, padding: Any, output_padding: Any, dilation: Any
-) -> list[tuple[int, int, int, int, int]]:
-    """Return F, S, padding, output padding, dilation of both axes; unless given, the output is S times the input."""
-    dilations = geometry.pair("dilation", dilation or 1)
+def _sides(sizes: Shape, asked: Enlargement) -> list[Side]:
+    """Return both axes for windows of these sizes; unless padding is given, the output is S times the input."""
+    padding, output_padding = asked.values["padding"], asked.values["output_padding"]
+    strides, dilations = asked.strides, _dilations(asked)
     spans = [d * (f - 1) + 1 for d, f in zip(dilations, sizes, strict=True)]
     if padding is None and output_padding is None:
         paddings = [max(-(-(span - s) // 2), 0) for span, s in zip(spans, strides, strict=True)]
@@ -118,71 +153,68 @@ def _places(
     else:
         paddings = list(geometry.pair("padding", 0 if padding is None else padding, 0))
         extras = list(geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0))
-        for extra, stride, d in zip(extras, strides, dilations, strict=True):
-            if extra >= max(stride, d):
-                most = max(stride, d) - 1
+        for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
+            most = max(stride, dilation) - 1
+            if extra > most:
                 raise ValueError(
                     f"output_padding={extra} is not allowed: it must be at most {most}, below S or dilation"
                 )
-    return list(zip(sizes, strides, paddings, extras, dilations, strict=True))
+    return [Side(*side) for side in zip(sizes, strides, paddings, extras, dilations, strict=True)]
 
 
-def _sizes(shape: tuple[int, ...], places: list[tuple[int, int, int, int, int]]) -> Pair:
-    rows, columns = (kernel.transposed_size(n, *place) for n, place in zip(shape, places, strict=True))
+def _sizes(shape: Shape, sides: list[Side]) -> Pair:
+    """Return the size of the output, or raise a ValueError if there is none."""
+    rows, columns = (side.size(n) for side, n in zip(sides, shape, strict=True))
     if min(rows, columns) < 1:
         left = f"{max(rows, 0)} x {max(columns, 0)}"
         raise ValueError(f"padding leaves {left} pixels of {shape[0]} x {shape[1]}: no picture")
     return rows, columns
 
 
-def _axes(shape: tuple[int, ...], places: list[tuple[int, int, int, int, int]]) -> tuple[kernel.Taps, kernel.Taps]:
-    _sizes(shape, places)
-    rows, columns = (kernel.transposed(n, *place) for n, place in zip(shape, places, strict=True))
-    return rows, columns
-
-
-def average_unpool(
-    image: Array, strides: Pair, target: np.dtype[Any], kernel_size: Any, padding: Any, output_padding: Any
-) -> Array:
-    """Spread every value over its window."""
-    size = geometry.pair("kernel_size", kernel_size or strides)
-    weights = np.ones(size)
-    places = _places(size, strides, padding, output_padding, 1)
-    rows, columns = _axes(image.shape[1:3], places)
-    # How many pixels of each window lie inside, as `average` counts them.
-    counts = []
-    for axis, n, (f, s, p, _, _) in zip((rows, columns), image.shape[1:3], places, strict=True):
-        begin = np.arange(n) * s - p
-        counts.append(np.minimum(begin + f, axis.size) - np.maximum(begin, 0))
-    lane = dtypes.lane(image.dtype, target)
-    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(lane)
-    return kernel.convolve(shares.astype(lane), weights, rows, columns, "constant", target)
-
-
-def resize_conv(
-    image: Array, strides: Pair, target: np.dtype[Any], weights: Any, kernel_size: Any, enlarge: str, border: str
-) -> Array:
+def resize_conv(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Enlarge, then convolve in the grid of the output."""
-    sizes = (image.shape[1] * strides[0], image.shape[2] * strides[1])
-    values = {"coordinates": "half-pixel", "rounding": "half-up"}
-    wide = image.dtype if enlarge == "nearest" else dtypes.lane(image.dtype, target)
-    large = resample(image, enlarge, sizes, (None, None), False, values, wide)
-    return _convolved(large, load(weights, kernel_size, (3, 3)), border, target)
+    down, across = asked.strides
+    row = FILTERS[asked.values["enlarge"]]
+    grid = Grid((image.shape[1] * down, image.shape[2] * across))
+    usual = {name: PARAMETERS[name].default for name in row.parameters}
+    large = resample(image, row, grid, usual, dtypes.lane(image.dtype, output))
+    return _convolved(image=large, loaded=_loaded(asked), border=asked.values["border"], output=output)
 
 
-def subpixel(
-    image: Array, strides: Pair, target: np.dtype[Any], weights: Any, kernel_size: Any, order: str, border: str
-) -> Array:
+def resize_conv_shape(shape: Shape, asked: Enlargement) -> Shape:
+    """Return the shape that `resize_conv` makes of (H, W) or (H, W, C)."""
+    return _same_size_shape(shape, asked, 1)
+
+
+def subpixel(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Convolve to S x S pictures, whose pixels become those of the output."""
-    found = load(weights, kernel_size, (3, 3))
-    convolved = _convolved(image, found, border, target)
-    if found.ndim == 2:  # all phases are alike
-        return spread(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(image.shape[1:3], strides, strict=True)))
-    if found.shape[1] % (strides[0] * strides[1]):
-        raise ValueError(
-            f"weights {found.shape} make {found.shape[1]} channels: no multiple of S x S = {strides[0] * strides[1]}"
-        )
-    return depth_to_space(convolved, strides, order)
+    loaded, strides = _loaded(asked), asked.strides
+    convolved = _convolved(image, loaded, asked.values["border"], output)
+    if loaded.ndim == 2:  # all phases are alike
+        return take(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(image.shape[1:3], strides, strict=True)))
+    phases = strides[0] * strides[1]
+    if loaded.shape[1] % phases:
+        raise ValueError(f"weights {loaded.shape} make {loaded.shape[1]} channels: no multiple of S x S = {phases}")
+    return depth_to_space(convolved, strides, asked.values["order"])
+
+
+def subpixel_shape(shape: Shape, asked: Enlargement) -> Shape:
+    """Return the shape that `subpixel` makes of (H, W) or (H, W, C)."""
+    return _same_size_shape(shape, asked, asked.strides[0] * asked.strides[1])
+
+
+def _same_size_shape(shape: Shape, asked: Enlargement, phases: int) -> Shape:
+    window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
+    down, across = asked.strides
+    return (shape[0] * down, shape[1] * across, *_channels(shape, window, phases))
+
+
+def _channels(shape: Shape, window: Shape, phases: int = 1) -> Shape:
+    """Return the axis of channels that weights make; one channel of a grey picture has none."""
+    if len(window) == 2:
+        return shape[2:]
+    count = window[1] // phases
+    return () if count == 1 and len(shape) == 2 else (count,)
 
 
 def depth_to_space(image: Array, strides: Pair, order: str) -> Array:
@@ -197,93 +229,29 @@ def depth_to_space(image: Array, strides: Pair, order: str) -> Array:
     return np.ascontiguousarray(parts).reshape(images, height * down, width * across, count)
 
 
-def _convolved(image: Array, weights: Array, border: str, target: np.dtype[Any]) -> Array:
+def _loaded(asked: Enlargement) -> NDArray[np.float64]:
+    return weights.load(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
+
+
+def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) -> Array:
     """Convolve to the same size."""
+    sides = [(n, f, (f - 1) // 2) for n, f in zip(image.shape[1:3], loaded.shape[-2:], strict=True)]
+    if loaded.ndim == 2:
+        rows, columns = (replace(engine.plain(n, f, before), size=n) for n, f, before in sides)
+        return engine.convolve(image, loaded, rows, columns, border, output)
+    _check_channels(loaded, image)
+    blend_dtype = dtypes.lane(image.dtype, output)
+    around = (beyond(np.arange(-before, n + f - 1 - before), n, border) for n, f, before in sides)
+    padded: Array = take(image, *around).astype(blend_dtype, copy=False)
     height, width = image.shape[1:3]
-    before = [(f - 1) // 2 for f in weights.shape[-2:]]
-    if weights.ndim == 2:
-        sizes = zip((height, width), weights.shape, before, strict=True)
-        rows, columns = (replace(kernel.plain(n, f, p), size=n) for n, f, p in sizes)
-        return kernel.convolve(image, weights, rows, columns, border, target)
-    _check_channels(weights, image)
-    lane = dtypes.lane(image.dtype, target)
-    places = [beyond(np.arange(-p, n + f - 1 - p), n, border)
-              for n, f, p in zip((height, width), weights.shape[-2:], before, strict=True)]  # fmt: skip
-    padded: Array = spread(image, *places).astype(lane, copy=False)
-    out: Array = np.zeros((*image.shape[:3], weights.shape[1]), lane)
-    for ky in range(weights.shape[2]):
-        for kx in range(weights.shape[3]):
-            out += padded[:, ky : ky + height, kx : kx + width] @ weights[:, :, ky, kx].astype(lane)
-    return dtypes.convert(out, target)
+    out: Array = np.zeros((*image.shape[:3], loaded.shape[1]), blend_dtype)
+    for ky, kx in np.ndindex(loaded.shape[2:]):
+        out += padded[:, ky : ky + height, kx : kx + width] @ loaded[:, :, ky, kx].astype(blend_dtype)
+    return dtypes.convert(out, output)
 
 
-def _check_channels(weights: Array, image: Array) -> None:
-    if weights.shape[0] != image.shape[3]:
+def _check_channels(loaded: Array, image: Array) -> None:
+    if loaded.shape[0] != image.shape[3]:
         raise ValueError(
-            f"weights {weights.shape} are for {weights.shape[0]} channels, and the picture has {image.shape[3]}"
+            f"weights {loaded.shape} are for {loaded.shape[0]} channels, and the picture has {image.shape[3]}"
         )
-
-
-def weights_shape(weights: Any, kernel_size: Any, default: Pair) -> tuple[int, ...]:
-    """Return the shape of weights, or raise a ValueError; those by name are not made, which may need much room."""
-    if _named(weights):
-        return default if kernel_size is None else geometry.pair("kernel_size", kernel_size)
-    return load(weights, kernel_size, default).shape
-
-
-def load(
-    weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), dilations: Pair = (1, 1)
-) -> NDArray[np.float64]:
-    """Return weights (F, F) or (C_in, C_out, F, F), by name, from a file or as given.
-
-    Of those by name the ones that meet in a pixel sum to 1: where an axis is enlarged, every S-th.
-    """
-    if _named(weights):
-        return np.outer(*_profiles(weights, weights_shape(weights, kernel_size, default), strides, dilations))
-    name = "the weights"
-    if isinstance(weights, (str, Path)):
-        from poolcli.stored import arrays
-
-        name = str(weights)
-        if not name or not Path(name).exists():
-            raise ValueError(f"weights={name!r}: there is no such file, and the names are {', '.join(NAMES)}")
-        found = arrays(Path(name))
-        if len(found) != 1 and "weight" not in found:
-            raise ValueError(
-                f"{name}: holds the arrays {', '.join(found) or 'none'}: there must be one, or one called weight"
-            )
-        weights = found.get("weight", next(iter(found.values())))
-    array = np.asarray(weights)
-    if array.ndim not in (2, 4) or 0 in array.shape:
-        raise ValueError(f"{name}: the shape is {array.shape}: it must be (F, F) or (C_in, C_out, F, F)")
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name}: they are {array.dtype}, and must be real numbers")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: holds what is no finite number")
-    if kernel_size is not None:
-        rows, columns = geometry.pair("kernel_size", kernel_size)
-        if (rows, columns) != array.shape[-2:]:
-            own = f"{array.shape[-2]} x {array.shape[-1]}"
-            raise ValueError(f"kernel_size {rows} x {columns} is not that of the weights, {own}")
-    return array.astype(np.float64)
-
-
-def _named(weights: Any) -> bool:
-    return weights is None or (isinstance(weights, str) and weights in NAMES)
-
-
-def _profiles(name: str | None, sizes: tuple[int, ...], strides: Pair, dilations: Pair) -> list[NDArray[np.float64]]:
-    return [_profile(name or "bilinear", *axis) for axis in zip(sizes, strides, dilations, strict=True)]
-
-
-def _profile(name: str, taps: int, stride: int, dilation: int) -> NDArray[np.float64]:
-    """Return the weights of one axis; those of each phase sum to 1."""
-    x = np.abs(np.arange(taps) - (taps - 1) / 2)
-    if name == "box":
-        profile = np.ones(taps)
-    elif name == "bilinear":
-        profile = 1 - x / ((taps + 1) // 2)
-    else:
-        profile = np.exp(-0.5 * (x / (taps / 6)) ** 2)
-    phase = np.arange(taps) * dilation % stride
-    return np.asarray(profile / np.bincount(phase, profile)[phase])

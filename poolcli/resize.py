@@ -1,11 +1,13 @@
-"""The general separable resampler: any size, larger or smaller, by one of four filters."""
+"""The general separable resampler: any size, larger or smaller, by one of the filters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import Parameters, find, flag, resolve
 
 if TYPE_CHECKING:
@@ -17,19 +19,15 @@ if TYPE_CHECKING:
 Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
 
-_COMMON = ("coordinates", "border", "fill")
-TAKES = {
-    "nearest": ("coordinates", "rounding"),
-    "bilinear": _COMMON,
-    "bicubic": ("cubic_a", *_COMMON),
-    "lanczos": ("lobes", *_COMMON),
-}
+Pair = tuple[int, int]
+
+_TAKES = {row.name: row.parameters for row in FILTERS.values()}
 
 
 def resize(
     image: ArrayLike,
     size: Size | None = None,
-    mode: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear",
+    mode: str = "bilinear",
     *,
     scale: Scale | None = None,
     antialias: bool = False,
@@ -75,7 +73,8 @@ def resize(
 
     from poolcli import axes, dtypes
 
-    values = resolve(mode, find(TAKES, mode), parameters, TAKES)
+    row = find(FILTERS, mode)
+    values = resolve(mode, row.parameters, parameters, _TAKES)
     check_fill(parameters, values)
     antialias = flag("antialias", antialias)
     if antialias and "rounding" in parameters:
@@ -86,38 +85,76 @@ def resize(
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
-    sizes, scales = output_sizes(batch.shape[1:3], size, scale)
-    result = as_given(resample(batch, mode, sizes, scales, antialias, values, target), array, target)
+    grid = output_grid(batch.shape[1:3], size, scale)
+    out = resample(dtypes.to_working(batch), row, grid, values, dtypes.written(source, target), antialias)
+    result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The pixels of an output: how many down and across, and the scales, if it was these that were given."""
+
+    sizes: Pair
+    scales: tuple[float | None, float | None] = (None, None)
 
 
 def resample(
     batch: NDArray[Any],
-    mode: str,
-    sizes: tuple[int, int],
-    scales: tuple[float | None, float | None],
-    antialias: bool,
-    values: dict[str, Any],
-    target: np.dtype[Any],
+    row: Filter,
+    grid: Grid,
+    values: Mapping[str, Any],
+    output: np.dtype[Any],
+    antialias: bool = False,
 ) -> NDArray[Any]:
-    """Return (N, rows, columns, C); a scale of None is that of the sizes."""
-    from poolcli import dtypes, sampling
+    """Filter (N, H, W, C) of a working dtype and return (N, rows, columns, C), of the `output` dtype if it blends."""
+    from poolcli import sampling
 
-    sides = list(zip(batch.shape[1:3], sizes, scales, strict=True))
-    picture = dtypes.to_working(batch)
-    if mode == "nearest" and not antialias:
-        from poolcli.engine.phases import spread
+    sides = list(zip(batch.shape[1:3], grid.sizes, grid.scales, strict=True))
+    if row.copies and not antialias:
+        from poolcli.engine.interleave import take
 
-        places = [sampling.nearest(*one, values["coordinates"], values["rounding"]) for one in sides]
-        return spread(picture, *places)
-    from poolcli.engine import resample as kernel
+        return take(batch, *(sampling.nearest(*side, values["coordinates"], values["rounding"]) for side in sides))
+    from poolcli.engine import resample as engine
 
-    border, fill = values.get("border", "edge"), values.get("fill", 0.0)
-    filter_values = (values.get("cubic_a", -0.5), values.get("lobes", 3))
-    rows, columns = (
-        sampling.axis(n, m, s, values["coordinates"], border, antialias, mode, *filter_values) for n, m, s in sides
-    )
-    return kernel.resample(picture, rows, columns, dtypes.written(picture.dtype, target), fill)
+    own = tuple(values[name] for name in row.own)
+    how = sampling.Resampling(row, own, values["coordinates"], values.get("border", "edge"), antialias)
+    rows, columns = (sampling.axis(*side, how) for side in sides)
+    return engine.resample(batch, rows, columns, output, values.get("fill", 0.0))
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """What is asked of a mode of `upsample`: how large the output is, 2 unless given, and the values of its parameters.
+
+    `rank` is that of the image, before it was made a batch.
+    """
+
+    mode: str
+    scale: Scale | None
+    size: Size | None
+    values: Mapping[str, Any]
+    rank: int
+
+    @property
+    def strides(self) -> Pair:
+        """Return S down and across, of modes that take whole numbers."""
+        down, across = scales_of(2 if self.scale is None else self.scale)
+        return int(down), int(across)
+
+    def grid(self, shape: tuple[int, ...]) -> Grid:
+        """Return the grid of the output, of modes that take any scale, or a size instead."""
+        return output_grid(shape, self.size, 2 if self.scale is None and self.size is None else self.scale)
+
+
+def interpolate(batch: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
+    """Enlarge (N, H, W, C) by the filter that is called as the mode is."""
+    return resample(batch, FILTERS[asked.mode], asked.grid(batch.shape[1:3]), asked.values, output)
+
+
+def interpolated_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
+    """Return the shape that this gives of (H, W) or (H, W, C)."""
+    return (*asked.grid(shape).sizes, *shape[2:])
 
 
 def as_batch(array: NDArray[Any]) -> NDArray[Any]:
@@ -140,21 +177,19 @@ def as_given(batch: NDArray[Any], array: NDArray[Any], target: np.dtype[Any]) ->
     return out.reshape(*array.shape[: array.ndim == 4], *out.shape[1:3], *out.shape[3:][: not grey])
 
 
-def output_sizes(
-    shape: tuple[int, ...], size: Size | None, scale: Scale | None
-) -> tuple[tuple[int, int], tuple[float | None, float | None]]:
-    """Return the output size, and the scales if they were given, or raise a ValueError."""
+def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None) -> Grid:
+    """Return the grid of an output, or raise a ValueError."""
     from poolcli.geometry import pair
 
     if (size is None) == (scale is None):
         raise ValueError("size or scale says how large the output is: give one of them")
     if size is not None:
-        return pair("size", size), (None, None)
+        return Grid(pair("size", size))
     scales = scales_of(scale)
-    sizes = [math.floor(n * s + 1e-9) for n, s in zip(shape[:2], scales, strict=True)]
-    if min(sizes) < 1:
-        raise ValueError(f"scale={scale} makes {sizes[0]} x {sizes[1]} pixels of {shape[0]} x {shape[1]}: no picture")
-    return (sizes[0], sizes[1]), scales
+    rows, columns = (math.floor(n * s + 1e-9) for n, s in zip(shape[:2], scales, strict=True))
+    if min(rows, columns) < 1:
+        raise ValueError(f"scale={scale} makes {rows} x {columns} pixels of {shape[0]} x {shape[1]}: no picture")
+    return Grid((rows, columns), scales)
 
 
 def check_fill(given: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -62,6 +63,7 @@ def takes(modes: Mapping[str, ModeRow]) -> dict[str, tuple[str, ...]]:
     return {name: row.parameters for name, row in modes.items()}
 
 
+@cache
 def imported(name: str) -> Callable[..., Any]:
     """Return the function that a table names, module:function of this package: tables do without its imports."""
     module, function = name.split(":")

@@ -2,69 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import Convolution, find, resolve
-from poolcli.resize import TAKES, Scale, Size, as_batch, as_given, check_fill, output_sizes, resample, scales_of
-from poolcli.rows import ModeRow
+from poolcli.resize import Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
+from poolcli.rows import ModeRow, imported
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
     from poolcli.axes import Layout
 
 
 @dataclass(frozen=True)
 class Upsampling(ModeRow):
-    """One way to enlarge: what it makes of a value r, and the parameters it takes."""
+    """One way to enlarge: what it makes of a value r, the function that does so, the parameters it takes.
+
+    Functions are named as module:function of poolcli, and imported when they are called: the table and its help do
+    without NumPy. `function(batch, asked, dtype)` makes (N, rows, columns, C) of (N, H, W, C), what is asked is a
+    `resize.Enlargement`; `shape(shape, asked)` tells what shape it makes of (H, W) or (H, W, C).
+    """
 
     name: str
     formula: str
+    function: str
+    shape: str = ""  # S times the image's, unless given
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input, and 0
     unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
-    fractional: bool = False  # takes any scale, and sizes
+    fractional: bool = False  # takes any scale, or a size instead
+    takes_size: bool = False
+
+    def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
+        scale, size = arguments.get("scale"), arguments.get("size")
+        self.check_scale(scale, size)
+        given = {name: value for name, value in arguments.items() if name in self.parameters}
+        asked = Enlargement(self.name, scale, size, self.resolve(given), len(shape))
+        if self.shape:
+            made: tuple[int, ...] = imported(self.shape)(shape, asked)
+            return made
+        down, across = asked.strides
+        return (shape[0] * down, shape[1] * across, *shape[2:])
 
     def mixes(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether weights make other channels of all channels: alpha is one more number then."""
-        return mixes_channels(self.name, arguments)
+        """Return whether weights make channels of all channels: alpha is one more number then."""
+        if "weights" not in self.parameters:
+            return False
+        from poolcli.weights import shape_of
+
+        return len(shape_of(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4
 
     def resizes(self) -> bool:
         """Return whether a size that is asked for is one of many."""
         return self.fractional
 
-    def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
-        return output_shape(shape, self.name, arguments)
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of all parameters, those given and defaults, or raise a ValueError or a TypeError."""
+        values: dict[str, Any] = resolve(self.name, self.parameters, given, _TAKES)
+        return values
+
+    def check_scale(self, scale: Scale | None, size: Size | None) -> None:
+        """Raise a ValueError if the mode does not take these."""
+        if size is not None and not self.takes_size:
+            sized = ", ".join(name for name, row in UPSAMPLINGS.items() if row.takes_size)
+            raise ValueError(f"mode {self.name!r} takes no size: the modes that do are {sized}")
+        if size is not None and scale is not None and self.fractional:
+            raise ValueError("size or scale says how large the output is: give one of them")
+        scales = scales_of(2 if scale is None else scale)
+        if min(scales) < 1:
+            ways = "downsample pools all of them, and poolcli.resize in Python with antialias=True averages them"
+            raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {ways}")
+        if not self.fractional and any(s % 1 for s in scales):
+            others = ", ".join(name for name, row in UPSAMPLINGS.items() if row.fractional)
+            raise ValueError(
+                f"scale={scale} is not allowed: mode {self.name!r} takes whole numbers; {others} take others"
+            )
+
+
+def _interpolation(row: Filter) -> Upsampling:
+    return Upsampling(
+        row.name, row.formula, "resize:interpolate", "resize:interpolated_shape", row.parameters,
+        selects=row.copies, unordered=row.copies, fractional=True, takes_size=True,
+    )  # fmt: skip
 
 
 UPSAMPLINGS: Mapping[str, Upsampling] = {
     mode.name: mode
     for mode in (
-        Upsampling("nearest", "r over its whole region", TAKES["nearest"], selects=True, unordered=True,
-                   fractional=True),
-        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", selects=True, unordered=True),
-        Upsampling("bilinear", "a sum over 2 x 2 neighbours", TAKES["bilinear"], fractional=True),
-        Upsampling("bicubic", "a sum over 4 x 4 neighbours, of Keys' cubic", TAKES["bicubic"], fractional=True),
-        Upsampling("lanczos", "a sum over 2 lobes x 2 lobes neighbours, of the windowed sinc", TAKES["lanczos"],
-                   fractional=True),
-        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", ("indices",),
+        *(_interpolation(row) for row in FILTERS.values() if row.copies),
+        Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", "unpooling:nails",
                    selects=True, unordered=True),
+        *(_interpolation(row) for row in FILTERS.values() if not row.copies),
+        Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", "unpooling:unpool",
+                   "unpooling:unpooled_shape", ("indices",), selects=True, unordered=True, takes_size=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
+                   "convolutions:average_unpool", "convolutions:average_unpool_shape",
                    ("kernel_size", "padding", "output_padding")),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
+                   "convolutions:transposed", "convolutions:transposed_shape",
                    ("weights", "kernel_size", "padding", "output_padding", "dilation")),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
+                   "convolutions:resize_conv", "convolutions:resize_conv_shape",
                    ("weights", "kernel_size", "enlarge", "border")),
         Upsampling("subpixel", "a convolution to C S^2 channels, which become S x S pixels",
+                   "convolutions:subpixel", "convolutions:subpixel_shape",
                    ("weights", "kernel_size", "order", "border")),
     )
 }  # fmt: skip
+_TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 
 
 def upsample(
@@ -128,7 +178,7 @@ def upsample(
     from poolcli import axes, dtypes
 
     row = find(UPSAMPLINGS, mode)
-    values = resolve(mode, row.parameters, parameters, _TAKES)
+    values = row.resolve(parameters)
     check_fill(parameters, values)
     array = axes.channels_last(np.asarray(image), layout)
     indices = values.get("indices")
@@ -136,91 +186,9 @@ def upsample(
         values["indices"] = axes.channels_last(np.asarray(indices), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
-    batch = as_batch(array)
-    strides = check_scale(mode, scale, size)
-    if row.fractional:
-        sizes, scales = output_sizes(batch.shape[1:3], size, 2 if scale is None and size is None else scale)
-        out = resample(batch, mode, sizes, scales, False, values, target)
-    else:
-        more = {"size": size, "rank": array.ndim, "scaled": scale is not None} if mode == "unpool" else {}
-        out = _MODES[mode](dtypes.to_working(batch), strides, dtypes.written(source, target), **values, **more)
+    batch = dtypes.to_working(as_batch(array))
+    row.check_scale(scale, size)
+    asked = Enlargement(mode, scale, size, values, array.ndim)
+    out = imported(row.function)(batch, asked, dtypes.written(source, target))
     result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)
-
-
-_TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
-
-
-def check_scale(mode: str, scale: Scale | None, size: Size | None) -> tuple[int, int]:
-    """Return the scales as whole numbers, 2 unless given, or raise a ValueError if a mode does not take them."""
-    row = find(UPSAMPLINGS, mode)
-    if size is not None and not row.fractional and mode != "unpool":
-        sized = [name for name, other in UPSAMPLINGS.items() if other.fractional or name == "unpool"]
-        raise ValueError(f"mode {mode!r} takes no size: the modes that do are {', '.join(sized)}")
-    if size is not None and scale is not None and row.fractional:
-        raise ValueError("size or scale says how large the output is: give one of them")
-    scales = scales_of(2 if scale is None else scale)
-    if min(scales) < 1:
-        ways = "downsample pools all of them, and poolcli.resize in Python with antialias=True averages them"
-        raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {ways}")
-    if not row.fractional and any(s % 1 for s in scales):
-        fractional = ", ".join(name for name, other in UPSAMPLINGS.items() if other.fractional)
-        raise ValueError(f"scale={scale} is not allowed: mode {mode!r} takes whole numbers; {fractional} take others")
-    return int(scales[0]), int(scales[1])
-
-
-def _nails(image: NDArray[Any], strides: tuple[int, int], target: np.dtype[Any]) -> NDArray[Any]:
-    import numpy as np
-
-    from poolcli.engine.phases import spread
-
-    places = []
-    for n, stride in zip(image.shape[1:3], strides, strict=True):
-        i = np.arange(n * stride, dtype=np.int64)
-        places.append(np.where(i % stride == 0, i // stride, -1))
-    return spread(image, *places)
-
-
-def _later(module: str, name: str) -> Callable[..., Any]:
-    """Return a function that is imported when it is called: the table and its help do without NumPy."""
-    return lambda *arguments, **values: getattr(import_module(f"poolcli.{module}"), name)(*arguments, **values)
-
-
-_MODES: Mapping[str, Callable[..., Any]] = {
-    "nails": _nails,
-    "unpool": _later("unpooling", "unpool"),
-    "average-unpool": _later("convolutions", "average_unpool"),
-    "transposed": _later("convolutions", "transposed"),
-    "resize-conv": _later("convolutions", "resize_conv"),
-    "subpixel": _later("convolutions", "subpixel"),
-}
-
-
-def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
-    row = find(UPSAMPLINGS, mode)
-    scale, size = arguments.get("scale"), arguments.get("size")
-    strides = check_scale(mode, scale, size)
-    if row.fractional:
-        sizes, _ = output_sizes(shape[:2], size, 2 if scale is None and size is None else scale)
-        return (*sizes, *shape[2:])
-    given = {name: value for name, value in arguments.items() if name in row.parameters}
-    if mode == "unpool":
-        from poolcli.unpooling import shape_of
-
-        return (*shape_of(shape, strides, scale is not None, size, given.get("indices")), *shape[2:])
-    if mode != "nails":
-        from poolcli import convolutions
-
-        values = resolve(mode, row.parameters, given, _TAKES)
-        return convolutions.shape_of(mode, shape, strides, values)
-    return (shape[0] * strides[0], shape[1] * strides[1], *shape[2:])
-
-
-def mixes_channels(mode: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether weights make channels of all channels: alpha is one more number then."""
-    if "weights" not in find(UPSAMPLINGS, mode).parameters:
-        return False
-    from poolcli.convolutions import weights_shape
-
-    return len(weights_shape(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4

@@ -14,6 +14,7 @@ from effort import JIT
 import poolcli
 from poolcli import sampling
 from poolcli.engine.resample import resample
+from poolcli.filters import FILTERS
 
 if not JIT:
     pytest.skip("the same numbers, compiled or not: once is enough", allow_module_level=True)
@@ -182,7 +183,7 @@ def crop_and_resize(x, starts, ends, size, mode, fill):
         i = np.arange(m)
         place = start * (n - 1) + i * ((end - start) * (n - 1) / (m - 1)) if m > 1 else [(start + end) * (n - 1) / 2]
         places.append(np.asarray(place, np.float64))
-        taps.append(sampling.taps(n, places[-1], sampling.kernel(mode), "edge"))
+        taps.append(sampling.taps(n, places[-1], sampling.Resampling(FILTERS[mode])))
     out = resample(np.ascontiguousarray(last(x)), *taps, x.dtype, 0.0)
     outside = [(place < 0) | (place > n - 1) for place, n in zip(places, x.shape[2:], strict=True)]
     out[:, outside[0][:, None] | outside[1][None]] = fill

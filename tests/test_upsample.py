@@ -18,9 +18,12 @@ from pictures import picture
 
 import poolcli
 from poolcli.convolutions import depth_to_space
-from poolcli.convolutions import load as weights_of
 from poolcli.dtypes import DTYPES
+from poolcli.filters import FILTERS
+from poolcli.parameters import PARAMETERS
 from poolcli.sampling import BORDERS, COORDINATES, ROUNDINGS
+from poolcli.weights import CURVES, NAMES
+from poolcli.weights import load as weights_of
 
 KINDS = DTYPES if JIT else ("uint8", "float32")
 INTERPOLATORS = ("bilinear", "bicubic", "lanczos")
@@ -480,6 +483,22 @@ def test_threads_and_batches_change_nothing(mode):
     for n in range(3):
         np.testing.assert_array_equal(poolcli.upsample(image[n], mode), together[n])
     np.testing.assert_array_equal(poolcli.upsample(image[:, ::-1].copy()[:, ::-1], mode), together)
+
+
+def test_every_choice_is_a_row_of_its_table():
+    tables = {"coordinates": COORDINATES, "border": BORDERS, "rounding": ROUNDINGS, "weights": CURVES}
+    choices = {name: PARAMETERS[name].choices for name in tables} | {"weights": NAMES}
+    assert choices == {name: tuple(table) for name, table in tables.items()}
+
+
+@pytest.mark.parametrize("row", FILTERS.values(), ids=FILTERS)
+def test_filters_weigh_most_at_0_and_nothing_beyond_their_reach(row):
+    own = [PARAMETERS[name].default for name in row.own]
+    reach = row.reach(*own)
+    inside, outside = np.linspace(-reach, reach, 201), np.array([-1.5 * reach, -reach - 1e-6, reach + 1e-6, 9 * reach])
+    assert row.weights(np.zeros(1), *own).item() == row.weights(inside, *own).max() > 0
+    assert row.weights(outside, *own).tolist() == [0, 0, 0, 0]
+    assert poolcli.UPSAMPLINGS[row.name].fractional
 
 
 def test_named_weights():

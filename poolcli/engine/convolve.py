@@ -10,31 +10,38 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange, types
+from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
 from poolcli.engine.arithmetic import settle
-from poolcli.engine.bands import Launcher
-from poolcli.engine.compile import check, pointer
-from poolcli.engine.phases import merge
+from poolcli.engine.bands import Bands
+from poolcli.engine.compile import inlined
+from poolcli.engine.interleave import interleave_phases
+from poolcli.engine.operation import record
 from poolcli.engine.resample import load
 from poolcli.sampling import beyond
 
-_integer = types.int64
-_source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")
-_integers1, _integers2 = (types.Array(types.int64, rank, "C") for rank in (1, 2))
-_floats1, _floats2 = (types.Array(types.float64, rank, "C") for rank in (1, 2))
-_axis = (_integers2, _integers2, _integers1)
-BAND = _integer(_source, _integers1, *_axis, *_axis, _floats2, _floats1, _floats1, _bytes2, _integer, _integer)
-LAUNCH = _integer(types.FunctionType(BAND), *BAND.args[:-1])
+SETTINGS = record("height", "channels", "rows", "columns", "above", "before", "slots", "left", "right")
+"""Rows of the image, channels, rows and columns of the output; how many places of either axis come before the input;
+rows that the ring holds; the columns from `left` to `right` have a factor of 1."""
 
-_BANDS = 16  # for each thread
-_LEAST = 16  # rows of a band
+_integers2 = types.Array(types.int64, 2, "C")
+_axis = (types.Array(types.int64, 1, "C"), _integers2, _integers2, types.Array(types.float64, 1, "C"))
+_bands = Bands(
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(from_dtype(SETTINGS), 1, "C"),
+    *_axis,
+    *_axis,
+    types.Array(types.float64, 2, "C"),
+    types.Array(types.uint8, 2, "C"),
+    least=16,  # rows
+)
 
-source: Any = np.uint8  # bound, as are
-target: Any = np.uint8
-lane: Any = np.float32
+# Placeholders: dtypes of the image, of the output, and of what is added up.
+source: Any = None
+target: Any = None
+blend: Any = None
 
 
 @dataclass(frozen=True)
@@ -85,35 +92,30 @@ def convolve(
     out = np.empty((images, rows.size, columns.size, channels), dtype)
     if not out.size:
         return out
-    wide = dtypes.lane(image.dtype, dtype)
     if border == "constant":
         rows, columns = _reaching(rows, height), _reaching(columns, width)
     (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))
     ring = min(int(rows.offset.max() - rows.offset.min()) + 1, len(down))
     down_by, across_by = factors or (np.ones(rows.size), np.ones(columns.size))
     across_by = np.append(across_by, np.ones(-columns.size % len(columns.tap)))
-    left, right = _even(across_by)
-    settings = [images, height, channels, rows.size, columns.size, above, before, ring, left, right]
-    band = _function(image.dtype, dtype, wide)
-    bands = max(1, min(_BANDS * get_num_threads(), images * rows.size // _LEAST))
-    done = _launcher()(
-        band,
+    settings = (height, channels, rows.size, columns.size, above, before, ring, *_even(across_by))
+    lines = out.reshape(images * rows.size, -1).view(np.uint8)
+    _bands.run(
+        _convolution(image.dtype, dtype, dtypes.lane(image.dtype, dtype)),
+        len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
-        np.array(settings, np.int64),
-        rows.tap,
-        rows.offset,
-        down,
-        columns.tap,
-        columns.offset,
-        across,
+        np.array([settings], SETTINGS),
+        *(down, rows.tap, rows.offset, down_by),
+        *(across, columns.tap, columns.offset, across_by),
         np.ascontiguousarray(weights, np.float64),
-        down_by,
-        across_by,
-        out.reshape(images * rows.size, -1).view(np.uint8),
-        bands,
+        lines,
     )
-    check(done, bands)
     return out
+
+
+@cache
+def _convolution(image: np.dtype[Any], out: np.dtype[Any], blend_dtype: np.dtype[Any]) -> Any:
+    return _bands.compile(_band, source=image.type, target=out.type, blend=blend_dtype.type)
 
 
 def _even(factors: NDArray[np.float64]) -> tuple[int, int]:
@@ -137,7 +139,7 @@ def _index(axis: Taps, n: int, border: str) -> tuple[NDArray[np.int64], int]:
     return beyond(np.arange(low, high, dtype=np.int64), n, border), -low
 
 
-@njit(inline="always")
+@inlined
 def _sum4(rows, slots, starts, w, out, size):
     a, b = rows[slots[0]][starts[0] :], rows[slots[1]][starts[1] :]
     c, d = rows[slots[2]][starts[2] :], rows[slots[3]][starts[3] :]
@@ -146,7 +148,7 @@ def _sum4(rows, slots, starts, w, out, size):
         out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
 
 
-@njit(inline="always")
+@inlined
 def _sum(rows, slots, starts, w, count, total, out, size):
     for j in range(size):
         total[j] = 0
@@ -158,7 +160,7 @@ def _sum(rows, slots, starts, w, count, total, out, size):
         out[j] = settle(total[j], out)
 
 
-@njit(inline="always")
+@inlined
 def _frame(rows, slots, starts, w, count, total, factors, channels, out, begin, end):
     for j in range(begin, end):
         total[j] = 0
@@ -168,45 +170,37 @@ def _frame(rows, slots, starts, w, count, total, factors, channels, out, begin, 
 
 
 # fmt: off
-def _launch(band, image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, down_by, across_by,
-            out, bands):
-    total = len(out)
-    done = 0
-    for b in prange(bands):
-        done += band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, down_by, across_by,
-                     out, b * total // bands, (b + 1) * total // bands)
-    return done
-
-
-def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, weights, down_by, across_by,
-          out, start, stop):
+def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by, index, tap, offset, across_by,
+          weights, out):
     # fmt: on
-    _, height, channels, out_rows, out_columns, above, before, slots, left, right = settings
+    about = settings[0]
+    height, channels, out_rows, out_columns = about.height, about.channels, about.rows, about.columns
+    above, before, slots = about.above, about.before, about.slots
     phases = len(tap)
     pixels = (out_columns + phases - 1) // phases
-    lanes = pixels * channels
-    inner, outer = (left + phases - 1) // phases, right // phases
-    ring = np.empty((slots, index.size * channels), lane)
+    size = pixels * channels
+    inner, outer = (about.left + phases - 1) // phases, about.right // phases
+    ring = np.empty((slots, index.size * channels), blend)
     loaded = np.full(slots, -1, np.int64)
     most = row_tap.shape[1] * tap.shape[1]
-    slot_of, start_of, weight_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, lane)
-    planes = np.empty((phases, lanes), target)
-    whole = np.empty(phases * lanes, target)
-    total = np.empty(lanes, lane)
+    slot_of, start_of, weight_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, blend)
+    planes = np.empty((phases, size), target)
+    padded = np.empty(phases * size, target)
+    total = np.empty(size, blend)
     for i in range(start, stop):
         n, y = i // out_rows, i % out_rows
         q, t = y // len(row_tap), y % len(row_tap)
         for m in range(row_tap.shape[1]):
             if row_tap[t, m] >= 0:
-                place = q + row_offset[t, m] + above
-                slot, key = place % slots, n * row_index.size + place
+                line = q + row_offset[t, m] + above
+                slot, key = line % slots, n * row_index.size + line
                 if loaded[slot] != key:
                     loaded[slot] = key
-                    if row_index[place] < 0:
-                        ring[slot] = lane(0)
+                    if row_index[line] < 0:
+                        ring[slot] = blend(0)
                     else:
-                        values = image.view(source)[n * height + row_index[place]]
-                        load(values, index, before, channels, lane(0), ring[slot], lane)
+                        values = image.view(source)[n * height + row_index[line]]
+                        load(values, index, before, channels, blend(0), ring[slot], blend)
         for s in range(phases):
             count = 0
             for m in range(row_tap.shape[1]):
@@ -214,36 +208,25 @@ def _band(image, settings, row_tap, row_offset, row_index, tap, offset, index, w
                     if row_tap[t, m] >= 0 and tap[s, k] >= 0:
                         slot_of[count] = (q + row_offset[t, m] + above) % slots
                         start_of[count] = (offset[s, k] + before) * channels
-                        weight_of[count] = lane(weights[row_tap[t, m], tap[s, k]] * down_by[y])
+                        weight_of[count] = blend(weights[row_tap[t, m], tap[s, k]] * down_by[y])
                         count += 1
             if count == 4:
-                _sum4(ring, slot_of, start_of, weight_of, planes[s], lanes)
+                _sum4(ring, slot_of, start_of, weight_of, planes[s], size)
             else:
-                _sum(ring, slot_of, start_of, weight_of, count, total, planes[s], lanes)
+                _sum(ring, slot_of, start_of, weight_of, count, total, planes[s], size)
             # Few columns have factors: they are done again, which leaves the loops over the others as fast as before.
             _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
                    0, inner * channels)  # fmt: skip
             _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
-                   max(inner, outer) * channels, lanes)  # fmt: skip
+                   max(inner, outer) * channels, size)  # fmt: skip
         result = out.view(target)[i]
         if phases == 1:
             for j in range(result.size):
                 result[j] = planes[0, j]
-        elif phases * lanes == result.size:
-            merge(planes, result, channels, phases, pixels)
+        elif phases * size == result.size:
+            interleave_phases(planes, result, phases, channels, pixels)
         else:
-            merge(planes, whole, channels, phases, pixels)
+            interleave_phases(planes, padded, phases, channels, pixels)
             for j in range(result.size):
-                result[j] = whole[j]
+                result[j] = padded[j]
     return 1
-
-
-@cache
-def _function(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any]) -> Any:
-
-    return pointer(_band, BAND, source=given.type, target=made.type, lane=wide.type)
-
-
-@cache
-def _launcher() -> Any:
-    return Launcher(_launch, LAUNCH)

@@ -1,13 +1,20 @@
-"""Rows of interleaved pixels dealt out into contiguous planes, thinned out, and joined again.
+"""Pixels moved without arithmetic: dealt out into contiguous planes, decimated, interleaved, taken from anywhere.
 
 LLVM vectorises these loops only where the number of planes is a constant: each common number has a call of its own.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from poolcli.engine.compile import inlined
+import numpy as np
+from numba import from_dtype, types
+from numpy.typing import NDArray
+
+from poolcli.engine.bands import Bands
+from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.operation import record
 
 unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved
 
@@ -29,11 +36,12 @@ def strided_copy(source, target, channels, step, size):
 
 
 @inlined
-def interleave(planes, target, channels, size):
-    """Interleave planes: target[j * channels + c] = planes[c, j]."""
+def interleave(planes, target, count, channels, size):
+    """Interleave the pixels of `count` planes: pixel j of plane s becomes pixel j * count + s."""
     for j in range(size):
-        for c in range(channels):
-            target[j * channels + c] = planes[c, j]
+        for s in range(count):
+            for c in range(channels):
+                target[(j * count + s) * channels + c] = planes[s, j * channels + c]
 
 
 def deinterleave_row(image, cursors, needed, ring, scratch):
@@ -118,10 +126,96 @@ def interleave_row(result, cursors, out):
 @inlined
 def _interleave(planes, target, channels, size):
     if channels == 1:
-        interleave(planes, target, 1, size)
+        interleave(planes, target, 1, 1, size)
     elif channels == 3:
-        interleave(planes, target, 3, size)
+        interleave(planes, target, 3, 1, size)
     elif channels == 4:
-        interleave(planes, target, 4, size)
+        interleave(planes, target, 4, 1, size)
     else:
-        interleave(planes, target, channels, size)
+        interleave(planes, target, channels, 1, size)
+
+
+@scalar
+def interleave_phases(planes, target, phases, channels, size):
+    """Interleave planes of `size` pixels, one for each phase of an axis, into a row."""
+    if phases == 2 and channels == 1:
+        interleave(planes, target, 2, 1, size)
+    elif phases == 2 and channels == 3:
+        interleave(planes, target, 2, 3, size)
+    elif phases == 2 and channels == 4:
+        interleave(planes, target, 2, 4, size)
+    else:
+        interleave(planes, target, phases, channels, size)
+
+
+TAKEN = record("height", "width", "channels", "phases")
+"""Of pixels that are taken: the size of the image, and the phases of a row, 0 where it has none."""
+
+_indices = types.Array(types.int64, 1, "C")
+_bands = Bands(
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(from_dtype(TAKEN), 1, "C"),
+    _indices,
+    _indices,
+    types.Array(types.uint8, 2, "C"),
+)
+
+
+def take(image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
+    """Return (N, rows, columns, C): the pixels of (N, H, W, C) of these rows and columns, 0 where one is -1."""
+    images, height, width, channels = image.shape
+    out = np.empty((images, len(rows), len(columns), channels), image.dtype)
+    if not out.size:
+        return out
+    taken = np.array([(height, width, channels, _phases(columns, width))], TAKEN)
+    source = image.reshape(images * height, width * channels).view(np.uint8)
+    lines = out.reshape(images * len(rows), -1).view(np.uint8)
+    _bands.run(_taker(image.dtype.itemsize), len(lines), source, taken, rows, columns, lines)
+    return out
+
+
+def _phases(columns: NDArray[np.int64], width: int) -> int:
+    """Return the S for which every S columns are one of the image, all or the same of them; 0 for none up to 16."""
+    phases, rest = divmod(len(columns), width)
+    if rest or not 1 < phases <= 16:
+        return 0
+    own = np.arange(len(columns)) // phases
+    regular = ((columns == own) | (columns < 0)).all()
+    regular = regular and ((columns.reshape(width, -1) < 0) == (columns[:phases] < 0)).all()
+    return phases if regular else 0
+
+
+@cache
+def _taker(size: int) -> Any:
+    return _bands.compile(_take, unit=np.dtype(f"u{size}").type)
+
+
+def _take(start, stop, image, taken, rows, columns, out):
+    height, width, channels, phases = taken[0].height, taken[0].width, taken[0].channels, taken[0].phases
+    source, target = image.view(unit), out.view(unit)
+    planes = np.zeros((max(phases, 1), width * channels), unit)
+    last = -1  # line of the source
+    for i in range(start, stop):
+        y = rows[i % rows.size]
+        result = target[i]
+        if y < 0:
+            result[:] = 0
+            continue
+        line = i // rows.size * height + y
+        if line == last and i > start and rows[(i - 1) % rows.size] == y:
+            before = target[i - 1]
+            for j in range(result.size):
+                result[j] = before[j]
+            continue
+        last = line
+        row = source[line]
+        if phases > 1:
+            for s in range(phases):
+                if columns[s] >= 0:
+                    planes[s] = row
+            interleave_phases(planes, result, phases, channels, width)
+            continue
+        for x in range(columns.size):
+            for c in range(channels):
+                result[x * channels + c] = row[columns[x] * channels + c] if columns[x] >= 0 else unit(0)
+    return 1

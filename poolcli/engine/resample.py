@@ -11,30 +11,39 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange, types
+from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
 from poolcli.engine.arithmetic import settle
-from poolcli.engine.bands import Launcher
-from poolcli.engine.compile import check, pointer
-from poolcli.engine.phases import merge
+from poolcli.engine.bands import Bands
+from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.interleave import interleave_phases
+from poolcli.engine.operation import record
 from poolcli.sampling import Axis
 
-_integer = types.int64
-_source, _bytes2 = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C")
-_integers1 = types.Array(types.int64, 1, "C")
-_floats1, _floats2 = (types.Array(types.float64, rank, "C") for rank in (1, 2))
-_axis = (_integers1, _floats2, _integers1)
-BAND = _integer(_source, _integers1, *_axis, *_axis, _floats1, _bytes2, _integer, _integer)
-LAUNCH = _integer(types.FunctionType(BAND), *BAND.args[:-1])
+SETTINGS = record("height", "channels", "phases", "before")
+"""Rows and channels of the image, phases of the columns, and how many of their places come before the input."""
 
-_BANDS = 16  # for each thread
-_LEAST = 16  # rows of a band: each begins with rows that the one before has filtered too
+_integers = types.Array(types.int64, 1, "C")
+_axis = (_integers, _integers, types.Array(types.float64, 2, "C"))
+_bands = Bands(
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(from_dtype(SETTINGS), 1, "C"),
+    *_axis,
+    *_axis,
+    types.float64,
+    types.Array(types.uint8, 2, "C"),
+    least=16,  # rows: each band begins with rows that the one before has filtered too
+)
 
-source: Any = np.uint8  # bound, as are
-target: Any = np.uint8
-lane: Any = np.float32
+# Placeholders. Dtypes: of the image, of the output, and of what is added up.
+source: Any = None
+target: Any = None
+blend: Any = None
+# The function that adds up rows, and by how many bits it shifts whole numbers.
+sum_down: Any = None
+shift: Any = None
 
 
 def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any], fill: float) -> NDArray[Any]:
@@ -45,30 +54,34 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         return out
     if image.dtype.kind == "f":  # infinity and NaN times a weight of 0 would be NaN
         rows, columns = _trimmed(rows), _trimmed(columns)
-    wide = dtypes.lane(image.dtype, dtype)
-    most = float(np.finfo(wide).max)
-    fill = min(max(fill, -most), most)  # infinity times a weight of 0 would be NaN
+    blend_dtype = dtypes.lane(image.dtype, dtype)
+    limit = float(np.finfo(blend_dtype).max)
+    fill = min(max(fill, -limit), limit)  # infinity times a weight of 0 would be NaN
     bits = [_bits(axis.weights) for axis in (rows, columns)]
-    if image.dtype == dtype == np.uint8 and sum(bits) <= 8 and fill in range(256):
-        wide = np.dtype(np.uint16)
+    in_bytes = image.dtype == dtype == np.uint8 and sum(bits) <= 8 and fill in range(256)
+    if in_bytes:
+        blend_dtype = np.dtype(np.uint16)
         rows, columns = (
             replace(axis, weights=axis.weights * 2**b) for axis, b in zip((rows, columns), bits, strict=True)
         )
-    launch, band = _functions(image.dtype, dtype, wide, sum(bits) if wide.kind == "u" else 0)
-    settings = np.array([*image.shape, columns.phases, columns.before], np.int64)
-    bands = max(1, min(_BANDS * get_num_threads(), images * len(rows.first) // _LEAST))
-    done = launch(
-        band,
+    lines = out.reshape(images * len(rows.first), -1).view(np.uint8)
+    _bands.run(
+        _filter(image.dtype, dtype, blend_dtype, sum(bits) if in_bytes else 0),
+        len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
-        settings,
-        *_parts(rows),
-        *_parts(columns),
-        np.array([fill]),
-        out.reshape(images * len(rows.first), -1).view(np.uint8),
-        bands,
+        np.array([(height, channels, columns.phases, columns.before)], SETTINGS),
+        *(rows.index, rows.first, rows.weights),
+        *(columns.index, columns.first, columns.weights),
+        fill,
+        lines,
     )
-    check(done, bands)
     return out
+
+
+@cache
+def _filter(image: np.dtype[Any], out: np.dtype[Any], blend_dtype: np.dtype[Any], bits: int) -> Any:
+    bound = {"source": image.type, "target": out.type, "blend": blend_dtype.type, "shift": bits}
+    return _bands.compile(_band, **bound, sum_down=_sum_whole if bits else _sum_floats)
 
 
 def _trimmed(axis: Axis) -> Axis:
@@ -85,11 +98,7 @@ def _bits(weights: NDArray[np.float64]) -> int:
     return next((b for b in range(1, 8) if (weights * 2**b % 1 == 0).all()), 16)
 
 
-def _parts(axis: Axis) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    return axis.first, axis.weights, axis.index
-
-
-@njit(inline="always")
+@inlined
 def _sum2(rows, slots, w, out, size):
     a, b = rows[slots[0]], rows[slots[1]]
     w0, w1 = w[0], w[1]
@@ -97,7 +106,7 @@ def _sum2(rows, slots, w, out, size):
         out[j] = settle(w0 * a[j] + w1 * b[j], out)
 
 
-@njit(inline="always")
+@inlined
 def _sum4(rows, slots, w, out, size):
     a, b, c, d = rows[slots[0]], rows[slots[1]], rows[slots[2]], rows[slots[3]]
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
@@ -105,7 +114,7 @@ def _sum4(rows, slots, w, out, size):
         out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
 
 
-@njit(inline="always")
+@inlined
 def _sum6(rows, slots, w, out, size):
     a, b, c, d, e, f = (
         rows[slots[0]], rows[slots[1]], rows[slots[2]], rows[slots[3]], rows[slots[4]], rows[slots[5]]
@@ -115,8 +124,8 @@ def _sum6(rows, slots, w, out, size):
         out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]) + (w4 * e[j] + w5 * f[j]), out)
 
 
-@njit(inline="always")
-def _sum(rows, slots, w, out, size):
+@inlined
+def _sum_any(rows, slots, w, out, size):
     total = np.zeros(size, w.dtype)
     for k in range(w.size):
         a, weight = rows[slots[k]], w[k]
@@ -126,8 +135,8 @@ def _sum(rows, slots, w, out, size):
         out[j] = settle(total[j], out)
 
 
-@njit(inline="always")
-def floats(rows, slots, w, shift, out, size):
+@inlined
+def _sum_floats(rows, slots, w, shift, out, size):
     """Write the weighted sum of rows."""
     if w.size == 2:
         _sum2(rows, slots, w, out, size)
@@ -136,11 +145,11 @@ def floats(rows, slots, w, shift, out, size):
     elif w.size == 6:
         _sum6(rows, slots, w, out, size)
     else:
-        _sum(rows, slots, w, out, size)
+        _sum_any(rows, slots, w, out, size)
 
 
-@njit(inline="always")
-def whole(rows, slots, w, shift, out, size):
+@inlined
+def _sum_whole(rows, slots, w, shift, out, size):
     """Write the same of two rows of whole numbers, over 2^shift, to nearest, ties to even: in 16 bits all through."""
     a, b = rows[slots[0]], rows[slots[1]]
     w0, w1 = w[0], w[1]
@@ -150,11 +159,7 @@ def whole(rows, slots, w, shift, out, size):
         out[j] = np.uint16(np.uint16(t + half) + np.uint16(np.uint16(t >> bits) & one)) >> bits
 
 
-sum_down: Any = floats  # bound to one of these
-shift: Any = 0  # bound
-
-
-@njit
+@scalar
 def _across(row, w, channels, out, size):
     """Write the weighted sum of a row and itself, shifted by a pixel for each weight."""
     if w.size == 2:
@@ -182,7 +187,7 @@ def _across(row, w, channels, out, size):
                 out[j] += weight * a[j]
 
 
-@njit
+@scalar
 def _gather(row, first, weights, channels, out):
     """Write the weighted sum of each window of pixels, wherever it begins."""
     for i in range(first.size):
@@ -193,84 +198,62 @@ def _gather(row, first, weights, channels, out):
             out[i * channels + c] = total
 
 
-@njit(inline="always")
-def _pixels(values, index, begin, end, channels, fill, row, lane):
+@inlined
+def _load_pixels(values, index, begin, end, channels, fill, row, number):
     for p in range(begin, end):
         for c in range(channels):
-            row[p * channels + c] = lane(values[index[p] * channels + c]) if index[p] >= 0 else fill
+            row[p * channels + c] = number(values[index[p] * channels + c]) if index[p] >= 0 else fill
 
 
-@njit
-def load(values, index, before, channels, fill, row, lane):
-    """Copy a row of pixels as floats, with those beyond its ends, which the index tells."""
+@scalar
+def load(values, index, before, channels, fill, row, number):
+    """Copy a row of pixels as numbers of a dtype, with those beyond its ends, which the index tells."""
     after = before + values.size // channels
-    _pixels(values, index, 0, before, channels, fill, row, lane)
+    _load_pixels(values, index, 0, before, channels, fill, row, number)
     inside = row[before * channels : after * channels]
     for j in range(inside.size):
-        inside[j] = lane(values[j])
-    _pixels(values, index, after, index.size, channels, fill, row, lane)
+        inside[j] = number(values[j])
+    _load_pixels(values, index, after, index.size, channels, fill, row, number)
 
 
-# fmt: off
-def _launch(band, image, settings, row_first, row_weights, row_index, first, weights, index, fill, out, bands):
-    total = settings[0] * row_first.size
-    done = 0
-    for b in prange(bands):
-        done += band(image, settings, row_first, row_weights, row_index, first, weights, index, fill, out,
-             b * total // bands, (b + 1) * total // bands)
-    return done
-
-
-def _band(image, settings, row_first, row_weights, row_index, first, weights, index, fill, out, start, stop):
-    # fmt: on
-    _, height, _, channels, phases, before = settings
+def _band(start, stop, image, settings, row_index, row_first, row_weights, index, first, weights, fill, out):
+    height, channels = settings[0].height, settings[0].channels
+    phases, before = settings[0].phases, settings[0].before
     pixels = first.size // max(phases, 1)
-    lanes = pixels * channels
+    size = pixels * channels
     taps = row_weights.shape[1]
-    ring = np.empty((max(phases, 1), taps, lanes), lane)
-    row = np.empty(index.size * channels, lane)
-    planes = np.empty((max(phases, 1), lanes), target)
-    across = weights.astype(lane)
+    ring = np.empty((max(phases, 1), taps, size), blend)
+    row = np.empty(index.size * channels, blend)
+    planes = np.empty((max(phases, 1), size), target)
+    across = weights.astype(blend)
     loaded = np.full(taps, -1, np.int64)
     slots = np.empty(taps, np.int64)
-    down = np.empty(taps, lane)
-    outside = lane(fill[0])
+    down = np.empty(taps, blend)
+    outside = blend(fill)
     for i in range(start, stop):
         n, y = i // row_first.size, i % row_first.size
         for k in range(taps):
             p = row_first[y] + k
             slot = p % taps
             slots[k] = slot
-            down[k] = lane(row_weights[y, k])
+            down[k] = blend(row_weights[y, k])
             key = n * row_index.size + p
             if loaded[slot] == key:
                 continue
             loaded[slot] = key
             if row_index[p] < 0:
-                ring[:, slot] = lane(outside * across[0].sum())
+                ring[:, slot] = blend(outside * across[0].sum())
                 continue
-            load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, lane)
+            load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
             if phases == 0:
                 _gather(row, first, across, channels, ring[0, slot])
             for s in range(phases):
-                _across(row[first[s] * channels :], across[s], channels, ring[s, slot], lanes)
+                _across(row[first[s] * channels :], across[s], channels, ring[s, slot], size)
         result = out.view(target)[i]
         if phases < 2:
-            sum_down(ring[0], slots, down, shift, result, lanes)
+            sum_down(ring[0], slots, down, shift, result, size)
             continue
         for s in range(phases):
-            sum_down(ring[s], slots, down, shift, planes[s], lanes)
-        merge(planes, result, channels, phases, pixels)
+            sum_down(ring[s], slots, down, shift, planes[s], size)
+        interleave_phases(planes, result, phases, channels, pixels)
     return 1
-
-
-@cache
-def _functions(given: np.dtype[Any], made: np.dtype[Any], wide: np.dtype[Any], bits: int) -> tuple[Any, Any]:
-    bound = {"source": given.type, "target": made.type, "lane": wide.type, "shift": bits}
-
-    return _launcher(), pointer(_band, BAND, **bound, sum_down=whole if bits else floats)
-
-
-@cache
-def _launcher() -> Any:
-    return Launcher(_launch, LAUNCH)
