@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.parameters import Parameters, find, flag, resolve
 from poolcli.resize import as_batch
+from poolcli.rows import ModeRow, imported, takes
 
 if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer to import than Python to start
     import numpy as np
@@ -23,56 +23,72 @@ Size = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Mode:
+class Mode(ModeRow):
     """One local pool: its formula over the n values r of a window, the parameters it takes, its kernel."""
 
     name: str
     formula: str
-    kernel: str  # module:function of poolcli.pools that makes the operation of a task
+    kernel: str  # module:function of poolcli.pools that makes the pool of a task
     parameters: tuple[str, ...] = ()
-    selects: bool = False  # only ever returns values of the input
-    unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
+    selects: bool = False
+    unordered: bool = False
     low_pass: bool = False  # its windows are those of the low-passed picture
+    indices: str = ""  # as the kernel: what finds where it took each value from
+    mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
 
     @property
     def channelwise(self) -> bool:
         """Return whether channels are pooled alike, wherever they stand: draws and networks know their numbers."""
         return not {"seed", "weights"} & {*self.parameters}
 
+    def blends(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether it makes values that the picture does not have."""
+        return not self.selects or self.value("combine", arguments) == "mean"
+
+    def is_relative(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether its result depends on which value counts as 1: exponentials and networks do."""
+        return bool({"beta", "weights"} & {*self.parameters})
+
+    def planes(self, arguments: Mapping[str, Any]) -> int:
+        """Return how many pictures it makes of one, along a leading axis; 0 is one, without such an axis."""
+        return int(self.value("k", arguments)) if self.value("combine", arguments) == "planes" else 0
+
+    def as_mean(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments that make it a mean, where it may be a sum instead."""
+        return self.mean
+
+    def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
+        from poolcli import geometry
+
+        rows, columns = geometry.windows(shape[0], shape[1], geometry.shape(**window_of(arguments)))
+        return (rows.size, columns.size, *shape[2:])
+
 
 MODES: Mapping[str, Mode] = {
     mode.name: mode
     for mode in (
-        Mode("max", "max(r)", "extremes:maximum", selects=True),
+        Mode("max", "max(r)", "extremes:maximum", selects=True, indices="extremes:indices"),
         Mode("min", "min(r)", "extremes:minimum", selects=True),
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:percentile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:percentile", ("q",), selects=True),
         Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True),
         Mode("majority", "the commonest r, the smallest of equals", "rank:majority", selects=True, unordered=True),
         Mode("average", "sum(r) / n", "means:average", ("count_include_pad",)),
-        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad")),
-        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad")),
+        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad"), mean={"norm": "mean"}),
+        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad"), mean={"norm": "mean"}),
         Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",)),
         Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:mixed", ("lam",)),
         Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:soft", ("beta",)),
-        Mode(
-            "random",
-            "one r, drawn with probability e^(beta r) / sum(e^(beta r))",
-            "softmax:random",
-            ("beta", "seed"),
-            True,
-        ),
-        Mode(
-            "stochastic",
-            "one r, drawn with probability max(r, 0) / sum(max(r, 0))",
-            "softmax:stochastic",
-            ("seed",),
-            True,
-        ),
-        Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm")),
+        Mode("random", "one r, drawn with probability e^(beta r) / sum(e^(beta r))", "softmax:random",
+             ("beta", "seed"), selects=True),
+        Mode("stochastic", "one r, drawn with probability max(r, 0) / sum(max(r, 0))", "softmax:stochastic",
+             ("seed",), selects=True),
+        Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
+             mean={"norm": "weights"}),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur", low_pass=True),
     )
-}
+}  # fmt: skip
 
 
 def downsample(
@@ -143,9 +159,9 @@ def downsample(
     from poolcli import axes, dtypes, geometry
 
     row = find(MODES, mode)
-    values = resolve(mode, row.parameters, parameters, {name: other.parameters for name, other in MODES.items()})
-    if flag("return_indices", return_indices) and mode != "max":
-        raise ValueError(f"mode {mode!r} takes no return_indices: the mode that does is max")
+    values = resolve(mode, row.parameters, parameters, takes(MODES))
+    if flag("return_indices", return_indices):
+        check_indices(row, "return_indices")
     array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
@@ -159,11 +175,11 @@ def downsample(
     batch = as_batch(dtypes.to_working(array))
     (planes,) = pooled(batch, row, values, [(rows, columns)], source, target)
     shaped = planes.reshape(len(planes), *array.shape[: array.ndim == 4], *planes.shape[2:4], *array.shape[2:][-1:])
-    result = shaped if values.get("combine") == "planes" else shaped[0]
+    result = shaped if row.planes(values) else shaped[0]
     if not return_indices:
         return laid_out(result)
     taps = rows.max_count * columns.max_count
-    indices = _pool("extremes:indices", np.dtype(np.int64), batch.dtype, taps, 1.0)
+    indices = _pool(row.indices, np.dtype(np.int64), batch.dtype, taps, 1.0)
     return laid_out(result), laid_out(indices.pool(batch, rows, columns)[0].reshape(result.shape))
 
 
@@ -187,8 +203,7 @@ def pooled(
 
         values = {**values, "weights": load(values["weights"])}
         values["weights"].check(batch.shape[3])
-    selects = mode.selects and values.get("combine") != "mean"
-    output = batch.dtype if selects else dtypes.written(source, target)
+    output = dtypes.written(source, target) if mode.blends(values) else batch.dtype
     pools = [
         _pool(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
         for rows, columns in grids
@@ -204,13 +219,13 @@ def window_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name in _WINDOW}
 
 
-def output_shape(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape that `downsample` makes of (H, W) or (H, W, C) by these arguments, or raise its ValueError."""
-    from poolcli import geometry
-
-    asked = geometry.shape(**window_of(arguments))
-    rows, columns = geometry.windows(shape[0], shape[1], asked)
-    return (rows.size, columns.size, *shape[2:])
+def check_indices(mode: Mode, option: str) -> None:
+    """Raise a ValueError if a mode cannot tell where it took its values from, which an option asks for."""
+    if mode.indices:
+        return
+    able = [name for name, row in MODES.items() if row.indices]
+    those = f"the modes that do are {', '.join(able)}" if len(able) > 1 else f"the mode that does is {able[0]}"
+    raise ValueError(f"mode {mode.name!r} takes no {option}: {those}")
 
 
 @lru_cache(maxsize=64)
@@ -219,6 +234,5 @@ def _pool(
 ) -> Pool:
     from poolcli.engine.operation import Task
 
-    module, function = kernel.split(":")
-    choose = getattr(import_module(f"poolcli.pools.{module}"), function)
-    return choose(Task(source, target, taps, parameters, maximum))  # type: ignore[no-any-return]
+    made: Pool = imported(f"pools.{kernel}")(Task(source, target, taps, parameters, maximum))
+    return made

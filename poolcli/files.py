@@ -115,3 +115,9 @@ def _mode_of(target: Path) -> int:
         umask = os.umask(0)
         os.umask(umask)
         return 0o666 & ~umask
+
+
+def shown(path: PurePath | None) -> str:
+    """Return a path on one line, whatever it is made of; no path is a standard stream."""
+    text = "-" if path is None else str(path)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -6,25 +6,57 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-from poolcli.downsample import MODES, pooled
-from poolcli.parameters import PARAMETERS, Parameters, find, resolve
+from poolcli.downsample import MODES, Mode
+from poolcli.parameters import Parameters, find, resolve
+from poolcli.rows import ModeRow, imported, takes
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
     from poolcli.axes import Layout
 
 
 @dataclass(frozen=True)
-class Reduction:
-    """One global pool: its formula over the n values r of a map, and the parameters it takes."""
+class Reduction(ModeRow):
+    """One global pool: its formula over the n values r of a map, the parameters it takes, its functions."""
 
     name: str
     formula: str
     parameters: tuple[str, ...] = ()
-    pool: str = ""  # the local mode that it applies, to the whole map
-    same_length: bool = True  # whatever the size of the map
+    pool: str = ""  # the local mode that it applies to the whole map; or the parameter of this name says which
+    function: str = "maps:binned"  # module:function that makes vectors of maps
+    columns: str = "maps:binned_columns"  # and the one that says what each number is
+    selects: bool = False  # of itself: where a local mode is applied, that says whether
+    unordered: bool = False
+    mixed: bool = False  # its numbers are no channel's
+
+    def applied(self, arguments: Mapping[str, Any]) -> Mode | None:
+        """Return the local mode that it applies, if it applies one."""
+        return MODES.get(self.value("pool", arguments) or self.pool)
+
+    def blends(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether it makes values that the picture does not have."""
+        mode = self.applied(arguments)
+        return mode.blends(arguments) if mode else not self.selects
+
+    def ignores_order(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether which of two values is larger means nothing to it."""
+        mode = self.applied(arguments)
+        return mode.unordered if mode else self.unordered
+
+    def is_relative(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether its result depends on which value counts as 1."""
+        mode = self.applied(arguments)
+        return mode is not None and mode.is_relative(arguments)
+
+    def mixes(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether its numbers are of several channels each."""
+        return self.mixed
+
+    def as_mean(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments that make it a mean, where it may be a sum instead."""
+        mode = self.applied(arguments)
+        return mode.mean if mode else {}
 
 
 REDUCTIONS: Mapping[str, Reduction] = {
@@ -32,24 +64,19 @@ REDUCTIONS: Mapping[str, Reduction] = {
     for reduction in (
         Reduction("gap", "sum(r) / n, of each channel", pool="average"),
         Reduction("gmp", "max(r), of each channel", pool="max"),
-        Reduction(
-            "covariance",
-            "X X^T / n = U L U^T, X the channels by n pixels; U L^power U^T; U log(L) U^T",
-            ("center", "power", "log", "top_k", "matrix"),
-        ),
+        Reduction("covariance", "X X^T / n = U L U^T, X the channels by n pixels; U L^power U^T; U log(L) U^T",
+                  ("center", "power", "log", "top_k", "matrix"),
+                  function="maps:covariance", columns="maps:covariance_columns", mixed=True),
         Reduction("spp", "the pool of each of level x level bins, level after level", ("levels", "pool")),
-        Reduction("flatten", "all r, channel after channel", ("order",), same_length=False),
+        Reduction("flatten", "all r, channel after channel", ("order",),
+                  function="maps:flattened", columns="maps:flattened_columns", selects=True),
         *(
-            Reduction(
-                mode.name,
-                mode.formula,
-                tuple(name for name in mode.parameters if name != "count_include_pad"),
-                pool=mode.name,
-            )
+            Reduction(mode.name, mode.formula, pool=mode.name,
+                      parameters=tuple(name for name in mode.parameters if name != "count_include_pad"))
             for mode in MODES.values()
         ),
     )
-}
+}  # fmt: skip
 
 
 def reduce(
@@ -116,69 +143,25 @@ def reduce(
         raise ValueError(f"the map is empty: its shape is {array.shape}")
     if not len(batch):  # no map, but of a known length
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
-    if mode == "flatten":
-        order = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
-        result = batch.astype(source, copy=False).transpose(order).reshape(len(batch), -1)
-    elif mode == "covariance":
-        from poolcli.pools.covariance import covariance
-
-        result = covariance(dtypes.to_working(batch), **values)
-    else:
-        levels = values.pop("levels", (1,))
-        pool = values.pop("pool", row.pool)
-        made = source if selects(mode, {"pool": pool, **values}) else np.dtype(np.float64)
-        result = _pooled(dtypes.to_working(batch), pool, levels, values, source, target or made)
+    result = imported(row.function)(batch.astype(source, copy=False), values, target)
     out = result if target is None else dtypes.convert(result, target)
     out = out.copy() if np.shares_memory(out, array) else out
     return out if array.ndim == 4 else out[0]
-
-
-def _pooled(
-    batch: NDArray[Any],
-    pool: str,
-    levels: Sequence[int],
-    values: dict[str, Any],
-    source: np.dtype[Any],
-    target: np.dtype[Any],
-) -> NDArray[Any]:
-    """Return the pool of every bin of every level of (N, H, W, C), (N, length)."""
-    import numpy as np
-
-    from poolcli import geometry
-
-    height, width = batch.shape[1:3]
-    grids = [(geometry.adaptive(height, level), geometry.adaptive(width, level)) for level in levels]
-    found = pooled(batch, MODES[pool], values, grids, source, target)
-    return np.concatenate([planes.transpose(1, 2, 3, 0, 4).reshape(len(batch), -1) for planes in found], axis=1)
 
 
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:
     """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
     given = {name: value for name, value in given.items() if name != "dtype"}
     row = find(REDUCTIONS, mode)
-    takes, pool = row.parameters, ""
-    if mode == "spp":
-        pool = given.get("pool", PARAMETERS["pool"].default)
+    own, pool = row.parameters, row.value("pool", given) or ""
+    if "pool" in own:
         if not isinstance(pool, str) or pool not in MODES:
             raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
-        takes += REDUCTIONS[pool].parameters
-    modes = {name: other.parameters for name, other in REDUCTIONS.items()} | {mode: takes}
-    values = resolve(mode, takes, given, modes, pool)
+        own += REDUCTIONS[pool].parameters
+    values = resolve(mode, own, given, takes(REDUCTIONS) | {mode: own}, pool)
     if values.get("log") and values["power"] != 1:
         raise ValueError(f"power={values['power']:g} and log exclude each other: give one of them")
-    return row, values
-
-
-def selects(mode: str, values: Mapping[str, Any]) -> bool:
-    """Return whether a mode with these parameters only ever returns values of the map."""
-    pool = values.get("pool", REDUCTIONS[mode].pool)
-    return mode == "flatten" or bool(pool and MODES[pool].selects and values.get("combine") != "mean")
-
-
-def unordered(mode: str, given: Mapping[str, Any]) -> bool:
-    """Return whether which of two values is larger means nothing to a mode with these parameters."""
-    pool = (mode == "spp" and given.get("pool")) or REDUCTIONS[mode].pool
-    return pool in MODES and MODES[pool].unordered
+    return row, values | ({"pool": row.pool} if row.pool else {})
 
 
 def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -189,17 +172,5 @@ def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: M
     >>> columns((4, 4, 2), "rg", "covariance", {})
     ('cov_r_r', 'cov_r_g', 'cov_g_g')
     """
-    _, values = arguments_of(mode, given)
-    height, width = shape[:2]
-    if mode == "flatten":
-        pixels = [(y, x) for y in range(height) for x in range(width)]
-        if values["order"] == "columns":
-            pixels = [(y, x) for x in range(width) for y in range(height)]
-        return tuple(f"flatten_{c}_{y}_{x}" for c in channels for y, x in pixels)
-    if mode == "covariance":
-        whole = values["matrix"]
-        return tuple(f"cov_{a}_{b}" for i, a in enumerate(channels) for b in channels[0 if whole else i :])
-    ranks = [f"_{rank + 1}" for rank in range(values["k"])] if values.get("combine") == "planes" else [""]
-    levels = values.get("levels", ())
-    bins = [f"_{n}x{n}_{i}_{j}" for n in levels for i in range(n) for j in range(n)] or [""]
-    return tuple(f"{mode}{part}{rank}_{channel}" for part in bins for rank in ranks for channel in channels)
+    row, values = arguments_of(mode, given)
+    return tuple(imported(row.columns)(mode, shape, channels, values))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import Convolution, find, resolve
 from poolcli.resize import Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
+from poolcli.rows import ModeRow, imported
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Upsampling:
+class Upsampling(ModeRow):
     """One way to enlarge: what it makes of a value r, the function that does so, the parameters it takes.
 
     Functions are named as module:function of poolcli, and imported when they are called: the table and its help do
@@ -44,7 +43,7 @@ class Upsampling:
         self.check_scale(scale, size)
         given = {name: value for name, value in arguments.items() if name in self.parameters}
         asked = Enlargement(self.name, scale, size, self.resolve(given), len(shape))
-        return _imported(self.shape)(shape, asked)  # type: ignore[no-any-return]
+        return imported(self.shape)(shape, asked)  # type: ignore[no-any-return]
 
     def mixes(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether weights make channels of all channels: alpha is one more number then."""
@@ -53,6 +52,10 @@ class Upsampling:
         from poolcli.weights import shape_of
 
         return len(shape_of(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4
+
+    def resizes(self) -> bool:
+        """Return whether a size that is asked for is one of many."""
+        return self.fractional
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of all parameters, those given and defaults, or raise a ValueError or a TypeError."""
@@ -75,13 +78,6 @@ class Upsampling:
             raise ValueError(
                 f"scale={scale} is not allowed: mode {self.name!r} takes whole numbers; {others} take others"
             )
-
-
-@cache
-def _imported(name: str) -> Callable[..., Any]:
-    module, function = name.split(":")
-    imported: Callable[..., Any] = getattr(import_module(f"poolcli.{module}"), function)
-    return imported
 
 
 def _interpolation(row: Filter) -> Upsampling:
@@ -189,16 +185,6 @@ def upsample(
     batch = dtypes.to_working(as_batch(array))
     row.check_scale(scale, size)
     asked = Enlargement(mode, scale, size, values, array.ndim)
-    out = _imported(row.function)(batch, asked, dtypes.written(source, target))
+    out = imported(row.function)(batch, asked, dtypes.written(source, target))
     result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)
-
-
-def output_shape(shape: tuple[int, ...], mode: str, arguments: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
-    return find(UPSAMPLINGS, mode).output_shape(shape, arguments)
-
-
-def mixes_channels(mode: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether weights make channels of all channels."""
-    return find(UPSAMPLINGS, mode).mixes(arguments)

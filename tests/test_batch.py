@@ -200,8 +200,8 @@ def test_51_two_that_would_become_one(tree):
 
 
 def shell(line, folder):
-    return subprocess.run(line.replace("poolcli", " ".join(POOLCLI)), cwd=folder, capture_output=True, text=True,
-                          timeout=60, shell=True)  # fmt: skip
+    command = line.replace("poolcli", " ".join(POOLCLI))
+    return without_notices(subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, shell=True))
 
 
 @pytest.mark.parametrize(

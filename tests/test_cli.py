@@ -16,10 +16,10 @@ from effort import JIT
 from PIL import Image
 
 import poolcli
-from poolcli.batch.jobs import Job
-from poolcli.batch.work import operate
+from poolcli.commands import Step
 from poolcli.images import Info, Reading
 from poolcli.images.read import open_picture
+from poolcli.pictures import operate
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 
@@ -113,15 +113,15 @@ def test_linear_light_and_back_is_the_same_value(dtype):
     values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 16)
     rgba = np.stack([values, values, values, np.full_like(values, np.iinfo(dtype).max)], axis=2)
     for image, info in ((values, Info()), (rgba, Info(alpha=True)), (rgba, Info(alpha=True, premultiplied=True))):
-        job = Job(Path("a"), Path("b"), "average", {"kernel_size": 1})
-        np.testing.assert_array_equal(operate(image, info, job, True, print), image)
+        step = Step("downsample", "average", {"kernel_size": 1})
+        np.testing.assert_array_equal(operate(image, info, step, True, print), image)
 
 
 @pytest.mark.parametrize("mode", ["soft", "average", "gem", "mixed", "lp"])
 def test_opaque_alpha_changes_nothing(mode):
     image = np.random.default_rng(0).integers(0, 256, (8, 10, 4), dtype=np.uint8)
     image[..., 3] = 255
-    pooled = operate(image, Info(alpha=True), Job(Path("a"), Path("b"), mode), False, print)
+    pooled = operate(image, Info(alpha=True), Step("downsample", mode), False, print)
     alone = poolcli.downsample(image[..., :3], mode)
     assert np.abs(pooled[..., :3].astype(int) - alone).max() <= (mode in ("lp", "gem"))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from operator import ne
 from typing import TYPE_CHECKING, Any
 
-from poolcli.batch.jobs import Job, shown
+from poolcli.batch.jobs import Job
+from poolcli.files import shown
 from poolcli.images.formats import Format, fit, holders
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ class Advice:
 
     def on_size(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         """Say that a size goes the wrong way, or that its sides may be the other's."""
-        job, (height, width), (rows, columns) = self._job, before[:2], after[:2]
-        if "size" not in job.arguments or not getattr(job.row, "fractional", True):
+        step, (height, width), (rows, columns) = self._job.step, before[:2], after[:2]
+        if "size" not in step.arguments or not step.row.resizes():
             return
         what = f"--size makes {rows} x {columns} of {height} x {width} pixels, and"
-        if job.command == "downsample" and (rows > height or columns > width):
+        if not step.does.enlarges and (rows > height or columns > width):
             self._tell("size", f"{what} downsample repeats them: upsample --size enlarges")
-        if job.command == "upsample" and (rows < height or columns < width):
+        if step.does.enlarges and (rows < height or columns < width):
             self._tell("size", f"{what} upsample leaves some out: downsample --size takes all of them")
         change = _stretch(height, width, rows, columns)
         if change > 0.1 + 1e-9:
@@ -91,13 +92,13 @@ class Advice:
 
     def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
         """Say that channels were pooled one by one, where that made colours that a picture of labels lacks."""
-        job = self._job
-        if job.blends or job.command == "upsample" or "colours" in self._told or image.ndim < 3:
+        step = self._job.step
+        if step.blends or step.does.enlarges or "colours" in self._told or image.ndim < 3:
             return
         from poolcli.images.colour import distinct, lacking
 
         palette = info.colours is not None
-        if not palette and (not job.unordered or info.format == "NPY"):
+        if not palette and (not step.ignores_order or info.format == "NPY"):
             return
         known = distinct(image)  # a palette lists more than a picture has
         if known is None:
@@ -105,9 +106,9 @@ class Advice:
         way = "--keep-palette takes indices" if palette else "save labels as a grey picture, or with a palette"
         wrong = lacking(result.astype(image.dtype, copy=False), known)  # of another dtype that was asked for
         if wrong:
-            verb = "lets each channel vote for itself" if job.unordered else "takes each channel by itself"
+            verb = "lets each channel vote for itself" if step.ignores_order else "takes each channel by itself"
             count = f"{wrong} of {result.size // result.shape[-1]}"
-            self._tell("colours", f"{job.mode} {verb}, and gave {count} pixels colours that the picture lacks: {way}")
+            self._tell("colours", f"{step.mode} {verb}, and gave {count} pixels colours that the picture lacks: {way}")
 
     def _tell(self, kind: str, line: str) -> None:
         if kind in self._told:

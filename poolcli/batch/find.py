@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
-from poolcli.batch.jobs import BatchError, shown
+from poolcli.batch.jobs import BatchError
+from poolcli.files import shown
 from poolcli.images.formats import ENDINGS
 
 STREAM = "-"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from poolcli.downsample import MODES, Mode
+from poolcli.commands import Step
+from poolcli.files import shown
 from poolcli.images import Reading, Writing
 from poolcli.images.formats import Format, format_of
 from poolcli.parameters import PARAMETERS
-from poolcli.reduce import REDUCTIONS, Reduction, selects, unordered
-from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +26,8 @@ class Job:
 
     input: Path | None
     output: Path | None
-    mode: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    step: Step
     ending: str = ""  # of the format, where no name tells
-    command: str = "downsample"
     indices: Path | None = None  # where the places of the maxima go
 
     @property
@@ -39,52 +35,15 @@ class Job:
         """Return the format to be written."""
         return format_of(PurePath(f"x.{self.ending}") if self.ending or self.output is None else self.output)
 
-    @property
-    def row(self) -> Mode | Upsampling | Reduction:
-        """Return the mode's row of the table of its command."""
-        tables: Mapping[str, Mapping[str, Mode | Upsampling | Reduction]] = {
-            "downsample": MODES,
-            "upsample": UPSAMPLINGS,
-            "reduce": REDUCTIONS,
-        }
-        return tables[self.command][self.mode]
-
-    @property
-    def blends(self) -> bool:
-        """Return whether the mode makes values that the picture does not have."""
-        if isinstance(self.row, Reduction):
-            return not selects(self.mode, self.arguments)
-        return not self.row.selects or self._value("combine") == "mean"
-
-    @property
-    def unordered(self) -> bool:
-        """Return whether which of two values is larger means nothing to the mode."""
-        if isinstance(self.row, Reduction):
-            return unordered(self.mode, self.arguments)
-        return self.row.unordered
-
-    @property
-    def stacked(self) -> bool:
-        """Return whether the result has a leading axis of pictures."""
-        return bool(self._value("combine") == "planes")
-
-    @property
-    def planes(self) -> int:
-        """Return how many pictures the mode makes of one."""
-        return self._value("k") if self.stacked else 1
-
-    def _value(self, name: str) -> Any:
-        return self.arguments.get(name, PARAMETERS[name].default) if name in self.row.parameters else None
-
     def __str__(self) -> str:
         """Return the command that does it, for the record."""
         import poolcli
 
         options = [
             f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
-            for name, value in self.arguments.items()
+            for name, value in self.step.arguments.items()
         ]
-        return " ".join([f"poolcli {poolcli.__version__} {self.command} --mode {self.mode}", *options])
+        return " ".join([f"poolcli {poolcli.__version__} {self.step.command} --mode {self.step.mode}", *options])
 
 
 def _text(name: str, value: Any) -> str:
@@ -137,9 +96,3 @@ class Outcome:
     def line(self) -> str:
         """Return the error with the file that is to blame."""
         return f"{shown(self.blamed or self.job.input)}: {self.error}"
-
-
-def shown(path: PurePath | None) -> str:
-    """Return a path on one line, whatever it is made of."""
-    text = "-" if path is None else str(path)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

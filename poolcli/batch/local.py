@@ -7,21 +7,22 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from queue import Empty, Queue
 from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
 from poolcli.batch.jobs import Job, Outcome, Settings
-from poolcli.batch.work import Say, StopError, Worker
+from poolcli.batch.work import StopError, Worker
 from poolcli.files import forget
+from poolcli.pictures import Notice
 
 PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a decoder may never return
 _LOOK = 0.1  # seconds from one look at the stop to the next
 
 
-def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Say) -> Iterator[Outcome]:
+def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Notice) -> Iterator[Outcome]:
     """Do the jobs, and yield what became of each, as they end.
 
     After `stop` is set no other is begun, and those that are not done by then are given up when patience ends.
@@ -33,71 +34,77 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Threads of OpenMP that wait for more work in a loop would take the cores from the decoders.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at once.
-    kernels = ThreadPoolExecutor(1, "kernels")
-
-    @cache
-    def prepare() -> None:
-        """Import Numba, which takes longest, while the first picture is decoded: a decoder leaves Python free."""
-        kernels.submit(import_module, "poolcli.engine.windows")
-
-    def compute(function: Any, *arguments: Any) -> Any:
-        return kernels.submit(function, *arguments).result()
-
-    failed = Event()  # and that was one too many
-
-    def stopped() -> bool:
-        return stop.is_set() or failed.is_set()
-
-    worker = Worker(settings, prepare, compute, stopped, notice)
-    # No SimpleQueue: a signal that comes as its timeout ends makes it wait for ever, as of CPython 3.11.
-    outcomes: Queue[Outcome | BaseException | None] = Queue()
-    waiting, taking = iter(jobs), Lock()
-    busy: dict[int, Job] = {}  # of each thread
-
-    def work() -> None:
-        try:
-            while not stopped():
-                with taking:
-                    job = next(waiting, None)
-                if job is None:
-                    break
-                busy[get_ident()] = job
-                outcome = worker.do(job)
-                if outcome.error and settings.fail_fast:
-                    failed.set()
-                del busy[get_ident()]
-                outcomes.put(outcome)
-            outcomes.put(None)
-        except StopError:
-            del busy[get_ident()]
-            outcomes.put(None)
-        except BaseException as error:
-            outcomes.put(error)
-
     # One more than asked for: while the picture of one is computed it neither reads nor writes.
-    running = min(threads + (threads > 1), len(jobs))
-    for _ in range(running):
-        Thread(target=work, daemon=True).start()
-    given_up = float("inf")
-    while running:
+    yield from _Threads(jobs, settings, stop, notice).run(min(threads + (threads > 1), len(jobs)))
+
+
+class _Threads:
+    """Threads that take the jobs one by one, and one more that launches kernels for all."""
+
+    def __init__(self, jobs: Sequence[Job], settings: Settings, stop: Event, notice: Notice) -> None:
+        self._fail_fast, self._stop = settings.fail_fast, stop
+        self._failed = Event()  # and that was one too many
+        self._waiting, self._taking = iter(jobs), Lock()
+        self._busy: dict[int, Job] = {}  # of each thread
+        # No SimpleQueue: a signal that comes as its timeout ends makes it wait for ever, as of CPython 3.11.
+        self._outcomes: Queue[Outcome | BaseException | None] = Queue()
+        # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at
+        # once.
+        self._kernels = ThreadPoolExecutor(1, "kernels")
+        # Numba takes longest to import: it does so while the first picture is decoded, which leaves Python free.
+        prepare = cache(partial(self._kernels.submit, import_module, "poolcli.engine.windows"))
+        self._worker = Worker(settings, prepare, self._compute, self._is_stopped, notice)
+
+    def run(self, threads: int) -> Iterator[Outcome]:
+        """Start so many threads, and yield outcomes until all have ended, or are given up."""
+        for _ in range(threads):
+            Thread(target=self._work, daemon=True).start()
+        given_up = float("inf")
+        while threads:
+            try:
+                outcome = self._outcomes.get(timeout=_LOOK)
+            except Empty:
+                if self._stop.is_set():
+                    given_up = min(given_up, time.monotonic() + PATIENCE)
+                if time.monotonic() < given_up:
+                    continue
+                forget()
+                for job in list(self._busy.values()):
+                    yield Outcome(job, "failed", error=f"not finished {PATIENCE:g} s after the signal to stop")
+                break
+            gc.enable()
+            if outcome is None:
+                threads -= 1
+            elif isinstance(outcome, BaseException):
+                self._failed.set()
+                raise outcome
+            else:
+                yield outcome
+        self._kernels.shutdown(wait=False)
+
+    def _work(self) -> None:
+        """Do jobs until there are no more, and put what became of them where `run` finds it; None ends a thread."""
         try:
-            outcome = outcomes.get(timeout=_LOOK)
-        except Empty:
-            if stop.is_set():
-                given_up = min(given_up, time.monotonic() + PATIENCE)
-            if time.monotonic() < given_up:
-                continue
-            forget()
-            for job in list(busy.values()):
-                yield Outcome(job, "failed", error=f"not finished {PATIENCE:g} s after the signal to stop")
-            break
-        gc.enable()
-        if outcome is None:
-            running -= 1
-        elif isinstance(outcome, BaseException):
-            failed.set()
-            raise outcome
-        else:
-            yield outcome
-    kernels.shutdown(wait=False)
+            while not self._is_stopped() and (job := self._take()) is not None:
+                self._busy[get_ident()] = job
+                outcome = self._worker.do(job)
+                if outcome.error and self._fail_fast:
+                    self._failed.set()
+                del self._busy[get_ident()]
+                self._outcomes.put(outcome)
+            self._outcomes.put(None)
+        except StopError:
+            del self._busy[get_ident()]
+            self._outcomes.put(None)
+        except BaseException as error:
+            self._outcomes.put(error)
+
+    def _take(self) -> Job | None:
+        with self._taking:
+            return next(self._waiting, None)
+
+    def _compute(self, function: Any, *arguments: Any) -> Any:
+        return self._kernels.submit(function, *arguments).result()
+
+    def _is_stopped(self) -> bool:
+        return self._stop.is_set() or self._failed.is_set()

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any
 
 from poolcli.batch.find import STREAM, Found
-from poolcli.batch.jobs import BatchError, Job, Settings, shown
+from poolcli.batch.jobs import BatchError, Job, Settings
+from poolcli.commands import Step
+from poolcli.files import shown
 from poolcli.images.formats import ENDINGS, WRITABLE, endings, format_of
 
 
-def plan_rows(found: Sequence[Found], mode: str, arguments: Mapping[str, Any], output: str | None) -> list[Job]:
+def plan_rows(found: Sequence[Found], step: Step, output: str | None) -> list[Job]:
     """Return a job for each input of a table, or raise a BatchError."""
     if sum(file.path is None for file in found) > 1:
         raise BatchError("standard input can be read once")
     for file in found:
         if file.path is not None and output is not None and _same(file.path, Path(output)):
             raise BatchError(f"{shown(file.path)}: is also the table")
-    return [Job(file.path, None, mode, arguments, command="reduce") for file in found]
+    return [Job(file.path, None, step) for file in found]
 
 
 def is_folder(output: str, inputs: Sequence[str], listed: bool) -> bool:
@@ -34,19 +34,12 @@ def is_folder(output: str, inputs: Sequence[str], listed: bool) -> bool:
 
 
 def plan(
-    found: Sequence[Found],
-    mode: str,
-    arguments: Mapping[str, Any],
-    output: str | None,
-    folder: bool,
-    ending: str | None,
-    settings: Settings,
-    command: str,
+    found: Sequence[Found], step: Step, output: str | None, folder: bool, ending: str | None, settings: Settings
 ) -> list[Job]:
     """Return a job for each input, or raise a BatchError that says why no work should begin."""
     if output is not None and folder:
         _check_folder(output, len(found))
-    jobs = [replace(_job(file, mode, arguments, output, folder, ending), command=command) for file in found]
+    jobs = [_job(file, step, output, folder, ending) for file in found]
     if output is None:
         # A folder that holds results of an earlier run is not an input of results.
         made = {_place(job.output) for job in jobs if job.output}
@@ -68,21 +61,19 @@ def _check_folder(output: str, count: int) -> None:
         raise BatchError(f"{name}: names one file, and {inputs}: {name}/ would be a folder")
 
 
-def _job(
-    file: Found, mode: str, arguments: Mapping[str, Any], output: str | None, folder: bool, ending: str | None
-) -> Job:
+def _job(file: Found, step: Step, output: str | None, folder: bool, ending: str | None) -> Job:
     suffix = f".{ending.lstrip('.')}" if ending else _written(file.below.suffix)
     if output == STREAM:
-        return Job(file.path, None, mode, arguments, suffix.lstrip("."))
+        return Job(file.path, None, step, suffix.lstrip("."))
     if output is None:
         if file.path is None:
             raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
-        return Job(file.path, file.path.with_name(f"{file.path.stem}_{mode}{suffix}"), mode, arguments)
+        return Job(file.path, file.path.with_name(f"{file.path.stem}_{step.mode}{suffix}"), step)
     if folder:
-        return Job(file.path, Path(output) / file.below.with_suffix(suffix), mode, arguments)
+        return Job(file.path, Path(output) / file.below.with_suffix(suffix), step)
     if ending and format_of(Path(output)) not in (None, format_of(Path(f"x{suffix}"))):
         raise BatchError(f"{shown(Path(output))}: names another format than --format {ending}: leave one of them out")
-    return Job(file.path, Path(output), mode, arguments, suffix.lstrip(".") if ending else "")
+    return Job(file.path, Path(output), step, suffix.lstrip(".") if ending else "")
 
 
 def _written(suffix: str) -> str:

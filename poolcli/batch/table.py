@@ -17,9 +17,10 @@ HEAD = ("input", "frame")
 
 
 class Table:
-    """A table that grows row by row; all have the same columns."""
+    """A table that grows row by row."""
 
-    same = True
+    same = True  # columns, in all rows
+    readable = True  # on a terminal
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -107,6 +108,8 @@ class _Kept(Table):
 
 
 class _Npy(_Kept):
+    readable = False
+
     def end(self) -> None:
         import numpy as np
 

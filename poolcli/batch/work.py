@@ -1,26 +1,27 @@
-"""One job: read, operate, write."""
+"""One job: a picture is opened, checked, worked on and written; or measured, for rows of a table."""
 
 from __future__ import annotations
 
 import sys
 import time
 import traceback
-from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.advice import Advice
-from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
-from poolcli.downsample import downsample, output_shape, window_of
-from poolcli.files import EXISTS, PlaceError
+from poolcli.batch.jobs import Job, Outcome, Row, Settings
+from poolcli.commands import Step
+from poolcli.downsample import window_of
+from poolcli.files import EXISTS, PlaceError, shown
 from poolcli.images import ImageError, Info
-from poolcli.images.formats import Format, colour_of
-from poolcli.parameters import PARAMETERS
-from poolcli.reduce import arguments_of, columns, reduce, selects
-from poolcli.upsample import mixes_channels, upsample
-from poolcli.upsample import output_shape as upsampled_shape
+from poolcli.images.formats import Format
+from poolcli.pictures import Notice, channel_names
+from poolcli.reduce import columns
+from poolcli.rows import imported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from poolcli.images.read import Picture
     from poolcli.images.write import Frame
 
-Say = Callable[[str], None]
 Compute = Callable[..., Any]
 """Calls a function with arguments, wherever kernels may run: one thread alone launches them."""
 
@@ -37,16 +37,51 @@ class StopError(Exception):
     """The batch ends before the job is done."""
 
 
+class _Findings:
+    """What is found out while a job is done, and stays known if it fails."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.warnings: list[str] = []
+        self.advice = Advice(job, self.warnings)
+        self.before: tuple[int, ...] = ()  # shape of the first picture
+        self.after: tuple[int, ...] = ()
+        self.indices: NDArray[Any] | None = None
+
+    def note_shapes(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
+        """Keep the shapes of the first picture."""
+        if not self.before:
+            self.before, self.after = before, after
+
+    def warn(self, lines: Sequence[str]) -> None:
+        """Add what a file says of itself."""
+        self.warnings += [f"{shown(self._job.input)}: {line}" for line in lines]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a job writes: in which format, and of which frames."""
+
+    job: Job
+    kind: Format
+    frames: Sequence[int]
+
+    @property
+    def count(self) -> int:
+        """Return how many pictures the file will hold."""
+        return len(self.frames) * max(1, self.job.step.planes)
+
+
 class Worker:
     """Does jobs, and says what became of them."""
 
     def __init__(
         self,
         settings: Settings,
-        prepare: Callable[[], None],
+        prepare: Callable[[], object],
         compute: Compute,
         stopped: Callable[[], bool],
-        notice: Say,
+        notice: Notice,
     ) -> None:
         self._settings, self._prepare, self._compute = settings, prepare, compute
         self._stopped, self._notice = stopped, notice
@@ -54,15 +89,14 @@ class Worker:
     def do(self, job: Job) -> Outcome:
         """Do a job; whatever goes wrong with it is in the outcome."""
         begin = time.perf_counter()
-        shapes: list[tuple[int, ...]] = []
-        warnings: list[str] = []
+        found = _Findings(job)
         rows: tuple[Row, ...] = ()
         status, error, blamed = "written", "", None
         try:
-            if job.command == "reduce":
-                rows = tuple(self._reduce(job, shapes, warnings))
+            if job.step.does.makes_rows:
+                rows = tuple(self._rows(job, found))
             else:
-                status = self._write(job, shapes, warnings)
+                status = self._write(job, found)
         except BrokenPipeError:
             raise
         except (ImageError, ValueError, TypeError, OSError, MemoryError) as reason:
@@ -74,122 +108,157 @@ class Worker:
             status, error = "skipped", ""
         if error == EXISTS and blamed == job.output:
             error = f"{EXISTS}, --skip-existing leaves it"
-        before, after = (*shapes, (), ())[:2]
-        return Outcome(job, status, before, after, time.perf_counter() - begin, error, tuple(warnings), rows, blamed)
+        seconds, warnings = time.perf_counter() - begin, tuple(found.warnings)
+        return Outcome(job, status, found.before, found.after, seconds, error, warnings, rows, blamed)
 
-    def _reduce(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> Iterator[Row]:
-        from poolcli.images.colour import in_colour
-        from poolcli.images.read import open_picture
-
-        settings, advice = self._settings, Advice(job, warnings)
-        with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
+    def _rows(self, job: Job, found: _Findings) -> Iterator[Row]:
+        """Yield a row for each frame."""
+        with self._open(job) as picture:
             self._prepare()
-            for frame in range(picture.frames) if settings.frame is None else [settings.frame]:
-                if self._stopped():
-                    raise StopError
-                image, info = picture.read(frame)
-                if not settings.layout_given:
-                    advice.on_layout(image, info)
-                if settings.colour:
-                    image, info = in_colour(image, info, settings.colour, settings.writing.background)
-                values = self._compute(measure, image, info, job, settings.linear, self._notice)
-                shapes += [image.shape, values.shape] if not shapes else []
-                if job.unordered and image.ndim > 2:
-                    advice.on_colours(image, info, values.reshape(1, -1, image.shape[-1]))
-                channels = channel_names((*image.shape, 1)[2], info)
-                yield Row(frame, columns(image.shape, channels, job.mode, job.arguments), values)
-            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(None)]
+            for frame in self._frames(picture):
+                self._go_on()
+                yield self._row(picture, frame, job.step, found)
+            found.warn(picture.warnings(None))
 
-    def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
-        from poolcli.files import check_free, clean
-        from poolcli.images.read import open_picture
-        from poolcli.images.write import check_count, write_frames
+    def _row(self, picture: Picture, frame: int, step: Step, found: _Findings) -> Row:
+        from poolcli.images.colour import in_colour
 
-        settings, kind = self._settings, job.kind
+        image, info = self._read(picture, frame, found)
+        if self._settings.colour:
+            image, info = in_colour(image, info, self._settings.colour, self._settings.writing.background)
+        values = self._apply(image, info, step)
+        found.note_shapes(image.shape, values.shape)
+        if step.ignores_order and image.ndim > 2:
+            found.advice.on_colours(image, info, values.reshape(1, -1, image.shape[-1]))
+        channels = channel_names((*image.shape, 1)[2], info)
+        return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
+
+    def _write(self, job: Job, found: _Findings) -> str:
+        """Write the file of a job, and return what became of it."""
+        from poolcli.files import check_free
+
+        settings = self._settings
         if job.output is not None:
             if settings.skip_existing and job.output.exists():
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
-        with open_picture(sys.stdin.buffer if job.input is None else job.input, settings.reading) as picture:
-            if kind is None:
-                ending = job.input.suffix if job.input else ""
-                raise ImageError(
-                    f"no format is written for the ending {ending!r}: --format says which, as --format png"
-                )
-            wanted = range(picture.frames) if settings.frame is None else [settings.frame]
-            check_count(kind, len(wanted) * job.planes)
-            if job.planes > 1 and not kind.streams:
-                way = "combine=mean makes one; .tif, .npy hold all"
-                raise ImageError(f"{job.mode} makes {job.planes} pictures of one: {way}")
-            if job.indices and len(wanted) > 1:
-                raise ImageError("the indices of one picture can be saved: --frame N takes one")
+        with self._open(job) as picture:
+            target = _target(job, self._frames(picture))
             if job.indices:
                 make_folder(job.indices.parent)
             self._prepare()
-            places: list[NDArray[Any]] = []
-            results = self._results(picture, wanted, job, kind, shapes, warnings, places)
-            writing = replace(settings.writing, record=str(job))
-            if job.output is None:
-                write_frames(results, len(wanted) * job.planes, sys.stdout.buffer, job.ending, writing)
-            else:
-                make_folder(job.output.parent)
-                clean(job.output.parent)
-                write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
-            warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(settings.writing)]
-            if job.indices:
+            self._encode(self._results(picture, target, found), target)
+            found.warn(picture.warnings(settings.writing))
+            if job.indices and found.indices is not None:
                 from poolcli.unpooling import save
 
-                save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
+                window = window_of(job.step.arguments)
+                save(job.indices, found.indices, found.before, window, settings.writing.overwrite)
         return "written"
 
-    def _results(
-        self,
-        picture: Picture,
-        wanted: Sequence[int],
-        job: Job,
-        kind: Format,
-        shapes: list[tuple[int, ...]],
-        warnings: list[str],
-        places: list[NDArray[Any]],
-    ) -> Iterator[Frame]:
+    def _open(self, job: Job) -> AbstractContextManager[Picture]:
+        from poolcli.images.read import open_picture
+
+        return open_picture(sys.stdin.buffer if job.input is None else job.input, self._settings.reading)
+
+    def _frames(self, picture: Picture) -> Sequence[int]:
+        return range(picture.frames) if self._settings.frame is None else [self._settings.frame]
+
+    def _read(self, picture: Picture, frame: int, found: _Findings) -> tuple[NDArray[Any], Info]:
+        image, info = picture.read(frame)
+        if not self._settings.layout_given:
+            found.advice.on_layout(image, info)
+        return image, info
+
+    def _apply(self, image: NDArray[Any], info: Info, step: Step) -> NDArray[Any]:
+        made: NDArray[Any] = self._compute(
+            imported(step.does.picture), image, info, step, self._settings.linear, self._notice
+        )
+        return made
+
+    def _go_on(self) -> None:
+        if self._stopped():
+            raise StopError
+
+    def _results(self, picture: Picture, target: _Target, found: _Findings) -> Iterator[Frame]:
+        """Yield the pictures to be written, each made when the one before it was taken."""
+        for frame in target.frames:
+            planes, info = self._made(picture, frame, target, found)
+            for plane in planes:
+                self._go_on()
+                yield plane, info
+
+    def _made(
+        self, picture: Picture, frame: int, target: _Target, found: _Findings
+    ) -> tuple[Sequence[NDArray[Any]], Info]:
+        """Return what is made of a frame, once it is sure that it can be written."""
+        step, advice = target.job.step, found.advice
+        image, info = self._read(picture, frame, found)
+        info, dtype = self._check(image, info, target, found)
+        result = self._apply(image, info, step)
+        if target.job.indices:
+            found.indices = self._compute(partial(step.apply, image, return_indices=True))[1]
+        if info.palette is None and dtype == "uint8":
+            advice.on_scaled(result, target.kind)
+        advice.on_colours(image, info, result)
+        return (list(result) if step.planes else [result]), info
+
+    def _check(self, image: NDArray[Any], info: Info, target: _Target, found: _Findings) -> tuple[Info, str]:
+        """Return what is said of the result, and the dtype in the file, or raise an ImageError: before all work."""
         from poolcli.images.write import check, check_labels
 
-        advice = Advice(job, warnings)
-        for frame in wanted:
-            image, info = picture.read(frame)
-            if not self._settings.layout_given:
-                advice.on_layout(image, info)
-            if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
-                info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
-            dtype = job.arguments.get("dtype") or image.dtype.name
-            shape = shape_after(job, image.shape)
-            shapes += [image.shape, shape] if not shapes else []
-            if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
-                info = replace(info, alpha=False, palette=None, icc=None)
-            _check_size(shape, self._settings.reading.max_pixels)
-            if self._settings.palette_given:
-                check_labels(info, kind, self._settings.writing)
-            _, final = check(shape, dtype, info, kind, self._settings.writing, len(wanted) * job.planes)
-            _check_memory(shape, len(wanted), kind, self._settings.reading.max_pixels)
-            advice.on_palette(info, kind.name)
-            advice.on_size(image.shape, shape)
-            advice.on_holes(image, f"{dtype} {final}")
-            result = self._compute(operate, image, info, job, self._settings.linear, self._notice)
-            if job.indices:
-                pool = partial(downsample, image, job.mode, return_indices=True, **job.arguments)
-                places.append(self._compute(pool)[1])
-            if info.palette is None and final == "uint8":
-                advice.on_scaled(result, kind)
-            advice.on_colours(image, info, result)
-            planes = result if job.stacked else [result]
-            del image, result  # before the planes are encoded
-            for plane in planes:
-                if self._stopped():
-                    raise StopError
-                yield plane, info
+        settings, kind, step = self._settings, target.kind, target.job.step
+        if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
+            info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
+        dtype = step.arguments.get("dtype") or image.dtype.name
+        shape = step.shape_after(image.shape)
+        found.note_shapes(image.shape, shape)
+        if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
+            info = replace(info, alpha=False, palette=None, icc=None)
+        _check_size(shape, settings.reading.max_pixels)
+        if settings.palette_given:
+            check_labels(info, kind, settings.writing)
+        _, final = check(shape, dtype, info, kind, settings.writing, target.count)
+        _check_memory(shape, len(target.frames), kind, settings.reading.max_pixels)
+        found.advice.on_palette(info, kind.name)
+        found.advice.on_size(image.shape, shape)
+        found.advice.on_holes(image, f"{dtype} {final}")
+        return info, final
+
+    def _encode(self, results: Iterator[Frame], target: _Target) -> None:
+        """Write pictures to their file, or to standard output."""
+        from poolcli.files import clean
+        from poolcli.images.write import write_frames
+
+        job = target.job
+        writing = replace(self._settings.writing, record=str(job))
+        if job.output is None:
+            write_frames(results, target.count, sys.stdout.buffer, job.ending, writing)
+            return
+        make_folder(job.output.parent)
+        clean(job.output.parent)
+        write_frames(results, target.count, job.output, job.ending or None, writing)
+
+
+def _target(job: Job, frames: Sequence[int]) -> _Target:
+    """Return what a job writes of these frames, or raise an ImageError if its format cannot hold them."""
+    from poolcli.images.write import check_count
+
+    if job.kind is None:
+        ending = job.input.suffix if job.input else ""
+        raise ImageError(f"no format is written for the ending {ending!r}: --format says which, as --format png")
+    target = _Target(job, job.kind, frames)
+    check_count(target.kind, target.count)
+    if job.step.planes > 1 and not target.kind.streams:
+        way = "combine=mean makes one; .tif, .npy hold all"
+        raise ImageError(f"{job.step.mode} makes {job.step.planes} pictures of one: {way}")
+    if job.indices and len(frames) > 1:
+        raise ImageError("the indices of one picture can be saved: --frame N takes one")
+    return target
 
 
 def _words(reason: Exception) -> str:
+    """Return in one line what went wrong."""
     if isinstance(reason, MemoryError):
         return f"out of memory: {reason}".removesuffix(": ")
     if isinstance(reason, OSError):
@@ -206,6 +275,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:
+    """Raise an ImageError if frames that are kept until all are there are too many pixels."""
     if not kind.streams and frames > 1 and frames * shape[0] * shape[1] > most:
         raise ImageError(
             f"{kind.name} is written from memory, and {frames} frames of {shape[0]} x {shape[1]} pixels are more than "
@@ -214,99 +284,9 @@ def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) 
 
 
 def _check_size(shape: tuple[int, ...], most: int) -> None:
+    """Raise an ImageError if a result is larger than a picture may be."""
     if shape[0] * shape[1] * max(1, (*shape, 1)[2] / 4) > most:
         raise ImageError(
             f"the result would have {shape[0]} x {shape[1]} pixels, more than the {most} allowed: "
             "--max-pixels allows more"
         )
-
-
-def shape_after(job: Job, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape that a job makes of one, or raise a ValueError."""
-    if job.command == "upsample":
-        return upsampled_shape(shape, job.mode, job.arguments)
-    return output_shape(shape, job.arguments)
-
-
-def operate(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
-    """Pool or enlarge a picture; modes that blend see colour multiplied by alpha, and in linear light if asked."""
-    from poolcli.dtypes import check, convert
-    from poolcli.engine.compile import announcing
-    from poolcli.images.colour import blendable, viewable
-
-    arguments = dict(job.arguments)
-    with announcing(lambda: notice(_compiling(job.mode, image.dtype.name))):
-        apply = upsample if job.command == "upsample" else downsample
-        mixed = job.command == "upsample" and mixes_channels(job.mode, job.arguments)
-        target = check(arguments.get("dtype") or image.dtype)
-        values = blendable(image, info, linear, target) if job.blends and not mixed else image
-        if values is image:
-            made: NDArray[Any] = apply(image, job.mode, **arguments)
-            return made
-        arguments.pop("dtype", None)
-        takes = job.row.parameters
-        scale = _scale(takes, image) if job.command == "downsample" else 1.0
-        values = values if scale == 1 else values / scale
-        blended = apply(values, job.mode, **arguments)
-        if info.alpha and "norm" in takes:  # alpha is a share, never a sum
-            blended[..., -1:] = apply(values, job.mode, **arguments | _share(job.mode))[..., -1:]
-        blended = blended if scale == 1 else scale * blended
-        return convert(viewable(blended, info, linear, image.dtype), target)
-
-
-def measure(image: NDArray[Any], info: Info, job: Job, linear: bool, notice: Say) -> NDArray[Any]:
-    """Reduce one picture; modes that blend see it as they do in `operate`."""
-    from poolcli.dtypes import check, convert
-    from poolcli.engine.compile import announcing
-    from poolcli.images.colour import blendable, viewable
-
-    arguments = dict(job.arguments)
-    row, parameters = arguments_of(job.mode, arguments)
-    pool = parameters.get("pool", row.pool)
-    with announcing(lambda: notice(_compiling(job.mode, image.dtype.name))):
-        exact = check("float64")
-        values = image if selects(job.mode, parameters) else blendable(image, info, linear, exact)
-        if values is image or not pool:
-            vector: NDArray[Any] = reduce(values, job.mode, **arguments).ravel()
-            return vector
-        target = check(arguments.pop("dtype", None) or exact)
-        scale = _scale(parameters, image)
-        values = values if scale == 1 else values / scale
-        bins = reduce(values, job.mode, **arguments).reshape(-1, (*image.shape, 1)[2])
-        if info.alpha and "norm" in parameters:
-            bins[:, -1] = reduce(values, job.mode, **arguments | _share(pool)).reshape(bins.shape)[:, -1]
-        bins = scale * bins
-        return convert(viewable(bins, info, linear, image.dtype), target).ravel()
-
-
-def _compiling(mode: str, dtype: str) -> str:
-    """Say that a mode is compiled, and whether that is kept."""
-    from poolcli.engine import cache
-
-    if cache.is_writable():
-        return f"compiling {mode} for {dtype}, once"
-    way = f"the cache folder {shown(cache.root())} cannot be written, POOLCLI_CACHE_DIR names another"
-    return f"compiling {mode} for {dtype} in every run: {way}"
-
-
-def _share(mode: str) -> dict[str, str]:
-    """Return the norm that gives a mean."""
-    return {"norm": "mean" if "mean" in PARAMETERS["norm"].of(mode).choices else "weights"}
-
-
-def _scale(takes: Container[str], image: NDArray[Any]) -> float:
-    """Return what counts as 1 where a mode depends on the scale of the values: they are floats of the dtype's here."""
-    from poolcli.dtypes import maximum
-
-    return maximum(image.dtype) if "beta" in takes or "weights" in takes else 1.0
-
-
-def channel_names(count: int, info: Info) -> tuple[str, ...]:
-    """Return r, g, b, a or grey where a picture has colour, and numbers where it has bands.
-
-    >>> channel_names(4, Info("PNG", alpha=True)), channel_names(3, Info("NPY"))
-    (('r', 'g', 'b', 'a'), ('0', '1', '2'))
-    """
-    shade = "bands" if info.format == "NPY" else colour_of(count, info.alpha, info.palette is not None)
-    names = {"grey": ("grey",), "grey+alpha": ("grey", "a"), "RGB": ("r", "g", "b"), "RGBA": ("r", "g", "b", "a")}
-    return ("index",) if shade == "palette" else names.get(shade, tuple(map(str, range(count))))

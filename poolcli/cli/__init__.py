@@ -32,6 +32,7 @@ class _Commands(click.Group):
         if name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"poolcli.cli.{name}"), name)
+        command.short_help = _COMMANDS[name]
         return command
 
     def resolve_command(

@@ -10,21 +10,24 @@ import click
 
 from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.cli import options
-from poolcli.cli.running import carry_out, jobs_of
-from poolcli.downsample import MODES, window_of
+from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
+from poolcli.cli.running import carry_out, jobs_of, usage_errors
+from poolcli.cli.settings import check_palette, given, settings_of
+from poolcli.commands import Step
+from poolcli.downsample import MODES, Mode, check_indices, window_of
 from poolcli.parameters import resolve
+from poolcli.rows import takes
 
-_TAKES = {mode.name: mode.parameters for mode in MODES.values()}
+_PARAMETERS = {name for mode in MODES.values() for name in mode.parameters}
+_FINDERS = " or ".join(mode.name for mode in MODES.values() if mode.indices)
 
-_PARAMETERS = {name for names in _TAKES.values() for name in names}
 
-
-@click.command(cls=options.Sections, short_help="Pool pictures: reduce every window to one pixel.")
+@click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
-@options.mode(MODES)
-@click.option("--save-indices", metavar="FILE.npz", help="Write where max took its values from, for unpool.")
+@mode_option(MODES)
+@click.option("--save-indices", metavar="FILE.npz", help=f"Write where {_FINDERS} took its values from, for unpool.")
 @options.window
-@options.mode_parameters(_TAKES)
+@mode_parameters(MODES)
 @options.files
 @options.pictures
 def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **values: Any) -> None:
@@ -37,27 +40,24 @@ def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **v
         poolcli downsample --mode median -F 3 -S 2 scans/ -o small/
         poolcli downsample --mode lp --p 4 --norm mean photo.jpg -o small.png
     """  # noqa: D301
-    settings, files = options.settings(values, MODES[mode].unordered and values["dtype"] is None)
-    values = options.given(values)
-    given = {name: values.pop(name) for name in _PARAMETERS if name in values}
-    try:
-        parameters = resolve(mode, MODES[mode].parameters, given, _TAKES)
-        options.check_weights(parameters)
-        _check_window(parameters, values)
-        selects = MODES[mode].selects and parameters.get("combine") != "mean"
-        options.check_palette(mode, selects, MODES, settings, values)
-        jobs = jobs_of(inputs, "downsample", mode, {**values, **given}, files, settings)
-        jobs = _with_indices(jobs, mode, save_indices, settings)
-    except (ValueError, BatchError) as error:
-        raise click.UsageError(options.spelled(str(error))) from None
+    row = MODES[mode]
+    settings, files = settings_of(values, row.unordered and values["dtype"] is None)
+    arguments = given(values)
+    parameters = {name: arguments.pop(name) for name in _PARAMETERS if name in arguments}
+    step = Step("downsample", mode, {**arguments, **parameters})
+    with usage_errors():
+        checked = resolve(mode, row.parameters, parameters, takes(MODES))
+        check_weights(checked)
+        _check_window(checked, arguments)
+        check_palette(step, settings)
+        jobs = _with_indices(jobs_of(inputs, step, files, settings), row, save_indices, settings)
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 
-def _with_indices(jobs: list[Job], mode: str, path: str | None, settings: Settings) -> list[Job]:
+def _with_indices(jobs: list[Job], mode: Mode, path: str | None, settings: Settings) -> list[Job]:
     if path is None:
         return jobs
-    if mode != "max":
-        raise ValueError(f"mode {mode!r} takes no --save-indices: the mode that does is max")
+    check_indices(mode, "--save-indices")
     if len(jobs) > 1:
         raise BatchError(f"{path}: holds the indices of one picture, not of {len(jobs)}")
     if not path.endswith(".npz"):
@@ -67,9 +67,9 @@ def _with_indices(jobs: list[Job], mode: str, path: str | None, settings: Settin
     return [replace(job, indices=Path(path)) for job in jobs]
 
 
-def _check_window(parameters: dict[str, Any], values: dict[str, Any]) -> None:
+def _check_window(parameters: dict[str, Any], arguments: dict[str, Any]) -> None:
     from poolcli.geometry import shape
 
-    taps = shape(**window_of(values)).taps
-    if "size" not in values and parameters.get("k", 0) > taps:
+    taps = shape(**window_of(arguments)).taps
+    if "size" not in arguments and parameters.get("k", 0) > taps:
         raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
-from poolcli.downsample import MODES, Mode
+from poolcli.commands import COMMANDS
 from poolcli.parameters import PARAMETERS, Parameter
-from poolcli.reduce import REDUCTIONS, Reduction
-from poolcli.upsample import UPSAMPLINGS, Upsampling
+from poolcli.rows import ModeRow
 
 
-@click.command(short_help="List every mode with its formula and its parameters.")
+@click.command()
 def modes() -> None:
     """List every mode with its formula and its parameters.
 
     r are the n values of a window, for reduce of a whole channel; those outside the picture are left out.
     """
     formatter = click.HelpFormatter(width=100)
-    with formatter.section("downsample"):
-        formatter.write_dl([(mode.name, mode.formula) for mode in MODES.values()])
-    with formatter.section("reduce, beside all of these"):
-        formatter.write_dl([(mode.name, mode.formula) for mode in REDUCTIONS.values() if mode.name not in MODES])
-    with formatter.section("upsample"):
-        formatter.write_dl([(mode.name, mode.formula) for mode in UPSAMPLINGS.values()])
+    known: dict[str, ModeRow] = {}
+    for command in COMMANDS.values():
+        added = {name: row for name, row in command.modes.items() if name not in known}
+        beside = ", beside all of these" if len(added) < len(command.modes) else ""
+        with formatter.section(f"{command.name}{beside}"):
+            formatter.write_dl([(row.name, row.formula) for row in added.values()])
+        known |= added
     with formatter.section("parameters"):
-        formatter.write_dl([(parameter.name, _describe(parameter)) for parameter in PARAMETERS.values()])
+        formatter.write_dl([(parameter.name, _describe(parameter, known)) for parameter in PARAMETERS.values()])
     click.echo(formatter.getvalue().rstrip())
 
 
-def _describe(parameter: Parameter) -> str:
-    modes: list[Mode | Reduction | Upsampling] = [
-        *MODES.values(),
-        *(mode for mode in REDUCTIONS.values() if mode.name not in MODES),
-        *UPSAMPLINGS.values(),
-    ]
-    takers = ", ".join(mode.name for mode in modes if parameter.name in mode.parameters)
+def _describe(parameter: Parameter, modes: Mapping[str, ModeRow]) -> str:
+    takers = ", ".join(row.name for row in modes.values() if parameter.name in row.parameters)
     default = "" if parameter.default is None else f", {parameter.shown} unless given"
     allowed: dict[str, list[str]] = {}
     for mode in parameter.choices_in:

@@ -63,7 +63,7 @@ def _as_data(outcome: Outcome) -> dict[str, Any]:
         "input": str(job.input or "-"),
         "output": str(job.output or "-"),
         "status": outcome.status,
-        "mode": job.mode,
+        "mode": job.step.mode,
         "before": outcome.before,
         "after": outcome.after,
         "seconds": round(outcome.seconds, 6),

@@ -12,22 +12,25 @@ from typing import Any, BinaryIO
 import click
 
 from poolcli.batch.find import STREAM
-from poolcli.batch.jobs import BatchError, Job, Outcome, Settings, shown
+from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
 from poolcli.batch.plan import plan_rows
 from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
-from poolcli.cli.running import carry_out, found_of
+from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
+from poolcli.cli.running import carry_out, found_of, usage_errors
+from poolcli.cli.settings import given, settings_of
+from poolcli.commands import Step
+from poolcli.files import shown
 from poolcli.images import ImageError
-from poolcli.reduce import REDUCTIONS, arguments_of, selects, unordered
+from poolcli.reduce import REDUCTIONS, arguments_of
 
-_TAKES = {mode.name: mode.parameters for mode in REDUCTIONS.values()}
 _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 
 
-@click.command(cls=options.Sections, short_help="Reduce pictures to vectors: rows of a table.")
+@click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
-@options.mode(REDUCTIONS)
-@options.mode_parameters(_TAKES)
+@mode_option(REDUCTIONS)
+@mode_parameters(REDUCTIONS)
 @options.table
 @options.inputs
 @options.numbers
@@ -42,20 +45,17 @@ def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         poolcli reduce --mode gap --colour rgb scans/ photos/
         poolcli reduce --mode covariance --power 0.5 maps.npy --layout chw --format jsonl
     """  # noqa: D301
-    settings, files = options.settings(values, unordered(mode, values) and values["colour"] is None)
-    arguments = options.given(values)
-    output, kind = files["output"], files["format"]
-    if output == STREAM:
-        output = None
-    try:
-        _check(mode, arguments, settings)
-        kind = kind or _format_of(output)
-        jobs = plan_rows(found_of(inputs, files), mode, arguments, output)
-        if output is None and kind in ("npy", "npz", "parquet") and sys.stdout.isatty():
+    keep_palette = REDUCTIONS[mode].ignores_order(values) and values["colour"] is None
+    settings, files = settings_of(values, keep_palette)
+    step = Step("reduce", mode, given(values))
+    output = None if files["output"] == STREAM else files["output"]
+    with usage_errors():
+        _check(step, settings)
+        kind = files["format"] or _format_of(output)
+        jobs = plan_rows(found_of(inputs, files), step, output)
+        if output is None and not FORMATS[kind].readable and sys.stdout.isatty():
             raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
         target = _Target(output, kind, files["overwrite"], jobs)
-    except (ValueError, BatchError) as error:
-        raise click.UsageError(options.spelled(str(error))) from None
     code = carry_out(jobs, settings, files, target.take)
     click.get_current_context().exit(target.close(code))
 
@@ -105,13 +105,14 @@ class _Target:
         return 0
 
 
-def _check(mode: str, arguments: dict[str, Any], settings: Settings) -> None:
-    _, values = arguments_of(mode, arguments)
-    options.check_weights(values)
+def _check(step: Step, settings: Settings) -> None:
+    _, values = arguments_of(step.mode, step.arguments)
+    check_weights(values)
     if settings.reading.keep_palette and settings.colour:
         raise ValueError("--colour is for colours, and --keep-palette takes indices: give one of them")
-    if settings.reading.keep_palette and not selects(mode, values):
-        raise ValueError(f"mode {mode!r} would blend the indices of a palette: --keep-palette is for modes that select")
+    if settings.reading.keep_palette and step.blends:
+        what = f"mode {step.mode!r} would blend the indices of a palette"
+        raise ValueError(f"{what}: --keep-palette is for modes that select")
 
 
 def _format_of(output: str | None) -> str:

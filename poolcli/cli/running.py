@@ -15,31 +15,35 @@ from typing import Any
 import click
 
 from poolcli.batch.find import STREAM, Found, Search, find, part
-from poolcli.batch.jobs import Job, Outcome, Settings, shown
+from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
 from poolcli.batch.plan import is_folder, plan
 from poolcli.batch.report import Report
 from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
+from poolcli.commands import Step
+from poolcli.files import shown
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _END = 4.5  # seconds from the first signal to the end of the process, whatever it waits for
 
 
-def jobs_of(
-    inputs: Sequence[str],
-    command: str,
-    mode: str,
-    arguments: Mapping[str, Any],
-    files: Mapping[str, Any],
-    settings: Settings,
-) -> list[Job]:
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Tell what is wrong with arguments, or makes a batch impossible, as a usage error of the command."""
+    try:
+        yield
+    except (ValueError, BatchError) as error:
+        raise click.UsageError(spelled(str(error))) from None
+
+
+def jobs_of(inputs: Sequence[str], step: Step, files: Mapping[str, Any], settings: Settings) -> list[Job]:
     """Return the jobs that the options of a command describe, or raise a BatchError."""
     output = files["output"]
     if output == STREAM and sys.stdout.isatty():
         raise click.UsageError("a picture is not for a terminal: redirect standard output, or -o FILE")
     folder = output is not None and is_folder(output, inputs, files["files_from"] is not None)
     found = found_of(inputs, files, Path(output) if folder else None)
-    return plan(found, mode, arguments, output, folder, files["format"], settings, command)
+    return plan(found, step, output, folder, files["format"], settings)
 
 
 def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | None = None) -> list[Found]:
@@ -62,14 +66,14 @@ def carry_out(
     """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them."""
     if files["dry_run"]:
         for job in jobs:
-            rows = job.command == "reduce"
-            click.echo(shown(job.input) if rows else f"{shown(job.input)} -> {shown(job.output)}")
+            makes = "" if job.step.does.makes_rows else f" -> {shown(job.output)}"
+            click.echo(f"{shown(job.input)}{makes}")
         return 0
     if files["json"] and jobs[0].output is None:
         raise click.UsageError("--json and the picture cannot both go to standard output")
     from poolcli.batch.local import execute
 
-    report = Report(len(jobs), rows_of_table=any(job.command == "reduce" for job in jobs))
+    report = Report(len(jobs), rows_of_table=any(job.step.does.makes_rows for job in jobs))
     console = Console(len(jobs), files["quiet"], files["json"])
     with _stoppable() as (stop, received):
         for outcome in take(execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice)):

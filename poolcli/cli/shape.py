@@ -7,12 +7,14 @@ from typing import Any
 import click
 
 from poolcli.cli import options
-from poolcli.cli.sizes import Size
+from poolcli.cli.running import usage_errors
+from poolcli.cli.settings import given
+from poolcli.cli.values import Size
 
 _AXES = ("height", "width")
 
 
-@click.command(cls=options.Sections, short_help="Compute the output size of a pool, by every convention.")
+@click.command(cls=options.Sections)
 @click.argument("picture", type=Size(), metavar="HEIGHTxWIDTH")
 @options.window
 def shape(picture: int | tuple[int, int], **values: Any) -> None:
@@ -27,11 +29,9 @@ def shape(picture: int | tuple[int, int], **values: Any) -> None:
     from poolcli.geometry import pair
 
     sizes = pair("picture", picture)
-    values = options.given(values)
-    try:
+    values = given(values)
+    with usage_errors():
         rows = _bins(sizes, values["size"]) if "size" in values else _windows(sizes, values)
-    except ValueError as error:
-        raise click.UsageError(options.spelled(str(error))) from None
     for name, results, formulas in rows:
         click.echo(f"{name:10} {results[0]} x {results[1]}")
         for axis, formula, result in zip(_AXES, formulas, results, strict=True):
@@ -40,17 +40,17 @@ def shape(picture: int | tuple[int, int], **values: Any) -> None:
 
 Row = tuple[str, list[int], list[str]]
 
+_ROUNDED: dict[str, dict[str, Any]] = {"floor": {"ceil": False}, "ceil": {"ceil": True}}
+_SAME: dict[str, dict[str, Any]] = {name: {"padding": name, "ceil": False} for name in ("same", "same-lower")}
+
 
 def _windows(sizes: tuple[int, int], values: dict[str, Any]) -> list[Row]:
     from poolcli import geometry
 
     rows: list[Row] = []
     named = isinstance(values.get("padding"), str)
-    for name in ("floor", "ceil", "same", "same-lower"):
-        if named and name in ("floor", "ceil"):
-            continue
-        padding = name if name.startswith("same") else values.get("padding", 0)
-        asked = geometry.shape(**{**values, "padding": padding, "ceil": name == "ceil"})
+    for name, changes in (_SAME if named else _ROUNDED | _SAME).items():
+        asked = geometry.shape(**{**values, **changes})
         windows = geometry.windows(*sizes, asked)
         formulas = [_formula(name, sizes[axis], axis, asked) for axis in (0, 1)]
         rows.append((name, [axis.size for axis in windows], formulas))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poolcli.batch.jobs import shown
 from poolcli.cli import options
+from poolcli.commands import COMMANDS
 from poolcli.downsample import MODES, downsample
+from poolcli.files import shown
 from poolcli.parameters import DTYPES
 from poolcli.reduce import REDUCTIONS, reduce
 from poolcli.upsample import UPSAMPLINGS, upsample
@@ -19,7 +20,7 @@ from poolcli.upsample import UPSAMPLINGS, upsample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MODES = dict.fromkeys((*MODES, *REDUCTIONS, *UPSAMPLINGS))
+_MODES = dict.fromkeys(name for command in COMMANDS.values() for name in command.modes)
 _PHOTOS = ("uint8", "uint16", "float32")
 _WINDOWS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -36,7 +37,7 @@ _WINDOWS: tuple[Mapping[str, Any], ...] = (
 """Arguments that take each way through the loops: few and many values, windows far apart and dense, uneven ones."""
 
 
-@click.command(cls=options.Sections, short_help="Compile ahead what the modes need.")
+@click.command(cls=options.Sections)
 @click.option(
     "-m",
     "--mode",
@@ -96,13 +97,16 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
     if mode in MODES:
         for window in _WINDOWS:
             yield partial(downsample, picture, mode, **window)
-    if mode == "max":
-        yield partial(downsample, picture, mode, return_indices=True)
+        if MODES[mode].indices:
+            yield partial(downsample, picture, mode, return_indices=True)
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
-    if mode == "unpool":
-        indices = downsample(picture, "max", return_indices=True)[1]
+    if mode not in UPSAMPLINGS:
+        return
+    if "indices" in UPSAMPLINGS[mode].parameters:
+        finder = next(row.name for row in MODES.values() if row.indices)
+        indices = downsample(picture, finder, return_indices=True)[1]
         yield partial(upsample, picture[: len(indices), : len(indices[0])], mode, indices=indices)
-    elif mode in UPSAMPLINGS:
+    else:
         for scale in (2, 3, 1.5) if UPSAMPLINGS[mode].fractional else (2, 3):
             yield partial(upsample, picture, mode, scale=scale)

@@ -36,7 +36,7 @@ def _draw(lines, taps, cursor, constants, table, result):
     size = cursor.lanes
     out = result[0][:size]
     heaviest = np.empty(size, lines.dtype)
-    best(lines, taps, heaviest)
+    best(lines, taps, cursor, constants, heaviest)
     total = np.zeros(size, number)
     for k in range(len(taps)):
         values = tap(lines, taps, k, size)

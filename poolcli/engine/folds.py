@@ -42,7 +42,7 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli.engine import regions, windows
-from poolcli.engine.arithmetic import maximum, minimum, settle, tap
+from poolcli.engine.arithmetic import alike, maximum, minimum, settle, tap
 from poolcli.engine.compile import bind, inlined, specialise
 from poolcli.engine.operation import NONE, Operation, Task, reader
 from poolcli.engine.regions import Part, States
@@ -61,6 +61,8 @@ share: Any = None
 scale: Any = None
 prefer: Any = None
 best: Any = None
+of_four: Any = None
+and_four: Any = None
 gather: Any = None
 gather_second: Any = None
 refer: Any = None
@@ -84,6 +86,16 @@ def _get2(state, j):
 @inlined
 def _get3(state, j):
     return state[0, j], state[1, j], state[2, j]
+
+
+@inlined
+def _get_line(line, j):
+    return line[j]
+
+
+@inlined
+def _put_line(line, j, value):
+    line[j] = value
 
 
 @inlined
@@ -123,8 +135,14 @@ _GET_SUM, _PUT_SUM = {1: _get_sum1, 2: _get_sum2}, {1: _put_sum1, 2: _put_sum2}
 
 @inlined
 def added(a, b, constants):
-    """Combine sums."""
-    return a + b
+    """Combine sums, without leaving their dtype: uint16 + uint16 is int64 to Numba, a quarter of the lanes."""
+    return alike(a + b, a)
+
+
+@inlined
+def valued(r, number, constants):
+    """Lift a value to a number of the state's dtype."""
+    return number(r)
 
 
 @inlined
@@ -146,6 +164,26 @@ def _scaled2(sums, factor):
 _ADDED, _SCALED = {1: added, 2: _added2}, {1: _scaled, 2: _scaled2}
 
 
+@inlined
+def _in_turn(s, a, b, c, d, constants):
+    return combine(combine(combine(combine(s, a, constants), b, constants), c, constants), d, constants)
+
+
+@inlined
+def _four_in_turn(a, b, c, d, constants):
+    return combine(combine(combine(a, b, constants), c, constants), d, constants)
+
+
+@inlined
+def _in_pairs(s, a, b, c, d, constants):
+    return combine(s, combine(combine(a, b, constants), combine(c, d, constants), constants), constants)
+
+
+@inlined
+def _four_in_pairs(a, b, c, d, constants):
+    return combine(combine(a, b, constants), combine(c, d, constants), constants)
+
+
 def _gather_lifted(lines, taps, cursor, constants, state):
     """Lift all values of each window and combine them: four taps a pass, so that most windows take one pass."""
     size = cursor.lanes
@@ -154,9 +192,9 @@ def _gather_lifted(lines, taps, cursor, constants, state):
     if len(taps) >= 4:
         b, c, d = tap(lines, taps, 1, size), tap(lines, taps, 2, size), tap(lines, taps, 3, size)
         for j in range(size):
-            s = combine(lift(a[j], number, constants), lift(b[j], number, constants), constants)
-            s = combine(s, lift(c[j], number, constants), constants)
-            put(state, j, combine(s, lift(d[j], number, constants), constants))
+            first, second = lift(a[j], number, constants), lift(b[j], number, constants)
+            third, fourth = lift(c[j], number, constants), lift(d[j], number, constants)
+            put(state, j, of_four(first, second, third, fourth, constants))
         k = 4
     else:
         for j in range(size):
@@ -165,16 +203,21 @@ def _gather_lifted(lines, taps, cursor, constants, state):
         a, b = tap(lines, taps, k, size), tap(lines, taps, k + 1, size)
         c, d = tap(lines, taps, k + 2, size), tap(lines, taps, k + 3, size)
         for j in range(size):
-            s = combine(get(state, j), lift(a[j], number, constants), constants)
-            s = combine(s, lift(b[j], number, constants), constants)
-            s = combine(s, lift(c[j], number, constants), constants)
-            put(state, j, combine(s, lift(d[j], number, constants), constants))
+            first, second = lift(a[j], number, constants), lift(b[j], number, constants)
+            third, fourth = lift(c[j], number, constants), lift(d[j], number, constants)
+            put(state, j, and_four(get(state, j), first, second, third, fourth, constants))
         k += 4
     while k < len(taps):
         a = tap(lines, taps, k, size)
         for j in range(size):
             put(state, j, combine(get(state, j), lift(a[j], number, constants), constants))
         k += 1
+
+
+def _gathering(lift: Any, number: Any, combine: Any, get: Any, put: Any, in_pairs: bool) -> Any:
+    of_four, and_four = (_four_in_pairs, _in_pairs) if in_pairs else (_four_in_turn, _in_turn)
+    fours = {"of_four": bind(of_four, combine=combine), "and_four": bind(and_four, combine=combine)}
+    return bind(_gather_lifted, lift=lift, number=number, combine=combine, get=get, put=put, **fours)
 
 
 def _gather_relative(lines, taps, cursor, constants, state):
@@ -249,48 +292,39 @@ def _join_all_relative(a, b, parameters, out):
         put(out, j, combine(first, scale(get(b, j), share(b[0, j], m, constants)), constants))
 
 
-def _best_of(lines, taps, out):
-    """Write the preferred value of each window: four taps a pass, so that most windows take one pass."""
-    size = out.size
-    a = tap(lines, taps, 0, size)
-    k = 1
-    if len(taps) >= 4:
-        b, c, d = tap(lines, taps, 1, size), tap(lines, taps, 2, size), tap(lines, taps, 3, size)
-        for j in range(size):
-            out[j] = prefer(prefer(a[j], b[j]), prefer(c[j], d[j]))
-        k = 4
-    else:
-        for j in range(size):
-            out[j] = a[j]
-    while k + 4 <= len(taps):
-        a, b = tap(lines, taps, k, size), tap(lines, taps, k + 1, size)
-        c, d = tap(lines, taps, k + 2, size), tap(lines, taps, k + 3, size)
-        for j in range(size):
-            out[j] = prefer(out[j], prefer(prefer(a[j], b[j]), prefer(c[j], d[j])))
-        k += 4
-    while k < len(taps):
-        a = tap(lines, taps, k, size)
-        for j in range(size):
-            out[j] = prefer(out[j], a[j])
-        k += 1
+@inlined
+def itself(r, number, constants):
+    """Lift a value to itself, in its own dtype."""
+    return r
 
 
-largest = bind(_best_of, prefer=maximum)
-smallest = bind(_best_of, prefer=minimum)
+@inlined
+def _larger(a, b, constants):
+    return maximum(a, b)
+
+
+@inlined
+def _smaller(a, b, constants):
+    return minimum(a, b)
+
+
+largest = _gathering(itself, None, _larger, _get_line, _put_line, in_pairs=True)
+smallest = _gathering(itself, None, _smaller, _get_line, _put_line, in_pairs=True)
+_COMBINE = {largest: _larger, smallest: _smaller}
 _JOIN = {largest: np.maximum, smallest: np.minimum}
 _PREFER = {largest: maximum, smallest: minimum}
 
 
-def _gather_best(lines, taps, cursor, constants, state):
-    """Find the largest, or smallest, value of each window."""
-    best(lines, taps, state[0][: cursor.lanes])
+def _gather_line(lines, taps, cursor, constants, state):
+    """Write states of one number."""
+    best(lines, taps, cursor, constants, state[0][: cursor.lanes])
 
 
 def _refer_to_best(lines, taps, cursor, constants, state):
-    """Find the same, as a number of the state's dtype."""
+    """Find the largest, or smallest, value of each window, as a number of the state's dtype."""
     size = cursor.lanes
     values = np.empty(size, lines.dtype)
-    best(lines, taps, values)
+    best(lines, taps, cursor, constants, values)
     for j in range(size):
         state[0, j] = number(values[j])
 
@@ -339,9 +373,9 @@ def summed(task: Task, gather: Any, number: Any, numbers: int = 1, **settings: A
 def lifted(
     task: Task, lift: Any, number: Any, combine: Any = added, numbers: int = 1, constants: Any = NONE, **settings: Any
 ) -> Part:
-    """Return states of values that are lifted and combined."""
+    """Return states of values that are lifted and combined: one after the other, or `in_pairs`."""
     bound = {"combine": combine, "get": _GET[numbers], "put": _PUT[numbers]}
-    gather = bind(_gather_lifted, lift=lift, number=number, **bound)
+    gather = _gathering(lift, number, in_pairs=settings.pop("in_pairs", False), **bound)
     joiner = np.add if combine is added else _Joiner(_join_all, constants, numbers, tuple(bound.items()))
     return _part(task, gather, number, numbers, joiner, constants=constants, **settings)
 
@@ -355,19 +389,13 @@ def relative(
     """
     bound = {"combine": _ADDED[sums], "get": _GET_SUM[sums], "put": _PUT_SUM[sums]}
     if isinstance(reference, Largest):
-        prefer, how = maximum, {"lift": reference.lift, "combine": _larger, "get": _get1, "put": _put1}
-        refer = bind(_gather_lifted, number=number, **how)
+        prefer, refer = maximum, _gathering(reference.lift, number, _larger, _get1, _put1, in_pairs=False)
     else:
         prefer, refer = _PREFER[reference], bind(_refer_to_best, best=reference, number=number)
     gather = bind(_gather_relative, lift=lift, number=number, refer=refer, **bound)
     how = {**bound, "prefer": prefer, "share": share, "scale": _SCALED[sums]}
     joiner = _Joiner(_join_all_relative, constants, 1 + sums, tuple(how.items()))
     return _part(task, gather, number, 1 + sums, joiner, constants=constants, joined=np.dtype(np.float64))
-
-
-@inlined
-def _larger(a, b, constants):
-    return maximum(a, b)
 
 
 @dataclass(frozen=True)
@@ -379,7 +407,7 @@ class Largest:
 
 def extreme(task: Task, best: Any) -> Part:
     """Return the largest, or the smallest, value of windows as a state."""
-    gather = bind(_gather_best, best=best)
+    gather = bind(_gather_line, best=best)
     return _part(task, gather, task.source, 1, _JOIN[best], exact=True, max_dense_stride=4)
 
 

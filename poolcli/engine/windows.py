@@ -17,12 +17,12 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import from_dtype, get_num_threads, prange, types
+from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli.engine import interleave
-from poolcli.engine.bands import Launcher
-from poolcli.engine.compile import bind, check, pointer
+from poolcli.engine.bands import Bands
+from poolcli.engine.compile import bind, pointer
 from poolcli.engine.operation import CURSOR, TAP, Operation, reader, record
 from poolcli.geometry import Windows, singles, sliding
 
@@ -51,14 +51,13 @@ DEAL = types.void(_source, _cursors, _flags, _bytes2, _bytes1)
 PUT = types.void(_bytes2, _cursors, _bytes2)
 _functions = tuple(types.FunctionType(signature) for signature in (DEAL, OPERATOR, PUT))
 _tables = (_rows, _integers2, _tiles, _integers2, _settings, _floats, _integers2)
-BAND = _integer(*_functions, _source, *_tables, _bytes2, _integer, _integer)
-LAUNCH = _integer(types.FunctionType(BAND), *_functions, _source, *_tables, _bytes2, _integer)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
 _SLIDE_BYTES = 1 << 15  # and computed rows, before they are decimated, close to the first
 _WIDE = 16  # taps; wider windows go one axis at a time, where the operator can
 _PLANE_ROWS = 128  # of the image, whose planes are made and pooled before those of the next
 _BANDS = 32  # for each thread: a band that is slow, because the machine is busy, holds nobody up
+_bands = Bands(*_functions, _source, *_tables, _bytes2, each=_BANDS)
 
 
 class _Run(NamedTuple):
@@ -94,10 +93,9 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
         images, rows.size, channels, item, operation.target.itemsize, operation.planes, rows.step, columns.step, slots,
         plan.capacity * channels, dense, plan.taps, plan.stride,
     )  # fmt: skip
-    bands = min(images * rows.size, _BANDS * get_num_threads())
-    launch, band = _loop()
-    done = launch(
-        band,
+    _bands.run(
+        _loop(),
+        images * rows.size,
         *_functions_for(operation, dense),
         image.reshape(images * height, width * channels).view(np.uint8),
         plan.rows,
@@ -108,9 +106,7 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
         operation.parameters,
         operation.table,
         out.reshape(-1, columns.size * channels).view(np.uint8),
-        bands,
     )
-    check(done, bands)
     return out
 
 
@@ -240,20 +236,9 @@ def _typed(lines, taps, cursors, parameters, table, result):
     return 1
 
 
-# fmt: off
-def _launch(band, deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
-            bands):
-    total = settings[0].images * settings[0].height
-    done = 0
-    for b in prange(bands):
-        done += band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table,
-                     out, b * total // bands, (b + 1) * total // bands)  # fmt: skip
-    return done
-
-
-def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out,
-          start, stop):
-    # fmt: on
+def _band(
+    start, stop, deal, operator, put, image, rows, row_weights, tiles, tile_weights, settings, parameters, table, out
+):
     about = settings[0]
     channels, height, slots, dense = about.channels, about.height, about.slots, about.dense
     row_step, column_step = about.row_step, about.column_step
@@ -327,5 +312,5 @@ def _band(deal, operator, put, image, rows, row_weights, tiles, tile_weights, se
 
 
 @cache
-def _loop() -> tuple[Any, Any]:
-    return Launcher(_launch, LAUNCH), pointer(_band, BAND)
+def _loop() -> Any:
+    return _bands.compile(_band)

@@ -10,54 +10,66 @@ from numpy.typing import NDArray
 
 from poolcli.engine import regions
 from poolcli.engine.arithmetic import tap
+from poolcli.engine.compile import bind, inlined
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.regions import Part
 from poolcli.pools.means import sum_of, sums
 
 number: Any = None  # bound to what holds every sum: exactly, for integers of 8 bits
+product: Any = None  # bound to what is added up of two values of a pixel
+means: Any = None  # bound to what says the mean of each lane, if that is taken off
 
 _LANES = 2048  # whose sums stay in the first-level cache
 _FEW = 4  # channels; products of more are quicker as products of matrices
 _NUMBERS = 1 << 20  # of such a product
 
 
+@inlined
+def plain_product(a, b, m1, m2, j):
+    """Return r[j] r[j + d]."""
+    return number(number(a) * number(b))
+
+
+@inlined
+def centred_product(a, b, m1, m2, j):
+    """Return (r[j] - m[j]) (r[j + d] - m[j + d])."""
+    return (number(a) - m1[j]) * (number(b) - m2[j])
+
+
+@inlined
+def no_means(constants, channels, size):
+    """Return nothing."""
+    return np.empty(0)
+
+
+@inlined
+def means_of_channels(constants, channels, size):
+    """Return the mean of each lane's channel."""
+    mean = np.empty(size)
+    for j in range(size):
+        mean[j] = constants.numbers[j % channels]
+    return mean
+
+
 def products(lines, taps, cursor, constants, table, result):
-    """Write the sum of r[j] r[j + d] into plane d, for d = 0 ... channels - 1.
+    """Write the sum of r[j] r[j + d], or of both less their means, into plane d, for d = 0 ... channels - 1.
 
     Lanes are interleaved channels: lane j of plane d holds channel c = j % channels times channel c + d, where there
     is one.
     """
     size = cursor.lanes
+    mean = means(constants, cursor.channels, size)
     for begin in range(0, size, _LANES):
         for d in range(cursor.channels):
             lanes = min(_LANES, size - begin - d)
-            total = result[d][begin:]
-            for j in range(lanes):
+            total, m1, m2 = result[d][begin:], mean[begin:], mean[begin + d :]
+            for j in range(min(_LANES, size - begin)):  # also where there is none
                 total[j] = 0
             for k in range(len(taps)):
                 a = tap(lines, taps, k, size)[begin:]
                 b = a[d:]
                 for j in range(lanes):
-                    total[j] += number(number(a[j]) * number(b[j]))
-
-
-def centred_products(lines, taps, cursor, constants, table, result):
-    """Write the same of r less the number of its channel."""
-    size, channels = cursor.lanes, cursor.channels
-    centre = np.empty(size)
-    for j in range(size):
-        centre[j] = constants.numbers[j % channels]
-    for begin in range(0, size, _LANES):
-        for d in range(channels):
-            lanes = min(_LANES, size - begin - d)
-            total, m1, m2 = result[d][begin:], centre[begin:], centre[begin + d :]
-            for j in range(lanes):
-                total[j] = 0
-            for k in range(len(taps)):
-                a = tap(lines, taps, k, size)[begin:]
-                b = a[d:]
-                for j in range(lanes):
-                    total[j] += (np.float64(a[j]) - m1[j]) * (np.float64(b[j]) - m2[j])
+                    total[j] += product(a[j], b[j], m1, m2, j)
 
 
 def second_moments(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
@@ -106,12 +118,14 @@ def _by_matrices(pixels: NDArray[Any], mean: NDArray[np.float64] | None, out: ND
 def _exact(source: np.dtype[Any], channels: int) -> Operation:
     """Return the operation for bands of integers of 8 bits."""
     target = np.dtype(f"{source.kind}4")
-    return Operation(products, source, target, {"number": target.type}, planes=channels)
+    how = {"product": bind(plain_product, number=target.type), "means": no_means}
+    return Operation(products, source, target, how, planes=channels)
 
 
 def _centred(source: np.dtype[Any], mean: NDArray[np.float64]) -> Operation:
     """Return the operation for other numbers, less the mean of each channel."""
-    return Operation(centred_products, source, np.dtype(np.float64), constants=constants(tuple(mean)), planes=len(mean))
+    how = {"product": bind(centred_product, number=np.float64), "means": means_of_channels}
+    return Operation(products, source, np.dtype(np.float64), how, constants(tuple(mean)), planes=len(mean))
 
 
 def covariance(

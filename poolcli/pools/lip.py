@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.arithmetic import exponential, tap
-from poolcli.engine.compile import bind, scalar
-from poolcli.engine.folds import Fold, summed
+from poolcli.engine.compile import bind, inlined, scalar
+from poolcli.engine.folds import Fold, lifted, valued
 from poolcli.engine.operation import Operation, Task, constants
-from poolcli.pools.means import add, limits
+from poolcli.pools.means import limits
 from poolcli.stored import arrays
 
 BOUND = 12.0  # of G, as Gao, Wang and Wu 2019 have it
@@ -78,8 +78,28 @@ def _network(given: Mapping[str, Any], name: str) -> Network:
 
 
 number: Any = None  # bound to the float that weights are computed in
+importance: Any = None  # bound to e^G of a logit
 
 _BLOCK = 2048  # lanes whose hidden values stay in the first-level cache
+
+
+@inlined
+def _tap_at(taps, row, column):
+    """Return which tap is the pixel in this row and column."""
+    found = 0
+    for k in range(len(taps)):
+        if taps[k].row == row and taps[k].column == column:
+            found = k
+    return found
+
+
+@inlined
+def _importance(logit, bound):
+    """Return e^G."""
+    limited = min(max(logit, number(-80)), number(80)) if logit == logit else logit
+    if bound > 0:
+        limited = bound * (number(1) / (number(1) + exponential(-limited)) - number(0.5))
+    return exponential(limited)
 
 
 def weigh(lines, taps, cursor, constants, table, result):
@@ -100,10 +120,7 @@ def weigh(lines, taps, cursor, constants, table, result):
     block = max(_BLOCK // channels, 1) * channels
     total = np.empty(block, number)
     logits = np.empty((inputs, block), number)
-    centre = 0
-    for k in range(len(taps)):
-        if taps[k].row == row and taps[k].column == column:
-            centre = k
+    centre = _tap_at(taps, row, column)
     for begin in range(0, cursor.lanes, block):
         size = min(block, cursor.lanes - begin)
         for m in range(inputs):
@@ -129,10 +146,7 @@ def weigh(lines, taps, cursor, constants, table, result):
         values, above, below = tap(lines, taps, centre, cursor.lanes)[begin:], result[0][begin:], result[1][begin:]
         logit = logits[0]
         for j in range(size):
-            limited = min(max(logit[j], number(-80)), number(80)) if logit[j] == logit[j] else logit[j]
-            if bound > 0:
-                limited = bound * (number(1) / (number(1) + exponential(-limited)) - number(0.5))
-            w = exponential(limited)
+            w = importance(logit[j], bound)
             above[j] = w * number(values[j])
             below[j] = w
 
@@ -155,12 +169,11 @@ def lip(task: Task) -> Fold:
     # In float32 weights err by 1e-6: of values that cannot cancel so does the result, beside which half a unit is much.
     narrow = task.blend_dtype == np.float32 and task.source.kind == "u"
     wide = np.dtype(np.float32 if narrow else np.float64)
-    prepass = Operation(weigh, task.source, wide, {"number": wide.type}, network.constants(task.maximum), planes=2)
+    how = {"number": wide.type, "importance": bind(_importance, number=wide.type)}
+    prepass = Operation(weigh, task.source, wide, how, network.constants(task.maximum), planes=2)
     plane, float64 = replace(task, source=wide), np.dtype(np.float64)
-    down = summed(plane, bind(add, number=np.float64), np.float64, max_dense_stride=4)
-    across = summed(
-        replace(task, source=float64), bind(add, number=np.float64), np.float64, max_dense_stride=2
-    ).operation
+    down = lifted(plane, valued, np.float64, in_pairs=True, max_dense_stride=4)
+    across = lifted(replace(task, source=float64), valued, np.float64, in_pairs=True, max_dense_stride=2).operation
     own = replace(across, source=wide, separable=(down.operation, across), prepass=prepass)
     part = replace(down, operation=replace(down.operation, prepass=prepass, max_dense_stride=1))
     by_weights = task.parameters["norm"] == "weights"

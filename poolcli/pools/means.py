@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import alike, as_float, mean_of, settle, tap
 from poolcli.engine.compile import bind, inlined, scalar
-from poolcli.engine.folds import Fold, bounds, extreme, largest, lifted, summed
+from poolcli.engine.folds import Fold, bounds, extreme, itself, largest, lifted, summed, valued
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.regions import ROWS, Part, States
 
@@ -23,38 +23,6 @@ number: Any = None  # bound to what holds every sum: exactly, for integers
 word: Any = None  # bound to the dtype of integers of 64 bits
 quarter: Any = None  # bound to the mean of four numbers of 8 bits
 total: Any = None  # bound to what adds them
-
-
-@inlined
-def _four(number, a, b, c, d):
-    """Add without leaving the type: uint16 + uint16 is int64 to Numba, a quarter of the lanes."""
-    return number(number(number(a) + number(b)) + number(number(c) + number(d)))
-
-
-def add(lines, taps, cursor, constants, state):
-    """Write the sum of each window."""
-    size, total = cursor.lanes, state[0]
-    a = tap(lines, taps, 0, size)
-    k = 1
-    if len(taps) >= 4:
-        b, c, d = tap(lines, taps, 1, size), tap(lines, taps, 2, size), tap(lines, taps, 3, size)
-        for j in range(size):
-            total[j] = _four(number, a[j], b[j], c[j], d[j])
-        k = 4
-    else:
-        for j in range(size):
-            total[j] = a[j]
-    while k + 4 <= len(taps):
-        a, b = tap(lines, taps, k, size), tap(lines, taps, k + 1, size)
-        c, d = tap(lines, taps, k + 2, size), tap(lines, taps, k + 3, size)
-        for j in range(size):
-            total[j] = number(total[j] + _four(number, a[j], b[j], c[j], d[j]))
-        k += 4
-    while k < len(taps):
-        a = tap(lines, taps, k, size)
-        for j in range(size):
-            total[j] = number(total[j] + number(a[j]))
-        k += 1
 
 
 def add_weighted(lines, taps, cursor, constants, state):
@@ -145,7 +113,7 @@ def quarter_unsigned(a, b, c, d):
 @inlined
 def quarter_signed(a, b, c, d):
     """Return (a + b + c + d) / 4 to nearest, ties to even."""
-    t = _four(np.int16, a, b, c, d)
+    t = np.int16(np.int16(np.int16(a) + np.int16(b)) + np.int16(np.int16(c) + np.int16(d)))
     return np.int16(np.int16(t + np.int16(1)) + np.int16(np.int16(t >> np.int16(2)) & np.int16(1))) >> np.int16(2)
 
 
@@ -184,7 +152,7 @@ def sums(task: Task, taps: int = ROWS) -> Part:
     exact = task.source.kind in "iu"
     dtype = replace(task, taps=taps).sum_dtype
     joined = np.dtype(np.int64 if exact else np.float64)
-    return summed(task, bind(add, number=dtype), dtype, exact=exact, joined=joined, max_dense_stride=4)
+    return lifted(task, valued, dtype, in_pairs=True, exact=exact, joined=joined, max_dense_stride=4)
 
 
 def average(task: Task) -> Fold:
@@ -221,12 +189,6 @@ def blur(task: Task) -> Fold:
 def limits(task: Task) -> Part | None:
     """Return what a mean must lie between, where rounding could put it elsewhere."""
     return bounds(task, itself) if task.stays_within else None
-
-
-@scalar
-def itself(r, number, constants):
-    """Return a value as it is."""
-    return r
 
 
 def sum_of(states: States) -> NDArray[np.float64]:

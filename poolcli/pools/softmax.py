@@ -88,7 +88,7 @@ def soft_of_few(lines, taps, cursor, constants, table, result):
     size = cursor.lanes
     out = result[0][:size]
     heaviest = np.empty(size, lines.dtype)
-    best(lines, taps, heaviest)
+    best(lines, taps, cursor, constants, heaviest)
     beta = number(constants.beta)
     above = np.zeros(size, number)
     below = np.zeros(size, number)

@@ -1,11 +1,16 @@
-"""Types of options that are a height and a width: `N`, `HEIGHTxWIDTH`, or `w=WIDTH,h=HEIGHT` in either order."""
+"""Values of options: sizes, `N`, `HEIGHTxWIDTH` or `w=WIDTH,h=HEIGHT` in either order; parameters, formats, colours."""
 
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any
 
 import click
+
+from poolcli.batch.plan import known_ending
+from poolcli.images.formats import WRITABLE
+from poolcli.parameters import Parameter
 
 _NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
 
@@ -65,3 +70,59 @@ def _parts(text: str) -> list[str]:
     if named and named[1] != named[3]:
         return [named[2], named[4]] if named[1] == "h" else [named[4], named[2]]
     return text.split("x")
+
+
+_METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}
+
+
+class Checked(click.ParamType):  # type: ignore[type-arg]
+    """A parameter of a mode, checked as the API checks it."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self.parameter = parameter
+        if parameter.most:
+            self.name = Size().name
+            return
+        choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
+        files = ["FILE"] if parameter.type is object else []
+        self.name = "|".join([*choices, *files]) or _METAVARS[parameter.type]
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is, not in capitals."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the value in the parameter's type."""
+        try:
+            parts = str(value).split(",")
+            kind = self.parameter.type
+            if self.parameter.most:
+                return Size(int(self.parameter.low)).convert(value, parameter, context)
+            number = tuple(map(int, parts)) if kind is tuple else value if kind is object else kind(value)
+        except ValueError:
+            number = value
+        if self.parameter.choices_in:  # which the mode decides on
+            return value
+        try:
+            return self.parameter.check(number)
+        except ValueError:
+            return self.fail(f"{value} is not allowed: it must be {self.parameter.allowed}", parameter, context)
+
+
+def ending(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return an ending for which a format is written."""
+    if value is not None and not known_ending(value):
+        raise click.BadParameter(f"{value!r} is no format: use {', '.join(WRITABLE)}")
+    return value
+
+
+def colour(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return a colour that Pillow knows."""
+    if value != "white":
+        from PIL import ImageColor
+
+        try:
+            ImageColor.getrgb(value)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is no colour: use a name or #rrggbb") from None
+    return value

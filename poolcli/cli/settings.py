@@ -1,0 +1,62 @@
+"""From the values of shared options to settings of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from poolcli.batch.jobs import Settings
+from poolcli.commands import Step
+from poolcli.images import Reading, Writing
+
+
+def settings_of(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict[str, Any]]:
+    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays.
+
+    Palettes are kept, or not, where no option says whether.
+    """
+    taken = {name: values.pop(name) for name in _SETTINGS if name in values}
+    batch = dict.fromkeys(_BATCH) | {name: values.pop(name) for name in _BATCH if name in values}
+    if taken["overwrite"] and batch["skip_existing"]:
+        raise click.UsageError("--overwrite and --skip-existing exclude each other")
+    batch["overwrite"] = taken["overwrite"]
+    layout, palette = taken["layout"], taken["keep_palette"]
+    taken |= {"layout": layout or "hwc", "keep_palette": keep_palette if palette is None else palette}
+    return Settings(
+        Reading(**{name: taken[name] for name in _READING}),
+        Writing(**{name: taken[name] for name in _WRITING if name in taken}),
+        frame=taken["frame"],
+        linear=taken["linear"],
+        skip_existing=bool(batch["skip_existing"]),
+        fail_fast=bool(batch["fail_fast"]),
+        debug=bool(batch["debug"]),
+        colour=taken.get("colour") or "",
+        layout_given=layout is not None,
+        palette_given=bool(palette),
+    ), batch
+
+
+_READING = ("max_pixels", "keep_palette", "layout", "convert")
+_WRITING = ("overwrite", "convert", "background", "quality", "compression", "strip", "layout")
+_BATCH = (
+    "output", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs", "dry_run",
+    "fail_fast", "quiet", "json", "debug",
+)  # fmt: skip
+_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour")
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, without those that were not."""
+    return {name: value for name, value in values.items() if value is not None and value is not False}
+
+
+def check_palette(step: Step, settings: Settings) -> None:
+    """Raise a ValueError if indices of palettes are asked for, and would be blended or made values."""
+    if not settings.reading.keep_palette:
+        return
+    if step.blends:
+        selecting = ", ".join(name for name, row in step.does.modes.items() if row.selects)
+        raise ValueError(f"mode {step.mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
+    if "dtype" in step.arguments:
+        raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")

@@ -1,0 +1,81 @@
+"""What each command does to a picture: the table of commands, and a command with its mode and arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from poolcli.downsample import MODES
+from poolcli.reduce import REDUCTIONS
+from poolcli.rows import ModeRow, imported
+from poolcli.upsample import UPSAMPLINGS
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its modes, its function of an array, and the one that prepares pictures for it."""
+
+    name: str
+    modes: Mapping[str, ModeRow]
+    function: str  # module:function of this package
+    picture: str = "pictures:operate"
+    makes_rows: bool = False  # of a table, not pictures
+    enlarges: bool = False  # what it makes is larger, not smaller
+
+
+COMMANDS: Mapping[str, Command] = {
+    command.name: command
+    for command in (
+        Command("downsample", MODES, "downsample:downsample"),
+        Command("reduce", REDUCTIONS, "reduce:reduce", picture="pictures:measure", makes_rows=True),
+        Command("upsample", UPSAMPLINGS, "upsample:upsample", enlarges=True),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command with its mode and arguments, as plain data: what is done to every picture of a batch."""
+
+    command: str
+    mode: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def does(self) -> Command:
+        """Return the row of the command."""
+        return COMMANDS[self.command]
+
+    @property
+    def row(self) -> ModeRow:
+        """Return the row of the mode."""
+        return self.does.modes[self.mode]
+
+    @property
+    def blends(self) -> bool:
+        """Return whether it makes values that a picture does not have."""
+        return self.row.blends(self.arguments)
+
+    @property
+    def ignores_order(self) -> bool:
+        """Return whether which of two values is larger means nothing to it."""
+        return self.row.ignores_order(self.arguments)
+
+    @property
+    def mixes(self) -> bool:
+        """Return whether it makes other channels of all channels."""
+        return self.row.mixes(self.arguments)
+
+    @property
+    def planes(self) -> int:
+        """Return how many pictures it makes of one, along a leading axis; 0 is one, without such an axis."""
+        return self.row.planes(self.arguments)
+
+    def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what it makes of a picture, or raise a ValueError."""
+        return self.row.output_shape(shape, self.arguments)
+
+    def apply(self, image: Any, **more: Any) -> Any:
+        """Return what it makes of an array, by these arguments beside its own."""
+        return imported(self.does.function)(image, self.mode, **{**self.arguments, **more})

@@ -1,0 +1,67 @@
+"""What the reductions make of whole maps: vectors of (N, H, W, C), and what each of their numbers is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolcli import dtypes, geometry
+from poolcli.downsample import MODES, pooled
+
+
+def binned(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any] | None) -> NDArray[Any]:
+    """Return the pool of every bin of every level, (N, length): level after level, bins in row order."""
+    mode = MODES[values["pool"]]
+    target = target or (np.dtype(np.float64) if mode.blends(values) else batch.dtype)
+    height, width = batch.shape[1:3]
+    levels = values.get("levels", (1,))
+    grids = [(geometry.adaptive(height, level), geometry.adaptive(width, level)) for level in levels]
+    own = {name: value for name, value in values.items() if name in mode.parameters}
+    found = pooled(dtypes.to_working(batch), mode, own, grids, batch.dtype, target)
+    return np.concatenate([planes.transpose(1, 2, 3, 0, 4).reshape(len(batch), -1) for planes in found], axis=1)
+
+
+def binned_columns(
+    mode: str, shape: tuple[int, ...], channels: Sequence[str], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield mode_channel; where there are levels and ranks, mode_bins_row_column_rank_channel."""
+    count = MODES[values["pool"]].planes(values)
+    ranks = [f"_{rank + 1}" for rank in range(count)] or [""]
+    levels = values.get("levels", ())
+    bins = [f"_{n}x{n}_{i}_{j}" for n in levels for i in range(n) for j in range(n)] or [""]
+    yield from (f"{mode}{part}{rank}_{channel}" for part in bins for rank in ranks for channel in channels)
+
+
+def flattened(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any] | None) -> NDArray[Any]:
+    """Return all values, channel after channel, (N, length)."""
+    axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
+    return batch.transpose(axes).reshape(len(batch), -1)
+
+
+def flattened_columns(
+    mode: str, shape: tuple[int, ...], channels: Sequence[str], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield mode_channel_row_column."""
+    height, width = shape[:2]
+    pixels = [(y, x) for y in range(height) for x in range(width)]
+    if values["order"] == "columns":
+        pixels = [(y, x) for x in range(width) for y in range(height)]
+    yield from (f"{mode}_{channel}_{y}_{x}" for channel in channels for y, x in pixels)
+
+
+def covariance(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any] | None) -> NDArray[Any]:
+    """Return the covariance of channels: (N, C, C), or (N, length) of the upper triangle."""
+    from poolcli.pools.covariance import covariance
+
+    return covariance(dtypes.to_working(batch), **values)
+
+
+def covariance_columns(
+    mode: str, shape: tuple[int, ...], channels: Sequence[str], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield cov_channel_channel."""
+    for i, first in enumerate(channels):
+        yield from (f"cov_{first}_{second}" for second in channels[0 if values["matrix"] else i :])
