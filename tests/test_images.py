@@ -489,6 +489,23 @@ def test_grey_of_12_bits_keeps_its_numbers():
     assert_same(poolcli.read_image(pgm)[0], np.uint16([[0, 1], [100, 4095]]))
 
 
+@pytest.mark.parametrize("side", [16, 148, 160, 200])
+def test_icons_are_not_taken_for_tga(side):
+    array = numbers((side, side, 3), "uint8")  # its size in bytes stands where the depth of a TGA does
+    image, info = poolcli.read_image(saved(Image.fromarray(array), "ICO", sizes=[(side, side)]))
+    assert_same(image, array)
+    assert info.format == "ICO"
+
+
+@pytest.mark.parametrize("compression", [None, "tga_rle"])
+@pytest.mark.parametrize("mode", ["P", "L", "LA", "RGB", "RGBA"])
+def test_tga_is_not_taken_for_an_icon(mode, compression):
+    picture = Image.fromarray(numbers((9, 12, 3), "uint8")).convert(mode)
+    image, info = poolcli.read_image(saved(picture, "TGA", compression=compression))
+    assert_same(image, np.array(picture.convert("RGB") if mode == "P" else picture))
+    assert info.format == "TGA"
+
+
 def test_alpha_of_a_tiff_whose_white_is_0():
     file = io.BytesIO()
     array = np.full((4, 4, 2), (10, 200), np.uint8)

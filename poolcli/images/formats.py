@@ -8,8 +8,11 @@ from pathlib import PurePath
 
 from poolcli.parameters import DTYPES
 
-READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "TGA", "QOI", "JPEG2000", "AVIF", "GIF", "ICO")
-"""What Pillow may open: it would start another program for EPS, and has formats that nobody checks."""
+READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "QOI", "JPEG2000", "AVIF", "GIF", "ICO", "TGA")
+"""What Pillow may open, in this order: TGA begins with no word of its own, and an icon of 64 KB looks like one.
+
+Pillow would start another program for EPS, and has formats that nobody checks.
+"""
 
 _8, _16 = ("uint8",), ("uint8", "uint16")
 _COLOURS = ("grey", "grey+alpha", "RGB", "RGBA")
