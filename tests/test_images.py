@@ -293,13 +293,13 @@ def test_bands_are_not_alpha():
 
 REFUSED = [
     ("jpg", "uint8", 4, "JPEG cannot hold RGBA of uint8: .png, .tif"),
-    ("webp", "uint16", 3, "WEBP cannot hold RGB of uint16: .png, .tif, .npy can, or --convert"),
+    ("webp", "uint16", 3, "WEBP cannot hold RGB of uint16: .png, .tif, .npy can, or convert=True"),
     ("gif", "uint16", 1, "GIF cannot hold grey of uint16"),
     ("avif", "uint16", 3, "AVIF cannot hold RGB of uint16"),
     ("jpg", "uint16", 1, "JPEG cannot hold grey of uint16"),
     ("bmp", "uint8", 4, "BMP cannot hold RGBA of uint8"),
     ("ppm", "uint8", 4, "PPM cannot hold RGBA of uint8"),
-    ("png", "float32", 1, "PNG cannot hold grey of float32: .tif, .pfm, .npy can, or --convert"),
+    ("png", "float32", 1, "PNG cannot hold grey of float32: .tif, .pfm, .npy can, or convert=True"),
     ("png", "int8", 3, "PNG cannot hold RGB of int8"),
 ]
 
@@ -383,7 +383,7 @@ def test_sources_and_targets(tmp_path):
     data = (tmp_path / "a.png").read_bytes()
     for source in (tmp_path / "a.png", str(tmp_path / "a.png"), data, io.BytesIO(data)):
         assert_same(poolcli.read_image(source)[0], array)
-    with pytest.raises(poolcli.ImageError, match="exists; --overwrite replaces it"):
+    with pytest.raises(poolcli.ImageError, match="exists; overwrite=True replaces it"):
         poolcli.write_image(array, tmp_path / "a.png")
     poolcli.write_image(array.T, tmp_path / "a.png", overwrite=True)
     assert_same(poolcli.read_image(tmp_path / "a.png")[0], array.T)
@@ -564,5 +564,5 @@ def test_wrong_arguments_of_the_api():
     assert_same(poolcli.read_image(file)[0], array)
     assert_same(poolcli.read_image(bytearray(file.getvalue()))[0], array)
     assert_same(poolcli.read_image(written(array, "png", Info(alpha=True)))[0], array)
-    with pytest.raises(poolcli.ImageError, match=r"JPEG cannot hold all that the file says: .*--strip"):
+    with pytest.raises(poolcli.ImageError, match=r"JPEG cannot hold all that the file says: .*strip=True"):
         written(array, "jpg", Info(xmp=b"x" * 70_000))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings, shown
 from poolcli.downsample import downsample, output_shape, window_of
-from poolcli.files import EXISTS, PlaceError
+from poolcli.files import EXISTS, WriteError
 from poolcli.images import ImageError, Info
-from poolcli.images.formats import Format, colour_of
+from poolcli.images.formats import ARRAYS, Format, colour_of
 from poolcli.parameters import PARAMETERS
 from poolcli.reduce import arguments_of, columns, reduce, selects
 from poolcli.upsample import mixes_channels, upsample
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.images.read import Picture
-    from poolcli.images.write import Frame
+    from poolcli.images.types import Frame
 
 Say = Callable[[str], None]
 Compute = Callable[..., Any]
@@ -65,9 +65,9 @@ class Worker:
                 status = self._write(job, shapes, warnings)
         except BrokenPipeError:
             raise
-        except (ImageError, ValueError, TypeError, OSError, MemoryError) as reason:
+        except (ImageError, WriteError, ValueError, TypeError, OSError, MemoryError) as reason:
             status, error = "failed", _words(reason)
-            blamed = reason.path if isinstance(reason, PlaceError) else None
+            blamed = reason.path if isinstance(reason, WriteError) else None
             if self._settings.debug:
                 traceback.print_exc()
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
@@ -102,8 +102,9 @@ class Worker:
 
     def _write(self, job: Job, shapes: list[tuple[int, ...]], warnings: list[str]) -> str:
         from poolcli.files import check_free, clean
+        from poolcli.images.fitting import check_count
         from poolcli.images.read import open_picture
-        from poolcli.images.write import check_count, write_frames
+        from poolcli.images.write import write_frames
 
         settings, kind = self._settings, job.kind
         if job.output is not None:
@@ -152,14 +153,14 @@ class Worker:
         warnings: list[str],
         places: list[NDArray[Any]],
     ) -> Iterator[Frame]:
-        from poolcli.images.write import check, check_labels
+        from poolcli.images.fitting import check, check_labels
 
         advice = Advice(job, warnings)
         for frame in wanted:
             image, info = picture.read(frame)
             if not self._settings.layout_given:
                 advice.on_layout(image, info)
-            if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
+            if info.alpha is None and not kind.array:  # an array says nothing, and is written as if it had
                 info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
             dtype = job.arguments.get("dtype") or image.dtype.name
             shape = shape_after(job, image.shape)
@@ -307,6 +308,6 @@ def channel_names(count: int, info: Info) -> tuple[str, ...]:
     >>> channel_names(4, Info("PNG", alpha=True)), channel_names(3, Info("NPY"))
     (('r', 'g', 'b', 'a'), ('0', '1', '2'))
     """
-    shade = "bands" if info.format == "NPY" else colour_of(count, info.alpha, info.palette is not None)
+    shade = "bands" if info.format in ARRAYS else colour_of(count, info.alpha, info.palette is not None)
     names = {"grey": ("grey",), "grey+alpha": ("grey", "a"), "RGB": ("r", "g", "b"), "RGBA": ("r", "g", "b", "a")}
     return ("index",) if shade == "palette" else names.get(shade, tuple(map(str, range(count))))
