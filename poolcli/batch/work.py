@@ -138,9 +138,9 @@ class Worker:
                 write_frames(results, len(wanted) * job.planes, job.output, job.ending or None, writing)
             warnings += [f"{shown(job.input)}: {line}" for line in picture.warnings(settings.writing)]
             if job.indices:
-                from poolcli.unpooling import save
+                from poolcli.stored import save_indices
 
-                save(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
+                save_indices(job.indices, places[0], shapes[0], window_of(job.arguments), settings.writing.overwrite)
         return "written"
 
     def _results(
