@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from poolcli.images import colour
+from poolcli.images.colour import eight_bits, expanded, flattened, straight
 from poolcli.images.formats import Format, colour_of, endings, fit, holders
 from poolcli.images.types import Frame, ImageError, Info, Writing
 
@@ -82,19 +82,21 @@ def fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing, coun
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
     target, dtype = check(image.shape, image.dtype.name, info, kind, writing, count)
     if info.palette is not None and not _keeps_palette(kind, info):
-        image, info = colour.expanded(image, info)
+        image, info = expanded(image, info)
     if info.premultiplied and not kind.premultiplied:
-        image, info = colour.straight(image), replace(info, premultiplied=False)
-    if kind.array:
-        return image, info
-    shade = colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None)
-    if shade in ("grey+alpha", "RGBA") and target in ("grey", "RGB"):
+        image, info = straight(image), replace(info, premultiplied=False)
+    if _colour(image, info) in ("grey+alpha", "RGBA") and target in ("grey", "RGB"):
         image, info = _flattened(image, info, kind, writing)
     if info.palette is None and dtype != image.dtype.name:
-        image = colour.eight_bits(image)
-    if image.ndim == 3 and image.shape[2] == 1:
+        image = eight_bits(image)
+    if image.ndim == 3 and image.shape[2] == 1 and not kind.array:
         image = image[:, :, 0]
     return _widened(image, info, target)
+
+
+def _colour(image: NDArray[Any], info: Info) -> str:
+    """Return the kind of colour of a picture."""
+    return colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None)
 
 
 def _flattened(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
@@ -103,7 +105,7 @@ def _flattened(image: NDArray[Any], info: Info, kind: Format, writing: Writing) 
     if "RGB" not in kind.holds:
         grey = ImageColor.getcolor(writing.background, "L")
         behind = (grey if isinstance(grey, int) else grey[0],) * 3
-    return colour.flattened(image, info, behind), replace(info, alpha=False, premultiplied=False)
+    return flattened(image, info, behind), replace(info, alpha=False, premultiplied=False)
 
 
 def _widened(image: NDArray[Any], info: Info, shade: str) -> Frame:
@@ -125,9 +127,8 @@ def _widened(image: NDArray[Any], info: Info, shade: str) -> Frame:
 
 def alike(pictures: list[Frame]) -> list[Frame]:
     """Return frames of one kind of colour: an animation is read wrongly where some have alpha and others not."""
-    kinds = {colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None) for image, info in pictures}
-    if len(kinds) == 1:
+    if len({_colour(image, info) for image, info in pictures}) == 1:
         return pictures
-    expanded = [colour.expanded(image, info) for image, info in pictures]
-    alpha = any(colour_of((*image.shape, 1)[2], info.alpha) in ("grey+alpha", "RGBA") for image, info in expanded)
-    return [_widened(image, info, "RGBA" if alpha else "RGB") for image, info in expanded]
+    colours = [expanded(image, info) for image, info in pictures]
+    alpha = any(_colour(image, info) in ("grey+alpha", "RGBA") for image, info in colours)
+    return [_widened(image, info, "RGBA" if alpha else "RGB") for image, info in colours]

@@ -29,7 +29,7 @@ class Format:
     codec: str  # module:Class, which is imported when the first such file is read or written
     begins: bytes = field(default=b"", repr=False)  # pattern of the first bytes; none where another row reads it
     endings: tuple[str, ...] = ()  # that it is written for, the usual one first
-    found: tuple[str, ...] = ()  # endings that are only read
+    only_read: tuple[str, ...] = ()  # other endings of it
     holds: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     weak: bool = False  # it begins with no signature: all others are asked first
     array: bool = False  # numbers of any shape: neither alpha nor where channels stand is told
@@ -72,15 +72,15 @@ FORMATS = (
     Format("NPY", "npy:Npy", rb"\x93NUMPY", (".npy",),
            holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True, frames=True, streams=True),
     Format("NPZ", "npy:Npz", rb"PK(?:\x03\x04|\x05\x06)", array=True),
-    Format("QOI", "plain:Qoi", rb"qoif", found=(".qoi",)),
-    Format("HEIF", "plugins:Heif", rb"....ftyp(?:hei[cxms]|hev[cx]|mif1(?!.*avif))", found=(".heic", ".heif")),
-    Format("JXL", "plugins:Jxl", rb"\xff\x0a|\0\0\0\x0cJXL ", found=(".jxl",)),
+    Format("QOI", "plain:Qoi", rb"qoif", only_read=(".qoi",)),
+    Format("HEIF", "plugins:Heif", rb"....ftyp(?:hei[cxms]|hev[cx]|mif1(?!.*avif))", only_read=(".heic", ".heif")),
+    Format("JXL", "plugins:Jxl", rb"\xff\x0a|\0\0\0\x0cJXL ", only_read=(".jxl",)),
     Format("TIFF with a swapped number", "tiff:PackedTiff", rb"II\0\*|MM\*\0"),
 )  # fmt: skip
 """Formats in the order in which messages name them."""
 
 WRITABLE: Mapping[str, Format] = {ending: kind for kind in FORMATS for ending in kind.endings}
-ENDINGS = tuple(dict.fromkeys((*WRITABLE, *(ending for kind in FORMATS for ending in kind.found))))
+ENDINGS = tuple(dict.fromkeys((*WRITABLE, *(ending for kind in FORMATS for ending in kind.only_read))))
 """Endings by which a picture is found in a folder; what a file is, its content tells."""
 
 ARRAYS = frozenset(kind.name for kind in FORMATS if kind.array)
