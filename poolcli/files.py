@@ -13,9 +13,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from poolcli.images import ImageError
-
-EXISTS = "exists; --overwrite replaces it"
+EXISTS = "exists; overwrite=True replaces it"
 
 # Hidden, of this machine and process: what a killed one left behind is known by both.
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -24,15 +22,18 @@ _LEFT = re.compile(rf"{re.escape(_MARK)}{_HOST}-(\d+)-")
 _writing: set[str] = set()  # hidden files of this process
 
 
-class PlaceError(ImageError):
-    """What is wrong with an output, which the path says."""
+class WriteError(Exception):
+    """What is wrong with an output, in one line, and its path; the remedy is the argument that helps."""
 
-    def __init__(self, problem: str, path: PurePath) -> None:
-        super().__init__(problem)
-        self.path = path
+    def __init__(self, problem: str, path: PurePath, remedy: str | None = None) -> None:
+        super().__init__(problem, path, remedy)  # all of which come back from another process
+        self.path, self.remedy = path, remedy
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
-def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> None:
+def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) -> None:
     """Put a file in place at once: written under a hidden name in the same folder, closed, then renamed."""
     check_free(target, overwrite)
     mode = _mode_of(target)
@@ -49,7 +50,7 @@ def place(write: Callable[[BinaryIO], None], target: Path, overwrite: bool) -> N
         else:
             _rename_new(temporary, target)
     except OSError as error:
-        raise PlaceError(error.strerror or str(error), target) from error
+        raise WriteError(error.strerror or str(error), target) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):  # renamed, unless something went wrong
@@ -88,9 +89,9 @@ def _lives(process: int) -> bool:
 
 
 def check_free(target: Path, overwrite: bool) -> None:
-    """Raise a PlaceError if a file is in the way."""
+    """Raise a WriteError if a file is in the way."""
     if not overwrite and os.path.lexists(target):
-        raise PlaceError(EXISTS, target)
+        raise WriteError(EXISTS, target, "overwrite")
 
 
 def _rename_new(temporary: str, target: Path) -> None:
@@ -98,10 +99,10 @@ def _rename_new(temporary: str, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise PlaceError(EXISTS, target) from None
+        raise WriteError(EXISTS, target, "overwrite") from None
     except OSError:  # a file system without links
         if os.path.lexists(target):
-            raise PlaceError(EXISTS, target) from None
+            raise WriteError(EXISTS, target, "overwrite") from None
         os.replace(temporary, target)
     else:
         os.unlink(temporary)

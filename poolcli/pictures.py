@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from poolcli.commands import Step
 from poolcli.files import shown
 from poolcli.images import Info
-from poolcli.images.formats import colour_of
+from poolcli.images.formats import ARRAYS, colour_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,6 +98,6 @@ def channel_names(count: int, info: Info) -> tuple[str, ...]:
     >>> channel_names(4, Info("PNG", alpha=True)), channel_names(3, Info("NPY"))
     (('r', 'g', 'b', 'a'), ('0', '1', '2'))
     """
-    shade = "bands" if info.format == "NPY" else colour_of(count, info.alpha, info.palette is not None)
+    shade = "bands" if info.format in ARRAYS else colour_of(count, info.alpha, info.palette is not None)
     names = {"grey": ("grey",), "grey+alpha": ("grey", "a"), "RGB": ("r", "g", "b"), "RGBA": ("r", "g", "b", "a")}
     return ("index",) if shade == "palette" else names.get(shade, tuple(map(str, range(count))))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from poolcli import geometry
+from poolcli.files import place
+
+Pair = tuple[int, int]
 
 
 def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -45,3 +51,74 @@ def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
         raise ValueError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # of damaged archives
         raise ValueError(f"{path}: damaged: {error}".splitlines()[0]) from None
+
+
+def save_indices(
+    path: Path, indices: NDArray[np.int64], shape: tuple[int, ...], window: Mapping[str, Any], overwrite: bool
+) -> None:
+    """Write indices with the size of the picture that was pooled, and its windows."""
+    asked = geometry.shape(**window)
+    about: dict[str, Any] = {"shape": shape[:2], **asdict(asked)}
+    about |= {"padding": [str(one) for one in asked.padding], "size": asked.size or ()}  # numbers, or same
+    stored: Any = {name: np.array(value) for name, value in about.items()}
+    place(lambda file: np.savez_compressed(file, indices=indices, **stored), path, overwrite)
+
+
+@dataclass(frozen=True)
+class Indices:
+    """Where values were taken from; the size of that picture and the stride of its windows, if these are known."""
+
+    indices: NDArray[Any]
+    shape: Pair | None = None
+    stride: Pair | None = None
+
+
+def load_indices(indices: Any) -> Indices:
+    """Return indices as they were given, or from a file with what is stored with them, or raise a ValueError."""
+    if indices is None:
+        raise ValueError("unpool needs indices: those that max returned, or a file that --save-indices wrote")
+    name = "the indices"
+    if isinstance(indices, (str, Path)):
+        indices, name = arrays(Path(indices)), str(indices)
+    loaded = _stored(indices, name) if isinstance(indices, Mapping) else Indices(np.asarray(indices))
+    if loaded.indices.dtype.kind not in "iu":
+        raise ValueError(f"{name}: they are {loaded.indices.dtype}, and must be whole numbers")
+    return loaded
+
+
+def _stored(found: Mapping[str, Any], name: str) -> Indices:
+    """Return indices with what is stored with them."""
+    missing = [part for part in ("indices", "shape") if part not in found]
+    if missing:
+        raise ValueError(f"{name}: no array {', '.join(missing)}: --save-indices of downsample writes such files")
+    sides = np.asarray(found["shape"]).ravel()
+    if sides.size != 2 or sides.dtype.kind not in "iu" or sides.min() < 1:
+        raise ValueError(f"{name}: shape is not the height and width of a picture")
+    indices, shape, stride = np.asarray(found["indices"]), (int(sides[0]), int(sides[1])), None
+    try:
+        _check_windows(found, indices, shape, name)
+        if "stride" in found and not np.size(found.get("size", ())):
+            stride = (int(found["stride"][0]), int(found["stride"][1]))
+    except (IndexError, TypeError):
+        raise ValueError(f"{name}: damaged: its windows are not as --save-indices writes them") from None
+    return Indices(indices, shape, stride)
+
+
+def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair, name: str) -> None:
+    """Raise a ValueError if windows that are stored with indices do not give as many."""
+    if "kernel_size" not in stored:
+        return
+    known = [field.name for field in fields(geometry.Shape) if field.name in stored]
+    window = {field: np.asarray(stored[field]).tolist() for field in known}
+    window = {field: tuple(value) if isinstance(value, list) else value for field, value in window.items()}
+    padding = window.get("padding", (0, 0))
+    window["padding"] = padding[0] if padding[0] in ("same", "same-lower") else tuple(map(int, padding))
+    if window.pop("size", None):
+        return  # bins: any number of them is right
+    try:
+        rows, columns = geometry.windows(*shape, geometry.shape(**window))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: damaged: {error}") from None
+    if indices.shape[:2] != (rows.size, columns.size):
+        windows = f"{rows.size} x {columns.size} windows of a picture of {shape[0]} x {shape[1]}"
+        raise ValueError(f"{name}: {indices.shape[0]} x {indices.shape[1]} indices are not those of {windows}")

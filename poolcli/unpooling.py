@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.downsample import window_of
 from poolcli.engine.interleave import take
 from poolcli.engine.scatter import scatter, survey
 from poolcli.resize import Enlargement
+from poolcli.stored import Indices, load_indices
 
 Pair = tuple[int, int]
 
@@ -29,7 +26,7 @@ def nails(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDA
 
 def unpool(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
     """Put each value at its index, the largest where several have the same."""
-    loaded = load(asked.values["indices"])
+    loaded = load_indices(asked.values["indices"])
     height, width = _size(image.shape[1:3], asked, loaded)
     indices = _fitting(loaded.indices, image.shape, asked.rank)
     out = np.zeros((image.shape[0], height, width, image.shape[3]), image.dtype)  # first: a scale may ask too much
@@ -46,7 +43,7 @@ def unpool(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> ND
 
 def unpooled_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
     """Return the shape that `unpool` makes of (H, W) or (H, W, C)."""
-    return (*_size(shape, asked, load(asked.values["indices"])), *shape[2:])
+    return (*_size(shape, asked, load_indices(asked.values["indices"])), *shape[2:])
 
 
 def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArray[np.int64]:
@@ -60,15 +57,6 @@ def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArra
         )
         raise ValueError(f"the indices are of shape {indices.shape}, and the picture is {expected}: {way}")
     return np.ascontiguousarray(indices, np.int64).reshape(shape)
-
-
-@dataclass(frozen=True)
-class Indices:
-    """Where values were taken from; the size of that picture and the stride of its windows, if these are known."""
-
-    indices: NDArray[Any]
-    shape: Pair | None = None
-    stride: Pair | None = None
 
 
 def _size(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair:
@@ -86,78 +74,3 @@ def _size(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair:
             raise ValueError(f"size={asked.size} is not that of the picture of the indices, {stored[0]} x {stored[1]}")
         return size
     return stored or (shape[0] * strides[0], shape[1] * strides[1])
-
-
-def save(
-    path: Path, indices: NDArray[np.int64], shape: tuple[int, ...], window: Mapping[str, Any], overwrite: bool
-) -> None:
-    """Write indices with the size of the picture that was pooled, and its windows."""
-    from poolcli import geometry
-    from poolcli.files import place
-
-    asked = geometry.shape(**window)
-    about = {
-        "shape": shape[:2],
-        "kernel_size": asked.kernel_size,
-        "stride": asked.stride,
-        "padding": [str(one) for one in asked.padding],  # numbers, or same
-        "dilation": asked.dilation,
-        "ceil": asked.ceil,
-        "size": asked.size or (),
-    }
-    arrays: Any = {name: np.array(value) for name, value in about.items()}
-    place(lambda file: np.savez_compressed(file, indices=indices, **arrays), path, overwrite)
-
-
-def load(indices: Any) -> Indices:
-    """Return indices as they were given, or from a file with what is stored with them, or raise a ValueError."""
-    if indices is None:
-        raise ValueError("unpool needs indices: those that max returned, or a file that --save-indices wrote")
-    name = "the indices"
-    if isinstance(indices, (str, Path)):
-        from poolcli.stored import arrays
-
-        indices, name = arrays(Path(indices)), str(indices)
-    loaded = _stored(indices, name) if isinstance(indices, Mapping) else Indices(np.asarray(indices))
-    if loaded.indices.dtype.kind not in "iu":
-        raise ValueError(f"{name}: they are {loaded.indices.dtype}, and must be whole numbers")
-    return loaded
-
-
-def _stored(arrays: Mapping[str, Any], name: str) -> Indices:
-    """Return indices with what is stored with them."""
-    missing = [part for part in ("indices", "shape") if part not in arrays]
-    if missing:
-        raise ValueError(f"{name}: no array {', '.join(missing)}: --save-indices of downsample writes such files")
-    sides = np.asarray(arrays["shape"]).ravel()
-    if sides.size != 2 or sides.dtype.kind not in "iu" or sides.min() < 1:
-        raise ValueError(f"{name}: shape is not the height and width of a picture")
-    indices, shape, stride = np.asarray(arrays["indices"]), (int(sides[0]), int(sides[1])), None
-    try:
-        _check_windows(arrays, indices, shape, name)
-        if "stride" in arrays and not np.size(arrays.get("size", ())):
-            stride = (int(arrays["stride"][0]), int(arrays["stride"][1]))
-    except (IndexError, TypeError):
-        raise ValueError(f"{name}: damaged: its windows are not as --save-indices writes them") from None
-    return Indices(indices, shape, stride)
-
-
-def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair, name: str) -> None:
-    """Raise a ValueError if windows that are stored with indices do not give as many."""
-    from poolcli import geometry
-
-    if "kernel_size" not in stored:
-        return
-    window = {field: np.asarray(value).tolist() for field, value in window_of(stored).items()}
-    window = {field: tuple(value) if isinstance(value, list) else value for field, value in window.items()}
-    padding = window.get("padding", (0, 0))
-    window["padding"] = padding[0] if padding[0] in ("same", "same-lower") else tuple(map(int, padding))
-    if window.pop("size", None):
-        return  # bins: any number of them is right
-    try:
-        rows, columns = geometry.windows(*shape, geometry.shape(**window))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: damaged: {error}") from None
-    if indices.shape[:2] != (rows.size, columns.size):
-        windows = f"{rows.size} x {columns.size} windows of a picture of {shape[0]} x {shape[1]}"
-        raise ValueError(f"{name}: {indices.shape[0]} x {indices.shape[1]} indices are not those of {windows}")

@@ -16,9 +16,7 @@ from poolcli.rows import imported
 
 PACKAGE = Path(poolcli.__file__).parent
 NAMES = {*COMMANDS, *(name for command in COMMANDS.values() for name in command.modes)}
-# What the tables are for. Not the tables of upsampling, which has functions of its own for each mode.
-FREE = [PACKAGE / f"{name}.py" for name in ("commands", "downsample", "maps", "pictures", "reduce", "rows")]
-FREE += [*sorted((PACKAGE / "batch").glob("*.py")), *sorted((PACKAGE / "cli").glob("*.py"))]
+FREE = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name not in ("images", "engine", "pools")]
 
 
 def test_what_the_tables_name_exists():

@@ -1,9 +1,12 @@
 """Pictures in and out: every value comes back, whatever wrote the file, and what a file says beside them is kept."""
 
 import io
+import pickle
+import re
 import struct
 import zlib
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,10 @@ from pictures import png_chunk
 from PIL import Image, ImageCms
 
 import poolcli
+from poolcli.files import WriteError, check_free
 from poolcli.images import Info, Reading, Writing
+from poolcli.images.fitting import check_labels
+from poolcli.images.formats import FORMATS, HEAD, WRITABLE, sniff
 from poolcli.images.read import open_picture
 from poolcli.images.write import write_frames
 
@@ -293,13 +299,13 @@ def test_bands_are_not_alpha():
 
 REFUSED = [
     ("jpg", "uint8", 4, "JPEG cannot hold RGBA of uint8: .png, .tif"),
-    ("webp", "uint16", 3, "WEBP cannot hold RGB of uint16: .png, .tif, .npy can, or --convert"),
+    ("webp", "uint16", 3, "WEBP cannot hold RGB of uint16: .png, .tif, .npy can, or convert=True"),
     ("gif", "uint16", 1, "GIF cannot hold grey of uint16"),
     ("avif", "uint16", 3, "AVIF cannot hold RGB of uint16"),
     ("jpg", "uint16", 1, "JPEG cannot hold grey of uint16"),
     ("bmp", "uint8", 4, "BMP cannot hold RGBA of uint8"),
     ("ppm", "uint8", 4, "PPM cannot hold RGBA of uint8"),
-    ("png", "float32", 1, "PNG cannot hold grey of float32: .tif, .pfm, .npy can, or --convert"),
+    ("png", "float32", 1, "PNG cannot hold grey of float32: .tif, .pfm, .npy can, or convert=True"),
     ("png", "int8", 3, "PNG cannot hold RGB of int8"),
 ]
 
@@ -383,7 +389,7 @@ def test_sources_and_targets(tmp_path):
     data = (tmp_path / "a.png").read_bytes()
     for source in (tmp_path / "a.png", str(tmp_path / "a.png"), data, io.BytesIO(data)):
         assert_same(poolcli.read_image(source)[0], array)
-    with pytest.raises(poolcli.ImageError, match="exists; --overwrite replaces it"):
+    with pytest.raises(poolcli.ImageError, match="exists; overwrite=True replaces it"):
         poolcli.write_image(array, tmp_path / "a.png")
     poolcli.write_image(array.T, tmp_path / "a.png", overwrite=True)
     assert_same(poolcli.read_image(tmp_path / "a.png")[0], array.T)
@@ -489,6 +495,34 @@ def test_grey_of_12_bits_keeps_its_numbers():
     assert_same(poolcli.read_image(pgm)[0], np.uint16([[0, 1], [100, 4095]]))
 
 
+@pytest.mark.parametrize(("ending", "kind"), WRITABLE.items())
+def test_what_is_written_is_known_by_its_first_bytes_alone(ending, kind):
+    shade = next(iter(kind.holds))
+    shape = (9, 8) if shade == "grey" else (9, 8, {"grey+alpha": 2, "RGB": 3, "RGBA": 4}[shade])
+    head = written(numbers(shape, kind.holds[shade][0]), ending)[:HEAD]
+    found = sniff(head)
+    assert found.load() is kind.load()
+    known = [row for row in FORMATS if row.begins and not row.weak and re.match(row.begins, head, re.DOTALL)]
+    assert known == ([] if found.weak else [found])
+
+
+@pytest.mark.parametrize("side", [16, 148, 160, 200])
+def test_icons_are_not_taken_for_tga(side):
+    array = numbers((side, side, 3), "uint8")  # its size in bytes stands where the depth of a TGA does
+    image, info = poolcli.read_image(saved(Image.fromarray(array), "ICO", sizes=[(side, side)]))
+    assert_same(image, array)
+    assert info.format == "ICO"
+
+
+@pytest.mark.parametrize("compression", [None, "tga_rle"])
+@pytest.mark.parametrize("mode", ["P", "L", "LA", "RGB", "RGBA"])
+def test_tga_is_not_taken_for_an_icon(mode, compression):
+    picture = Image.fromarray(numbers((9, 12, 3), "uint8")).convert(mode)
+    image, info = poolcli.read_image(saved(picture, "TGA", compression=compression))
+    assert_same(image, np.array(picture.convert("RGB") if mode == "P" else picture))
+    assert info.format == "TGA"
+
+
 def test_alpha_of_a_tiff_whose_white_is_0():
     file = io.BytesIO()
     array = np.full((4, 4, 2), (10, 200), np.uint8)
@@ -547,5 +581,49 @@ def test_wrong_arguments_of_the_api():
     assert_same(poolcli.read_image(file)[0], array)
     assert_same(poolcli.read_image(bytearray(file.getvalue()))[0], array)
     assert_same(poolcli.read_image(written(array, "png", Info(alpha=True)))[0], array)
-    with pytest.raises(poolcli.ImageError, match=r"JPEG cannot hold all that the file says: .*--strip"):
+    with pytest.raises(poolcli.ImageError, match=r"JPEG cannot hold all that the file says: .*strip=True"):
         written(array, "jpg", Info(xmp=b"x" * 70_000))
+
+
+def refused(case, folder):
+    """Make each of the errors that an argument would have prevented."""
+    array = numbers((8, 9, 3), "uint8")
+    labels = Info(palette=numbers((9, 3), "uint8"))
+    if case == "max_pixels":
+        poolcli.read_image(written(array, "png"), max_pixels=9)
+    elif case == "frame":
+        write_frames([(array, Info())] * 2, 2, io.BytesIO(), "jpg", Writing())
+    elif case == "convert":
+        written(array.astype(np.float32), "png")
+    elif case == "strip":
+        written(array, "jpg", Info(xmp=b"x" * 70_000))
+    elif case == "format":
+        written(array, "foo")
+    elif case == "keep_palette":
+        check_labels(labels, WRITABLE[".jpg"], Writing())
+    elif case == "overwrite":
+        for _ in range(2):
+            poolcli.write_image(array, folder / "a.png")
+
+
+@pytest.mark.parametrize("case", ["max_pixels", "frame", "convert", "strip", "format", "keep_palette", "overwrite"])
+def test_errors_carry_the_argument_that_helps(case, tmp_path):
+    with pytest.raises(poolcli.ImageError) as error:
+        refused(case, tmp_path)
+    assert error.value.remedy == case
+    again = pickle.loads(pickle.dumps(error.value))
+    assert (str(again), again.remedy) == (str(error.value), case)
+
+
+def test_errors_of_files_come_back_from_other_processes(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(WriteError, match="exists; overwrite=True replaces it") as error:
+        check_free(tmp_path / "a", False)
+    again = pickle.loads(pickle.dumps(error.value))
+    assert (str(again), again.path, again.remedy) == (str(error.value), tmp_path / "a", "overwrite")
+
+
+def test_no_text_of_the_library_names_an_option():
+    package = Path(poolcli.__file__).parent
+    for path in [package / "files.py", *(package / "images").glob("*.py")]:
+        assert not re.search("--[a-z]", path.read_text()), path.name

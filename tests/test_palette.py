@@ -12,7 +12,7 @@ from PIL import Image
 import poolcli
 from poolcli.cli import commands
 from poolcli.images.colour import distinct, indexed, lacking
-from poolcli.images.pillow import _palette
+from poolcli.images.pillow import palette_of
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [9, 9, 200]], np.uint8)
@@ -263,6 +263,6 @@ def test_palettes_are_known_before_pixels_are_decoded(ending, clear):
         image.info["transparency"] = clear
     image.save(f"a.{ending}")
     with Image.open(f"a.{ending}") as lazy, Image.open(f"a.{ending}") as opened:
-        early = _palette(lazy)
+        early = palette_of(lazy)
         expected = np.asarray(opened.convert("RGB" if clear is None else "RGBA"))
         np.testing.assert_array_equal(early[pixels(f"a.{ending}")], expected)

@@ -206,7 +206,7 @@ def test_colour_is_named_only_where_it_helps(mixed):
     assert result.exit_code == 0
     np.save("maps.npy", numbers((9, 9, 5)))
     result = run_in(commands, ["reduce", "-m", "gap", "--colour", "rgb", "maps.npy"])
-    assert "has 5 channels: --colour takes grey and RGB, with or without alpha" in result.stderr
+    assert "has 5 channels: --colour rgb takes grey and RGB, with or without alpha" in result.stderr
     result = run_in(commands, ["reduce", "-m", "max", "--colour", "rgb", "--keep-palette", "in"])
     assert "--colour is for colours, and --keep-palette takes indices: give one of them" in result.stderr
     for arguments in (["--colour", "grey", "in/a.png"], ["--colour", "rgb", "in/b.png"]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job
 from poolcli.files import shown
-from poolcli.images.formats import Format, fit, holders
+from poolcli.images.formats import ARRAYS, Format, fit, holders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,14 +24,14 @@ class Advice:
 
     def on_layout(self, image: NDArray[Any], info: Info) -> None:
         """Say that an array, whose axes nobody named, looks as if channels came first."""
-        if info.format == "NPY" and _channels_first(image.shape):
+        if info.format in ARRAYS and _channels_first(image.shape):
             what = "{} x {} x {} is taken as height, width and channels, and looks as if channels came first"
             ways = "--layout chw takes them so, --layout hwc says that they are last"
             self._tell("layout", f"{what.format(*image.shape)}: {ways}")
 
     def on_palette(self, info: Info, kind: str) -> None:
         """Say that indices of several palettes lie in one array, which holds none of them."""
-        if info.palette is None or kind != "NPY":
+        if info.palette is None or kind not in ARRAYS:
             return
         before, self._palette = self._palette, info.palette[:, :3]
         if before is not None and any(map(ne, before.tolist(), self._palette.tolist())):
@@ -98,7 +98,7 @@ class Advice:
         from poolcli.images.colour import distinct, lacking
 
         palette = info.colours is not None
-        if not palette and (not step.ignores_order or info.format == "NPY"):
+        if not palette and (not step.ignores_order or info.format in ARRAYS):
             return
         known = distinct(image)  # a palette lists more than a picture has
         if known is None:

@@ -16,7 +16,7 @@ from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.commands import Step
 from poolcli.downsample import window_of
-from poolcli.files import EXISTS, PlaceError, shown
+from poolcli.files import EXISTS, WriteError, shown
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format
 from poolcli.pictures import Notice, channel_names
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.images.read import Picture
-    from poolcli.images.write import Frame
+    from poolcli.images.types import Frame
 
 Compute = Callable[..., Any]
 """Calls a function with arguments, wherever kernels may run: one thread alone launches them."""
@@ -99,9 +99,9 @@ class Worker:
                 status = self._write(job, found)
         except BrokenPipeError:
             raise
-        except (ImageError, ValueError, TypeError, OSError, MemoryError) as reason:
+        except (ImageError, WriteError, ValueError, TypeError, OSError, MemoryError) as reason:
             status, error = "failed", _words(reason)
-            blamed = reason.path if isinstance(reason, PlaceError) else None
+            blamed = reason.path if isinstance(reason, WriteError) else None
             if self._settings.debug:
                 traceback.print_exc()
         if self._settings.skip_existing and error == EXISTS:  # another process was faster
@@ -150,10 +150,10 @@ class Worker:
             self._encode(self._results(picture, target, found), target)
             found.warn(picture.warnings(settings.writing))
             if job.indices and found.indices is not None:
-                from poolcli.unpooling import save
+                from poolcli.stored import save_indices
 
                 window = window_of(job.step.arguments)
-                save(job.indices, found.indices, found.before, window, settings.writing.overwrite)
+                save_indices(job.indices, found.indices, found.before, window, settings.writing.overwrite)
         return "written"
 
     def _open(self, job: Job) -> AbstractContextManager[Picture]:
@@ -205,10 +205,10 @@ class Worker:
 
     def _check(self, image: NDArray[Any], info: Info, target: _Target, found: _Findings) -> tuple[Info, str]:
         """Return what is said of the result, and the dtype in the file, or raise an ImageError: before all work."""
-        from poolcli.images.write import check, check_labels
+        from poolcli.images.fitting import check, check_labels
 
         settings, kind, step = self._settings, target.kind, target.job.step
-        if info.alpha is None and kind.name != "NPY":  # an array says nothing, and is written as if it had
+        if info.alpha is None and not kind.array:  # an array says nothing, and is written as if it had
             info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
         dtype = step.arguments.get("dtype") or image.dtype.name
         shape = step.shape_after(image.shape)
@@ -242,7 +242,7 @@ class Worker:
 
 def _target(job: Job, frames: Sequence[int]) -> _Target:
     """Return what a job writes of these frames, or raise an ImageError if its format cannot hold them."""
-    from poolcli.images.write import check_count
+    from poolcli.images.fitting import check_count
 
     if job.kind is None:
         ending = job.input.suffix if job.input else ""

@@ -64,13 +64,13 @@ class _Target:
     """Where the table goes: to standard output row by row, or to a file when all rows are there."""
 
     def __init__(self, output: str | None, kind: str, overwrite: bool, jobs: list[Job]) -> None:
-        from poolcli.files import check_free
+        from poolcli.files import WriteError, check_free
 
         self._output, self._overwrite, self._jobs = output, overwrite, jobs
         if output is not None:
             try:
                 check_free(Path(output), overwrite)
-            except ImageError as error:
+            except WriteError as error:
                 raise BatchError(f"{shown(Path(output))}: {error}") from None
         self._file: BinaryIO = sys.stdout.buffer
         if output is not None:
@@ -93,14 +93,14 @@ class _Target:
 
     def _place(self, output: Path) -> int:
         from poolcli.batch.work import make_folder
-        from poolcli.files import place
+        from poolcli.files import WriteError, place
 
         self._file.seek(0)
         try:
             make_folder(output.parent)
             place(lambda file: shutil.copyfileobj(self._file, file), output, self._overwrite)
-        except ImageError as error:
-            click.echo(f"error: {shown(output)}: {error}", err=True)
+        except (ImageError, WriteError) as error:
+            click.echo(f"error: {shown(output)}: {options.spelled(str(error))}", err=True)
             return 1
         return 0
 

@@ -13,9 +13,8 @@ from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_palette, given, settings_of
 from poolcli.cli.values import Scale, Size
 from poolcli.commands import Step
-from poolcli.parameters import PARAMETERS, resolve
+from poolcli.parameters import PARAMETERS
 from poolcli.resize import check_fill
-from poolcli.rows import takes
 from poolcli.upsample import UPSAMPLINGS
 
 _LARGE = (2**40, 2**40, 1)  # a picture that no value is too large for: those that are wrong for all are told first
@@ -44,7 +43,7 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
     step = Step("upsample", mode, given(values))
     parameters = {name: step.arguments[name] for name in PARAMETERS if name in step.arguments}
     with usage_errors():
-        check_fill(parameters, resolve(mode, row.parameters, parameters, takes(UPSAMPLINGS)))
+        check_fill(parameters, row.resolve(parameters))
         _check_scale(step.arguments)
         step.shape_after(_LARGE)
         check_palette(step, settings)

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-if TYPE_CHECKING:  # Pillow and NumPy are imported when the first picture is read
+from poolcli.files import WriteError
+from poolcli.images.types import MAX_PIXELS, ImageError, Info, Reading, Source, Writing
+
+if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
-    Source = str | os.PathLike[str] | bytes | BinaryIO
-
-MAX_PIXELS = 500_000_000
-
-
-class ImageError(Exception):
-    """A picture that cannot be read or written, and why, in one line."""
-
-
-@dataclass(frozen=True)
-class Info:
-    """What a file says of its picture beside the pixels; `write_image` carries it over."""
-
-    format: str = ""
-    frames: int = 1  # in the file
-    alpha: bool | None = None  # the last channel is alpha; None: it is if there are 2 or 4
-    premultiplied: bool = False  # colour has been multiplied by alpha already
-    palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the picture holds indices
-    colours: NDArray[Any] | None = field(default=None, repr=False)  # the palette, where indices were expanded
-    icc: bytes | None = field(default=None, repr=False)
-    exif: bytes | None = field(default=None, repr=False)  # without orientation, size and thumbnail
-    xmp: bytes | None = field(default=None, repr=False)
-    dpi: tuple[float, float] | None = None  # across, down
-    duration: float | None = None  # of the frame, in milliseconds
-    loop: int | None = None  # times that an animation runs, 0 for ever
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How pictures are read."""
-
-    max_pixels: int = MAX_PIXELS
-    keep_palette: bool = False
-    layout: Literal["hwc", "chw"] = "hwc"
-    convert: bool = False
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How pictures are written."""
-
-    overwrite: bool = False
-    convert: bool = False
-    background: str = "white"
-    quality: int | None = None
-    compression: Literal["fast", "default", "max"] = "default"
-    strip: bool = False
-    record: str = ""
-    layout: Literal["hwc", "chw"] = "hwc"
-
-    def __post_init__(self) -> None:
-        """Raise a ValueError for what no format understands."""
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise ValueError(f"quality={self.quality} is not allowed: it must be 1 to 100")
-        if self.compression not in ("fast", "default", "max"):
-            raise ValueError(f"compression={self.compression!r} is not allowed: it must be fast, default or max")
+__all__ = ["MAX_PIXELS", "ImageError", "Info", "Reading", "Writing", "read_image", "write_image"]
 
 
 def read_image(
@@ -102,7 +49,8 @@ def read_image(
 
     with open_picture(source, Reading(max_pixels, keep_palette, layout, convert)) as picture:
         if frame is None and picture.frames > 1:
-            raise ImageError(f"holds {picture.frames} frames: frame takes one of them, 0 to {picture.frames - 1}")
+            what = f"holds {picture.frames} frames"
+            raise ImageError(f"{what}: frame takes one of them, 0 to {picture.frames - 1}", "frame")
         return picture.read(frame or 0)
 
 
@@ -148,4 +96,7 @@ def write_image(
     from poolcli.images.write import write_frames
 
     writing = Writing(overwrite, convert, background, quality, compression, strip, "", layout)
-    write_frames([(array, info or Info())], 1, target, format, writing)
+    try:
+        write_frames([(array, info or Info())], 1, target, format, writing)
+    except WriteError as error:
+        raise ImageError(str(error), error.remedy) from error

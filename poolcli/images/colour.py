@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from poolcli.dtypes import convert, lane, maximum
-from poolcli.images import ImageError, Info
-from poolcli.images.formats import colour_of
+from poolcli.images.formats import ARRAYS, colour_of
+from poolcli.images.types import ImageError, Info
 
 _STRIP = 64  # rows
 
@@ -168,9 +168,10 @@ def _codes(image: NDArray[Any]) -> NDArray[np.uint64]:
 def in_colour(image: NDArray[Any], info: Info, colour: str, background: str) -> tuple[NDArray[Any], Info]:
     """Return a picture as "rgb", (H, W, 3), or "grey", (H, W), laid over a background where it is not opaque."""
     channels = (*image.shape, 1)[2]
-    shade = colour_of(channels, False if info.format == "NPY" else info.alpha)
+    shade = colour_of(channels, False if info.format in ARRAYS else info.alpha)
     if shade == "bands":
-        raise ImageError(f"has {channels} channels: --colour takes grey and RGB, with or without alpha")
+        takes = f"colour={colour} takes grey and RGB, with or without alpha"
+        raise ImageError(f"has {channels} channels: {takes}", "colour")
     if shade in ("grey+alpha", "RGBA"):
         most = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1
         if (image[..., -1] == most).all():

@@ -1,15 +1,20 @@
-"""Which formats are read and written, and what each can hold."""
+"""Which formats are read and written, by what they are known, and what each can hold."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from poolcli.parameters import DTYPES
 
-READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "TGA", "QOI", "JPEG2000", "AVIF", "GIF", "ICO")
-"""What Pillow may open: it would start another program for EPS, and has formats that nobody checks."""
+if TYPE_CHECKING:
+    from poolcli.images.types import Codec
+
+HEAD = 64  # bytes at the beginning of a file, which tell its format
 
 _8, _16 = ("uint8",), ("uint8", "uint16")
 _COLOURS = ("grey", "grey+alpha", "RGB", "RGBA")
@@ -18,50 +23,81 @@ _ANY = dict.fromkeys((*_COLOURS, "bands"), tuple(dtype for dtype in DTYPES if dt
 
 @dataclass(frozen=True)
 class Format:
-    """A format that is written, and what it holds unchanged: for each kind of colour, the dtypes."""
+    """A format, and what it holds unchanged: for each kind of colour, the dtypes."""
 
     name: str
-    holds: Mapping[str, tuple[str, ...]] = field(repr=False)
+    codec: str  # module:Class, which is imported when the first such file is read or written
+    begins: bytes = field(default=b"", repr=False)  # pattern of the first bytes; none where another row reads it
+    endings: tuple[str, ...] = ()  # that it is written for, the usual one first
+    only_read: tuple[str, ...] = ()  # other endings of it
+    holds: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    weak: bool = False  # it begins with no signature: all others are asked first
+    array: bool = False  # numbers of any shape: neither alpha nor where channels stand is told
+    premultiplied: bool = False  # holds colour that has been multiplied by alpha
     frames: bool = False  # takes more than one picture
     streams: bool = False  # and writes each before the next is made
     quality: bool = False
+    lossless: bool = False  # unless a quality is asked for
     side: int = 2**31 - 1  # pixels
 
+    def load(self) -> type[Codec]:
+        """Return the class that reads and writes it."""
+        module, name = self.codec.split(":")
+        codec: type[Codec] = getattr(import_module(f"poolcli.images.{module}"), name)
+        return codec
 
-_PNG = Format("PNG", {**dict.fromkeys(_COLOURS, _16), "palette": _8}, frames=True)
-_JPEG = Format("JPEG", {"grey": _8, "RGB": _8}, quality=True, side=65500)
-_TIFF = Format("TIFF", {**_ANY, "palette": _16}, frames=True, streams=True)
-_JPEG2000 = Format("JPEG2000", {**dict.fromkeys(_COLOURS, _8), "grey": _16})
-_WEBP = Format("WEBP", {"RGB": _8, "RGBA": _8}, frames=True, quality=True, side=16383)
-_NPY = Format("NPY", dict.fromkeys((*_ANY, "palette"), DTYPES), frames=True, streams=True)
 
-WRITABLE: Mapping[str, Format] = {
-    ".png": _PNG,
-    ".apng": _PNG,
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".jpe": _JPEG,
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".webp": _WEBP,
-    ".gif": Format("GIF", {"grey": _8, "RGB": _8, "RGBA": _8, "palette": _8}, frames=True, side=65535),
-    ".bmp": Format("BMP", {"grey": _8, "RGB": _8}),
-    ".ppm": Format("PPM", {"RGB": _8}),
-    ".pgm": Format("PGM", {"grey": _16}),
-    ".pfm": Format("PFM", {"grey": ("float32",)}),
-    ".tga": Format("TGA", dict.fromkeys(_COLOURS, _8), side=65535),
-    ".jp2": _JPEG2000,
-    ".j2k": _JPEG2000,
-    ".avif": Format("AVIF", {"RGB": _8, "RGBA": _8}, quality=True, side=65536),
-    ".ico": Format("ICO", {"RGBA": _8}, side=256),
-    ".npy": _NPY,
-}
+FORMATS = (
+    Format("PNG", "png:Png", rb"\x89PNG\r\n\x1a\n", (".png", ".apng"),
+           holds={**dict.fromkeys(_COLOURS, _16), "palette": _8}, frames=True),
+    Format("JPEG", "jpeg:Jpeg", rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe"),
+           holds={"grey": _8, "RGB": _8}, quality=True, side=65500),
+    Format("TIFF", "tiff:Tiff", rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"),
+           holds={**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True),
+    Format("WEBP", "webp:Webp", rb"RIFF....WEBP", (".webp",),
+           holds={"RGB": _8, "RGBA": _8}, frames=True, quality=True, lossless=True, side=16383),
+    Format("GIF", "gif:Gif", rb"GIF8[79]a", (".gif",),
+           holds={"grey": _8, "RGB": _8, "RGBA": _8, "palette": _8}, frames=True, side=65535),
+    Format("BMP", "plain:Bmp", rb"BM", (".bmp",), holds={"grey": _8, "RGB": _8}),
+    Format("PPM", "ppm:Ppm", rb"P[0-6fy]", (".ppm",), (".pbm", ".pnm"), {"RGB": _8}),
+    Format("PGM", "ppm:Ppm", endings=(".pgm",), holds={"grey": _16}),
+    Format("PFM", "ppm:Ppm", endings=(".pfm",), holds={"grey": ("float32",)}),
+    Format("TGA", "plain:Tga", rb".[\0\x01][\x01-\x03\x09-\x0b]", (".tga",),
+           holds=dict.fromkeys(_COLOURS, _8), weak=True, side=65535),
+    Format("JPEG2000", "jpeg2000:Jpeg2000", rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n", (".jp2", ".j2k"), (".jpx",),
+           {**dict.fromkeys(_COLOURS, _8), "grey": _16}),
+    Format("AVIF", "avif:Avif", rb"....ftyp(?:avi[fs]|mif1(?=.*avif)|msf1)", (".avif",),
+           holds={"RGB": _8, "RGBA": _8}, quality=True, side=65536),
+    Format("ICO", "plain:Ico", rb"\0\0\x01\0", (".ico",), holds={"RGBA": _8}, side=256),
+    Format("NPY", "npy:Npy", rb"\x93NUMPY", (".npy",),
+           holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True, frames=True, streams=True),
+    Format("NPZ", "npy:Npz", rb"PK(?:\x03\x04|\x05\x06)", array=True),
+    Format("QOI", "plain:Qoi", rb"qoif", only_read=(".qoi",)),
+    Format("HEIF", "plugins:Heif", rb"....ftyp(?:hei[cxms]|hev[cx]|mif1(?!.*avif))", only_read=(".heic", ".heif")),
+    Format("JXL", "plugins:Jxl", rb"\xff\x0a|\0\0\0\x0cJXL ", only_read=(".jxl",)),
+    Format("TIFF with a swapped number", "tiff:PackedTiff", rb"II\0\*|MM\*\0"),
+)  # fmt: skip
+"""Formats in the order in which messages name them."""
 
-ENDINGS = (*WRITABLE, ".pbm", ".pnm", ".qoi", ".jpx", ".heic", ".heif", ".jxl")
+WRITABLE: Mapping[str, Format] = {ending: kind for kind in FORMATS for ending in kind.endings}
+ENDINGS = tuple(dict.fromkeys((*WRITABLE, *(ending for kind in FORMATS for ending in kind.only_read))))
 """Endings by which a picture is found in a folder; what a file is, its content tells."""
+
+ARRAYS = frozenset(kind.name for kind in FORMATS if kind.array)
+"""Names, as `Info.format` has them, of formats that say nothing of their numbers."""
 
 _WIDER = {"grey": "RGB", "grey+alpha": "RGBA", "RGB": "RGBA"}
 """Kinds of colour that another holds without loss, with grey three times and alpha at its largest."""
+
+
+def sniff(head: bytes) -> Format | None:
+    """Return the format that the first bytes of a file tell, or None.
+
+    >>> sniff(b"GIF89a").name, sniff(b"just text")
+    ('GIF', None)
+    """
+    known = [kind for kind in FORMATS if kind.begins and re.match(kind.begins, head, re.DOTALL)]
+    return min(known, key=lambda kind: kind.weak, default=None)
 
 
 def format_of(path: PurePath) -> Format | None:
@@ -115,5 +151,4 @@ def holders(colour: str, dtype: str, side: int = 1) -> str:
 
 def endings(fitting: Callable[[Format], bool]) -> str:
     """Return the usual ending of each format that fits."""
-    usual = {kind.name: ending for ending, kind in reversed(list(WRITABLE.items())) if fitting(kind)}
-    return ", ".join(reversed(usual.values()))
+    return ", ".join(kind.endings[0] for kind in FORMATS if kind.endings and fitting(kind))

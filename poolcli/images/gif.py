@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from poolcli.images import ImageError, Writing
+from poolcli.images.colour import indexed
+from poolcli.images.pillow import Pillow
+from poolcli.images.types import Frame, ImageError, Info, Writing
 
 _MOST = 256  # colours
+
+
+class Gif(Pillow):
+    """Pictures and animations, each frame drawn over those before it."""
+
+    name = "GIF"
+    keeps = frozenset(("comment",))
+
+    def read(self, frame: int) -> Frame:
+        """Return one of the pictures."""
+        pixels, info = super().read(frame)
+        if self._reading.keep_palette and info.palette is None:
+            pixels, info = indexed(pixels, info, self._palette)
+        return pixels, info
+
+    @classmethod
+    def holds_palette(cls, palette: NDArray[Any]) -> bool:
+        """Return whether at most one colour is clear, and no other half transparent."""
+        return palette.shape[1] == 3 or sorted(palette[:, 3].tolist())[:2] in ([0], [0, 255])
+
+    @classmethod
+    def _picture(cls, image: NDArray[Any], info: Info, writing: Writing) -> Image.Image:
+        if info.palette is None and image.ndim == 3:
+            return few_colours(image, writing)
+        picture = super()._picture(image, info, writing)
+        if info.palette is not None and info.palette.shape[1] == 4:
+            picture.info["transparency"] = int(info.palette[:, 3].argmin())
+        return picture
+
+    @classmethod
+    def _options(cls, picture: Image.Image, writing: Writing) -> dict[str, Any]:
+        return {"optimize": False}
+
+    @classmethod
+    def _times(cls, infos: Sequence[Info]) -> dict[str, Any]:
+        times = super()._times(infos) | {"disposal": 2}  # a frame that is clear somewhere shows not the one before
+        if any(info.duration is not None for info in infos) and infos[0].loop is None:
+            del times["loop"]  # that it runs once, it says by saying nothing
+        return times
 
 
 def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:
@@ -22,10 +66,8 @@ def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:
     colours, indices = np.unique(packed if clear is None else packed[~clear], return_inverse=True)
     if len(colours) > most:
         if not writing.convert:
-            raise ImageError(
-                f"GIF holds {most} colours, and the picture has {len(colours)}: "
-                "--convert chooses the nearest; .png, .webp, .tif hold all"
-            )
+            way = "convert=True chooses the nearest; .png, .webp, .tif hold all"
+            raise ImageError(f"GIF holds {most} colours, and the picture has {len(colours)}: {way}", "convert")
         near = Image.fromarray(np.ascontiguousarray(image[..., :3])).quantize(most, dither=Image.Dither.NONE)
         indices = np.asarray(near).ravel() if clear is None else np.asarray(near)[~clear]
         shades = np.array(near.getpalette(), np.uint8).reshape(-1, 3)
@@ -46,7 +88,8 @@ def _clear(image: NDArray[np.uint8], writing: Writing) -> NDArray[np.bool_] | No
         return None
     alpha = image[..., 3]
     if not writing.convert and not np.isin(alpha, (0, 255)).all():
-        raise ImageError("GIF knows no half transparent colours: --convert makes them clear or not; .png, .webp can")
+        way = "convert=True makes them clear or not; .png, .webp can"
+        raise ImageError(f"GIF knows no half transparent colours: {way}", "convert")
     return alpha < 128
 
 

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO
 
 import imagecodecs
-import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from poolcli.images import ImageError
+from poolcli.images.pillow import Pillow
+from poolcli.images.types import Frame, ImageError, Reading, Writing
 
+_QUALITY = 95  # unless another is asked for
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _COMMENT, _APPLICATION = 0xFE, range(0xE0, 0xF0)  # markers of segments that describe
 
 
-def decode(file: BinaryIO) -> NDArray[np.uint8] | None:
-    """Return the pixels of a file that is whole, or None: the decoder would fill up what is missing."""
-    file.seek(0)
-    data = file.read()
-    if not data.rstrip(b"\0").endswith(_END):
-        return None
-    pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
-    return pixels
+class Jpeg(Pillow):
+    """One picture: others in the file are previews and gain maps of it."""
 
+    name = "JPEG"
+    keeps = frozenset(("icc_profile", "exif", "xmp", "dpi", "comment"))
 
-def encode(image: NDArray[np.uint8], quality: int, described: dict[str, Any]) -> bytes:
-    """Return a JPEG file of a grey or RGB picture, with what Pillow's writer of JPEG is told of it."""
-    data = bytes(imagecodecs.jpeg8_encode(image, quality, subsampling="444"))
-    header = _header(tuple(sorted(described.items())))
-    return _START + _segments(header) + data[len(_START) + len(_segments(data)) :]
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        super().__init__(file, reading)
+        self.frames = 1
+
+    def _decoded(self) -> NDArray[Any] | None:
+        if self._image.mode not in ("L", "RGB"):
+            return None
+        self._file.seek(0)
+        data = self._file.read()
+        if not data.rstrip(b"\0").endswith(_END):  # the decoder would fill up what is missing
+            return None
+        pixels: NDArray[Any] = imagecodecs.jpeg8_decode(data)
+        return pixels
+
+    @classmethod
+    def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
+        """Write a grey or RGB picture."""
+        image, info = next(frames)
+        data = bytes(imagecodecs.jpeg8_encode(image, writing.quality or _QUALITY, subsampling="444"))
+        header = _header(() if writing.strip else tuple(sorted(cls._described(info, writing).items())))
+        file.write(_START + _segments(header) + data[len(_START) + len(_segments(data)) :])
 
 
 @lru_cache(maxsize=16)  # the files of a folder often say the same
@@ -42,7 +56,8 @@ def _header(described: tuple[tuple[str, Any], ...]) -> bytes:
     try:
         Image.new("L", (1, 1)).save(buffer, "JPEG", **dict(described))
     except ValueError as error:
-        raise ImageError(f"JPEG cannot hold all that the file says: {error}: --strip leaves it out") from None
+        what = f"JPEG cannot hold all that the file says: {error}"
+        raise ImageError(f"{what}: strip=True leaves it out", "strip") from None
     return buffer.getvalue()
 
 

@@ -12,33 +12,22 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from poolcli.dtypes import check
-from poolcli.images import ImageError, Info, Reading
-from poolcli.images.read import Reader, check_size
+from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
 
 _HEADER = 10_000  # bytes, as NumPy allows
 _NAMED = 6  # arrays of a file
 _PART = 1 << 24  # bytes; a member of an archive is decompressed beside the array
 
 
-class NpyReader(Reader):
+class Npy(Codec):
     """Arrays (H, W), (H, W, C) or, as frames, (N, H, W, C); with the layout chw, C before H."""
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
-        version = npy_format.read_magic(file)
-        begin, length = file.tell(), int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
-        if length > _HEADER:  # before NumPy reads it all
-            raise ImageError(f"the header of an array has {length} bytes, more than the {_HEADER} allowed")
-        file.seek(begin)
-        read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, self._fortran, dtype = read_header(file)
-        if dtype.hasobject:
-            raise ImageError("holds Python objects, which are never loaded: save an array of numbers")
-        self._dtype = check(dtype)
-        self._stored = dtype
+        shape, self._fortran, self._stored = _header(file)
+        self._dtype = check(self._stored)
         if len(shape) not in (2, 3, 4):
-            ways = (
-                "(H, W), (C, H, W) or (N, C, H, W)" if reading.layout == "chw" else "(H, W), (H, W, C) or (N, H, W, C)"
-            )
+            first = reading.layout == "chw"
+            ways = "(H, W), (C, H, W) or (N, C, H, W)" if first else "(H, W), (H, W, C) or (N, H, W, C)"
             raise ImageError(f"an array {shape} is no picture: it must be {ways}")
         self._shape = shape
         self._file, self._begin, self._layout = file, file.tell(), reading.layout
@@ -51,7 +40,7 @@ class NpyReader(Reader):
         together = self.frames if self._fortran else 1
         check_size(one[1], one[0] * together, (*one, 1)[2], reading)
 
-    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+    def read(self, frame: int) -> Frame:
         """Return one of the pictures."""
         if len(self._shape) == 4 and self._fortran:  # frames are interleaved
             self._file.seek(self._begin)
@@ -74,33 +63,49 @@ class NpyReader(Reader):
             raise ImageError(f"truncated: {self._shape} of {self._dtype} need more bytes than there are")
         return values.reshape(shape, order="F" if self._fortran else "C")
 
+    @classmethod
+    def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
+        """Write one picture, or several of one shape and dtype with a leading axis, one after the other."""
+        first = None
+        for array, _ in frames:
+            values = np.moveaxis(array, -1, 0) if array.ndim == 3 and writing.layout == "chw" else array
+            if first is None:
+                first = values
+                shape = (count, *values.shape) if count > 1 else values.shape
+                header = {"descr": npy_format.dtype_to_descr(values.dtype), "fortran_order": False, "shape": shape}
+                npy_format.write_array_header_1_0(file, header)
+            elif (values.shape, values.dtype) != (first.shape, first.dtype):
+                both = f"{first.shape} of {first.dtype} and {values.shape} of {values.dtype}"
+                way = "frame=N takes one, .tif holds all"
+                raise ImageError(f"frames {both} do not fit in one array: {way}", "frame")
+            file.write(np.ascontiguousarray(values).data)
 
-def npz_reader(file: BinaryIO, reading: Reading) -> NpyReader:
-    """Return a reader of the one array of a `.npz` file; nothing but its header is decompressed yet."""
-    archive = zipfile.ZipFile(file)
-    members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
-    if not members:
-        raise ImageError("a zip file without arrays is not a supported image")
-    if len(members) > 1:
-        names = ", ".join(member.filename.removesuffix(".npy") for member in members[:_NAMED])
-        more = ", ..." if len(members) > _NAMED else ""
-        raise ImageError(f"holds {len(members)} arrays ({names}{more}): one is read, and numpy.save writes one as .npy")
-    return NpyReader(archive.open(members[0]), reading)  # type: ignore[arg-type]
+
+class Npz(Npy):
+    """The one array of an archive; nothing but its header is decompressed before it is read."""
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        archive = zipfile.ZipFile(file)
+        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+        if not members:
+            raise ImageError("a zip file without arrays is not a supported image")
+        if len(members) > 1:
+            names = ", ".join(member.filename.removesuffix(".npy") for member in members[:_NAMED])
+            more = ", ..." if len(members) > _NAMED else ""
+            way = "one is read, and numpy.save writes one as .npy"
+            raise ImageError(f"holds {len(members)} arrays ({names}{more}): {way}")
+        super().__init__(archive.open(members[0]), reading)  # type: ignore[arg-type]
 
 
-def write_npy(file: BinaryIO, frames: Iterator[NDArray[Any]], count: int, layout: str) -> None:
-    """Write one picture, or several of one shape and dtype with a leading axis, one after the other."""
-    first = None
-    for array in frames:
-        values = np.moveaxis(array, -1, 0) if array.ndim == 3 and layout == "chw" else array
-        if first is None:
-            first = values
-            shape = (count, *values.shape) if count > 1 else values.shape
-            header = {"descr": npy_format.dtype_to_descr(values.dtype), "fortran_order": False, "shape": shape}
-            npy_format.write_array_header_1_0(file, header)
-        elif (values.shape, values.dtype) != (first.shape, first.dtype):
-            raise ImageError(
-                f"frames {first.shape} of {first.dtype} and {values.shape} of {values.dtype} do not fit in one array: "
-                "--frame N takes one, .tif holds all"
-            )
-        file.write(np.ascontiguousarray(values).data)
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return the shape, whether the first axis runs fastest, and the dtype, or raise an ImageError."""
+    version = npy_format.read_magic(file)
+    begin, length = file.tell(), int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+    if length > _HEADER:  # before NumPy reads it all
+        raise ImageError(f"the header of an array has {length} bytes, more than the {_HEADER} allowed")
+    file.seek(begin)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ImageError("holds Python objects, which are never loaded: save an array of numbers")
+    return shape, fortran, dtype

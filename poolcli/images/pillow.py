@@ -1,140 +1,183 @@
-"""8-bit pictures and the long tail of formats, by Pillow; what it would lose, by imagecodecs, or not at all."""
+"""What Pillow reads and writes; a format's own class says what is different about it."""
 
 from __future__ import annotations
 
 import io
-import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib import import_module
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from poolcli.images import ImageError, Info, Reading, jpeg, png
-from poolcli.images.colour import indexed
-from poolcli.images.formats import READABLE
-from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp
-from poolcli.images.read import NoPictureError, Reader, check_size
+from poolcli.images.fitting import alike
+from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp, with_software
+from poolcli.images.types import Codec, Frame, ImageError, Info, NoPictureError, Reading, Writing, check_size
 
 _STRIP = 256  # rows; np.asarray of a whole picture holds it three times
-_PLUGINS = {  # module, what registers it, how people call the format, the package, the extra
-    "HEIF": ("pillow_heif", "register_heif_opener", "HEIC", "pillow-heif", "heif"),
-    "JXL": ("pillow_jxl", "", "JPEG XL", "pillow-jxl-plugin", "jxl"),
-}
 _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pillow's name of its layout
-_PNG_SIDE = 1_000_000  # pixels; libpng takes no more
+_BEGIN = 4096  # bytes, in which a file says how deep its colour is
+_MOMENT = 100  # milliseconds
 
 
-class PillowReader(Reader):
-    """Whatever Pillow opens."""
+class Pillow(Codec):
+    """A format that Pillow knows by the same name."""
 
-    def __init__(self, file: BinaryIO, reading: Reading, plugin: str = "") -> None:
+    name: ClassVar[str]
+    keeps: ClassVar[frozenset[str]] = frozenset()
+    """What is written beside the pixels, by Pillow's names: icc_profile, exif, xmp, dpi, and for the record comment, or
+    software, which is a field of EXIF."""
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
         self._file, self._reading = file, reading
-        if plugin:
-            _load(plugin)
-        try:
-            self._image = _open(file, (plugin,) if plugin else READABLE)
-        except UnidentifiedImageError:
-            raise NoPictureError("not a supported image") from None
+        self._image = _open(file, self.name)
         self._size = self._image.size
-        self._palette = _colours(self._image)
+        self._palette = colours_of(self._image)
         check_size(*self._size, len(self._image.getbands()), reading)
-        # A JPEG may hold previews and gain maps of its one picture.
-        self.frames = 1 if self._image.format == "MPO" else getattr(self._image, "n_frames", 1)
-        # An APNG may begin with a picture for those who know no animation, which is none of its frames.
-        self._skipped = 1 if self.frames > 1 and getattr(self._image, "default_image", False) else 0
-        self.frames -= self._skipped
+        self.frames = getattr(self._image, "n_frames", 1)
 
-    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+    def read(self, frame: int) -> Frame:
         """Return one of the pictures."""
-        image, frame = self._image, frame + self._skipped
-        if image.format == "PNG" and self.frames == 1 and not self._skipped and max(image.size) <= _PNG_SIDE:
-            if not (self._reading.keep_palette and image.mode == "P"):
-                return self._png()
-        elif image.format == "TIFF":
-            image.seek(frame)
-        else:
-            for step in range(image.tell() + 1 if frame >= image.tell() else 0, frame + 1):
-                image.seek(step)
-                if image.size != self._size:  # Pillow would take as much memory as a damaged frame claims
-                    raise ValueError("a frame is larger than the picture")
-        _refuse_deep(image, self._file)
+        self._seek(frame)
+        self._refuse_deep()
         pixels, info = self._pixels()
-        pixels = upright(pixels, orientation_of(image.getexif()))
-        info = replace(info, **_described(image))
+        pixels = upright(pixels, orientation_of(self._image.getexif()))
+        info = replace(info, frames=self.frames, **described(self._image))
         if self.frames > 1 and info.palette is None and info.alpha and (pixels[..., -1] == 255).all():
-            pixels, info = np.ascontiguousarray(pixels[..., :-1]), replace(info, alpha=False)
-        if image.format == "GIF" and self._reading.keep_palette and info.palette is None:  # drawn over those before
-            pixels, info = indexed(pixels, info, self._palette)
-        return pixels, replace(info, frames=self.frames)
+            return np.ascontiguousarray(pixels[..., :-1]), replace(info, alpha=False)
+        return pixels, info
 
-    def _png(self) -> tuple[NDArray[Any], Info]:
-        """Decode by libpng: 16 bits stay, transparency of one grey is right in any depth."""
-        pixels, exif = png.decode(self._file)
-        if exif:
-            self._image.info["exif"] = exif
-        # The method of PNG's own class would decode all for an EXIF chunk at the end, which is known by now.
-        metadata = Image.Image.getexif(self._image)
-        described = _described(self._image, metadata)
-        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
-        info = Info("PNG", alpha=alpha, colours=self._palette, **described)
-        return upright(pixels, orientation_of(metadata)), info
-
-    def _pixels(self) -> tuple[NDArray[Any], Info]:
+    def _seek(self, frame: int) -> None:
+        """Make one of the pictures that which is decoded: after those before it, over which it may be drawn."""
         image = self._image
-        if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
-            decoded = jpeg.decode(self._file)
-            if decoded is not None:
-                return decoded, Info("JPEG", alpha=False)
-        if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
-            import imagecodecs
+        for step in range(image.tell() + 1 if frame >= image.tell() else 0, frame + 1):
+            image.seek(step)
+            if image.size != self._size:  # Pillow would take as much memory as a damaged frame claims
+                raise ValueError("a frame is larger than the picture")
 
-            self._file.seek(0)
-            data = self._file.read()
-            if _jpeg2000_bits(data) > 8:
-                return imagecodecs.jpeg2k_decode(data), Info("JPEG2000", alpha=image.mode != "RGB")
-        kind = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
-        if self.frames == 1 and image.mode in ("RGB", "RGBA") and "transparency" not in image.info:
-            lean = _decoded(image, self._file) if kind in ("WEBP", "AVIF") else _stored(image, self._file)
-            if lean is not None:
-                return lean, Info(kind, alpha=image.mode == "RGBA")
+    def _refuse_deep(self) -> None:
+        """Raise an ImageError for pictures that Pillow would cut down to 8 bits without a word."""
+        self._file.seek(0)
+        bits = self._bits(self._file.read(_BEGIN))
+        if bits > 8 and self._image.mode in ("LA", "RGB", "RGBA"):
+            way = "save it as TIFF or 16-bit PNG"
+            raise ImageError(f"{self.name} colour of {bits} bits would lose its lower bits: {way}")
+
+    def _bits(self, head: bytes) -> int:
+        """Return the depth of a value."""
+        return 8
+
+    def _pixels(self) -> Frame:
+        image = self._image
+        decoded = self._decoded()
+        if decoded is not None:
+            return decoded, Info(self.name, alpha=decoded.ndim == 3 and decoded.shape[2] in (2, 4))
         image.load()
         if image.mode == "P" and self._reading.keep_palette:
-            return _array(image), Info(kind, alpha=False, palette=_palette(image))
+            return _array(image), Info(self.name, alpha=False, palette=palette_of(image))
         plain = _plain(image, self._reading)
-        info = Info(kind, alpha=plain.mode in ("LA", "RGBA"), colours=_colours(image))
-        pixels = _array(plain)
-        if kind == "PPM" and image.mode == "I":
-            pixels = _as_stored(pixels, self._file)
-        elif pixels.dtype.kind in "iu":
-            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-        return pixels, info
+        info = Info(self.name, alpha=plain.mode in ("LA", "RGBA"), colours=colours_of(image))
+        return self._as_stored(_array(plain)), info
+
+    def _decoded(self) -> NDArray[Any] | None:
+        """Return the pixels, deeper or at less cost than from Pillow, or None where it alone decodes them."""
+        return _stored(self._image, self._file) if self._is_plain else None
+
+    def _as_stored(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Return the numbers of the file, where Pillow changes them."""
+        return pixels.astype(pixels.dtype.newbyteorder("="), copy=False) if pixels.dtype.kind in "iu" else pixels
+
+    @property
+    def _is_plain(self) -> bool:
+        """Return whether RGB or RGBA is all that there is."""
+        return self.frames == 1 and self._image.mode in ("RGB", "RGBA") and "transparency" not in self._image.info
+
+    def _whole(self, decode: Callable[[bytes], NDArray[Any]]) -> NDArray[Any] | None:
+        """Decode as Pillow does, by the same library, without its copies."""
+        if not self._is_plain:
+            return None
+        self._file.seek(0)
+        pixels = decode(self._file.read())
+        image = self._image
+        return pixels if pixels.shape == (image.height, image.width, len(image.mode)) else None
+
+    @classmethod
+    def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
+        """Write one picture, or an animation."""
+        pictures = alike(list(frames))
+        infos = [info for _, info in pictures]
+        first, *others = [cls._picture(image, info, writing) for image, info in pictures]
+        options = cls._options(first, writing) | ({} if writing.strip else cls._described(infos[0], writing))
+        if others:
+            if {picture.size for picture in others} != {first.size}:
+                way = "frame=N takes one, .tif holds all"
+                raise ImageError(f"{cls.name} holds frames of one size only: {way}", "frame")
+            options |= {"save_all": True, "append_images": others, **cls._times(infos)}
+        try:
+            first.save(file, cls.name, **options)
+        except Exception as error:  # encoders raise what they like
+            raise ImageError(f"cannot be encoded as {cls.name}: {error}".splitlines()[0]) from error
+        if others:
+            cls._finish(file, pictures)
+
+    @classmethod
+    def _picture(cls, image: NDArray[Any], info: Info, writing: Writing) -> Image.Image:
+        """Return a picture as Pillow has it."""
+        picture = Image.fromarray(image)
+        if info.palette is not None:
+            picture.putpalette(info.palette[:, :3].tobytes())
+            if info.palette.shape[1] == 4:
+                picture.info["transparency"] = info.palette[:, 3].tobytes()
+        return picture
+
+    @classmethod
+    def _options(cls, picture: Image.Image, writing: Writing) -> dict[str, Any]:
+        """Return what Pillow's writer is told of how to encode."""
+        return {}
+
+    @classmethod
+    def _described(cls, info: Info, writing: Writing) -> dict[str, Any]:
+        """Return what it is told of what the file says beside the pixels."""
+        exif = with_software(info.exif, writing.record) if "software" in cls.keeps else info.exif
+        said = {"icc_profile": info.icc, "exif": exif, "xmp": info.xmp, "dpi": info.dpi, "comment": writing.record}
+        return {name: value for name, value in said.items() if name in cls.keeps and value}
+
+    @classmethod
+    def _times(cls, infos: Sequence[Info]) -> dict[str, Any]:
+        """Return times and repetitions; pages that have none are shown for a moment each, for ever."""
+        if all(info.duration is None for info in infos):
+            return {"duration": _MOMENT, "loop": 0}
+        loop = infos[0].loop
+        return {"duration": [round(info.duration or 0) for info in infos], "loop": 1 if loop is None else loop}
+
+    @classmethod
+    def _finish(cls, file: BinaryIO, pictures: Sequence[Frame]) -> None:
+        """Raise an ImageError if pages were merged because they are alike: only in time is that no loss."""
+        if all(info.duration is None for _, info in pictures):
+            with Image.open(file) as made:
+                frames = getattr(made, "n_frames", 1)
+            if frames != len(pictures):
+                raise ImageError(f"{cls.name} merges pages that are alike, {len(pictures)} to {frames}: .tif holds all")
 
 
 _opening = Lock()
 
 
-def _open(file: BinaryIO, formats: tuple[str, ...]) -> ImageFile.ImageFile:
-    """Read the header, without Pillow's own limit, which belongs to the whole process: ours is checked next."""
+def _open(file: BinaryIO, name: str) -> ImageFile.ImageFile:
+    """Read the header, without Pillow's own limit, which belongs to the whole process: ours is checked next.
+
+    Nothing but the one format is tried: Pillow would start another program for EPS, and has some that nobody checks.
+    """
     with _opening:
-        most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(file, formats=formats)
+            return Image.open(file, formats=(name,))
+        except UnidentifiedImageError:
+            raise NoPictureError("not a supported image") from None
         finally:
-            Image.MAX_IMAGE_PIXELS = most
-
-
-def _load(plugin: str) -> None:
-    module, register, name, package, extra = _PLUGINS[plugin]
-    try:
-        loaded = import_module(module)
-    except ImportError:
-        raise ImageError(f"{name} needs the package {package}, which the extra {extra} of poolcli brings") from None
-    if register:
-        getattr(loaded, register)()
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _plain(image: Image.Image, reading: Reading) -> Image.Image:
@@ -165,12 +208,11 @@ def _from_cmyk(image: Image.Image, reading: Reading) -> Image.Image:
             return converted
     if reading.convert:
         return image.convert("RGB")
-    raise ImageError(
-        "CMYK has no colour profile, so its exact colours are not known: --convert uses an approximate formula"
-    )
+    way = "convert=True uses an approximate formula"
+    raise ImageError(f"CMYK has no colour profile, so its exact colours are not known: {way}", "convert")
 
 
-def _palette(image: Image.Image) -> NDArray[np.uint8]:
+def palette_of(image: Image.Image) -> NDArray[np.uint8]:
     """Return the colours of a palette, (n, 3), or (n, 4) where some are transparent."""
     assert image.palette is not None
     mode, data = image.palette.getdata()
@@ -179,16 +221,17 @@ def _palette(image: Image.Image) -> NDArray[np.uint8]:
     entries.putdata(range(colours))
     entries.putpalette(data, mode)
     entries.info = {name: image.info[name] for name in ("transparency",) if name in image.info}
-    colours_of: NDArray[np.uint8] = np.asarray(entries.convert("RGBA" if image.has_transparency_data else "RGB"))[0]
-    return colours_of
+    palette: NDArray[np.uint8] = np.asarray(entries.convert("RGBA" if image.has_transparency_data else "RGB"))[0]
+    return palette
 
 
-def _colours(image: Image.Image) -> NDArray[np.uint8] | None:
+def colours_of(image: Image.Image) -> NDArray[np.uint8] | None:
     """Return the palette of a picture that has one, for pixels that are expanded."""
-    return _palette(image) if image.mode == "P" and image.palette is not None else None
+    return palette_of(image) if image.mode == "P" and image.palette is not None else None
 
 
-def _described(image: Image.Image, exif: Image.Exif | None = None) -> dict[str, Any]:
+def described(image: Image.Image, exif: Image.Exif | None = None) -> dict[str, Any]:
+    """Return what an `Info` has of what Pillow read beside the pixels."""
     info = image.info
     return {
         "icc": info.get("icc_profile") or None,
@@ -198,51 +241,6 @@ def _described(image: Image.Image, exif: Image.Exif | None = None) -> dict[str, 
         "duration": info.get("duration"),
         "loop": info.get("loop"),
     }
-
-
-def _refuse_deep(image: ImageFile.ImageFile, file: BinaryIO) -> None:
-    """Raise an ImageError for pictures that Pillow would cut down to 8 bits without a word."""
-    file.seek(0)
-    head = file.read(4096)
-    deep = 0
-    if image.format == "PNG":
-        deep = head[24]
-    elif image.format == "PPM" and image.mode != "I" and (found := _PPM.match(head)):
-        deep = int(found[1]).bit_length()
-    elif image.format == "AVIF" and b"av1C" in head:
-        deep = 10 if head[head.index(b"av1C") + 6] & 0x40 else 8
-    if deep > 8 and image.mode in ("LA", "RGB", "RGBA"):
-        raise ImageError(
-            f"{image.format} colour of {deep} bits would lose its lower bits: save it as TIFF or 16-bit PNG"
-        )
-
-
-_SPACE = rb"(?:\s|#[^\n]*\n)+"
-_PPM = re.compile(rb"P[2356]" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d+)")
-
-
-def _as_stored(pixels: NDArray[Any], file: BinaryIO) -> NDArray[np.uint16]:
-    """Return the numbers of a grey picture of more than 8 bits, which Pillow stretches to 16."""
-    file.seek(0)
-    found = _PPM.match(file.read(4096))
-    most = int(found[1]) if found else 65535
-    return np.rint(pixels * (most / 65535)).astype(np.uint16)
-
-
-def _jpeg2000_bits(data: bytes) -> int:
-    """Return the depth of the first component, from the SIZ segment of the codestream."""
-    at = data.find(b"\xff\x4f\xff\x51")
-    return (data[at + 42] & 127) + 1 if at >= 0 else 8
-
-
-def _decoded(image: ImageFile.ImageFile, file: BinaryIO) -> NDArray[Any] | None:
-    """Decode as Pillow does, by the same libraries, without its copies."""
-    import imagecodecs
-
-    file.seek(0)
-    decode = imagecodecs.webp_decode if image.format == "WEBP" else imagecodecs.avif_decode
-    pixels: NDArray[Any] = decode(file.read())
-    return pixels if pixels.shape == (image.height, image.width, len(image.mode)) else None
 
 
 def _stored(image: ImageFile.ImageFile, file: BinaryIO) -> NDArray[Any] | None:

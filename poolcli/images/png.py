@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo, putchunk
 
-from poolcli.images import Info, Writing
+from poolcli.images.metadata import orientation_of, upright
+from poolcli.images.pillow import Pillow, described
+from poolcli.images.types import Frame, Info, Reading, Writing
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_SIDE = 1_000_000  # pixels; libpng takes no more
 _INCH = 0.0254  # metres
 
 _DEFLATE, _RLE = 0, 3  # strategies of zlib
@@ -30,7 +35,57 @@ _STRIPS, _ROWS, _SHARE = 8, 16, 16  # of the sample: strips, rows of each, and o
 _LARGER = 1.05  # what speed may cost
 
 
-def decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
+class Png(Pillow):
+    """Single pictures by libpng: 16 bits stay, transparency of one grey is right in any depth. Others by Pillow."""
+
+    name = "PNG"
+    keeps = frozenset(("icc_profile", "exif", "dpi", "pnginfo"))
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        super().__init__(file, reading)
+        # An animation may begin with a picture for those who know none, which is not one of its frames.
+        self._skipped = int(self.frames > 1 and bool(getattr(self._image, "default_image", False)))
+        self.frames -= self._skipped
+
+    def read(self, frame: int) -> Frame:
+        """Return one of the pictures."""
+        alone = self.frames == 1 and not self._skipped and max(self._size) <= _SIDE
+        if not alone or (self._reading.keep_palette and self._image.mode == "P"):
+            return super().read(frame)
+        pixels, exif = _decode(self._file)
+        if exif:
+            self._image.info["exif"] = exif
+        # The method of PNG's own class would decode all for an EXIF chunk at the end, which is known by now.
+        metadata = Image.Image.getexif(self._image)
+        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+        info = Info(self.name, alpha=alpha, colours=self._palette, **described(self._image, metadata))
+        return upright(pixels, orientation_of(metadata)), info
+
+    def _seek(self, frame: int) -> None:
+        super()._seek(frame + self._skipped)
+
+    def _bits(self, head: bytes) -> int:
+        return head[len(_SIGNATURE) + 16]
+
+    @classmethod
+    def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
+        """Write one picture, or an animation."""
+        first = next(frames)
+        if count == 1 and first[1].palette is None:
+            file.write(_encoded(*first, writing))
+        else:
+            super().encode(file, iter([first, *frames]), count, writing)
+
+    @classmethod
+    def _options(cls, picture: Image.Image, writing: Writing) -> dict[str, Any]:
+        return {name: picture.info[name] for name in ("transparency",) if name in picture.info}
+
+    @classmethod
+    def _described(cls, info: Info, writing: Writing) -> dict[str, Any]:
+        return super()._described(info, writing) | {"pnginfo": _text(info, writing)}
+
+
+def _decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     """Return the pixels and the EXIF of a PNG file.
 
     The decoder is given the chunks of the pixels alone: it would print what it thinks of the others.
@@ -56,13 +111,13 @@ def decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     return imagecodecs.png_decode(buffer), exif
 
 
-def encode(image: NDArray[Any], info: Info, writing: Writing) -> bytes:
+def _encoded(image: NDArray[Any], info: Info, writing: Writing) -> bytes:
     """Return a PNG file of a grey, grey and alpha, RGB or RGBA picture, uint8 or uint16."""
     data = imagecodecs.png_encode(image, **_effort(image, writing.compression))
     if writing.strip:
         return bytes(data)
     head = len(_SIGNATURE) + 25  # and IHDR, which comes first
-    return b"".join((data[:head], _described(info, writing), data[head:]))
+    return b"".join((data[:head], _chunks(info, writing), data[head:]))
 
 
 def _effort(image: NDArray[Any], compression: str) -> dict[str, int]:
@@ -76,7 +131,7 @@ def _effort(image: NDArray[Any], compression: str) -> dict[str, int]:
     return _PHOTOGRAPH if sizes[0] <= _LARGER * min(sizes) else _GRAPHICS[int(np.argmin(sizes[1:]))]
 
 
-def _described(info: Info, writing: Writing) -> bytes:
+def _chunks(info: Info, writing: Writing) -> bytes:
     """Return the chunks of profile, EXIF, XMP, resolution and record."""
     out = io.BytesIO()
     if info.icc:
@@ -85,12 +140,12 @@ def _described(info: Info, writing: Writing) -> bytes:
         putchunk(out, b"pHYs", struct.pack(">IIB", *(round(value / _INCH) for value in info.dpi), 1))
     if info.exif:
         putchunk(out, b"eXIf", info.exif.removeprefix(b"Exif\0\0"))
-    for kind, content, *_ in text(info, writing).chunks:
+    for kind, content, *_ in _text(info, writing).chunks:
         putchunk(out, kind, content)
     return out.getvalue()
 
 
-def text(info: Info, writing: Writing) -> PngInfo:
+def _text(info: Info, writing: Writing) -> PngInfo:
     """Return the text chunks of XMP and record."""
     out = PngInfo()
     if info.xmp:

@@ -1,49 +1,32 @@
-"""Files to arrays: what a file is, its first bytes tell, and which library holds it exactly."""
+"""Files to arrays: what a file is, its first bytes tell, and the class of its format reads it."""
 
 from __future__ import annotations
 
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import BinaryIO
 
-from numpy.typing import NDArray
-
-from poolcli.images import ImageError, Info, Reading, Writing
-
-if TYPE_CHECKING:
-    from poolcli.images import Source
-
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_NPY = b"\x93NUMPY"
-_ZIP = (b"PK\3\4", b"PK\5\6")
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
-_JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+from poolcli.images.formats import HEAD, sniff
+from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing
 
 
-class NoPictureError(ImageError):
-    """A file that is of no format at all."""
-
-
-class Reader(Protocol):
-    """An open file of one kind."""
-
-    frames: int
-    warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
-    unkept: str = ""  # what it says beside its pictures that no output does
-    nodata: str = ""  # the value that means none, which modes take for a value
-
-    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
-        """Return one of the pictures."""
+@contextmanager
+def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
+    """Open a file, and check from its headers what it claims to hold; nothing is decoded yet."""
+    with _opened(source) as file:
+        with _damage():
+            picture = Picture(_reader(file, reading))
+        yield picture
 
 
 class Picture:
     """An open file of one or more pictures."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Codec) -> None:
         self._reader = reader
         self.frames = reader.frames
 
@@ -58,22 +41,13 @@ class Picture:
             return [*reader.warnings]
         return [*reader.warnings, "; ".join(lost)]
 
-    def read(self, frame: int = 0) -> tuple[NDArray[Any], Info]:
+    def read(self, frame: int = 0) -> Frame:
         """Decode one of the pictures; the first is 0."""
         if not 0 <= frame < self.frames:
             last = f"{self.frames}, 0 to {self.frames - 1}" if self.frames > 1 else "one, 0"
-            raise ImageError(f"there is no frame {frame}: the file holds {last}")
+            raise ImageError(f"there is no frame {frame}: the file holds {last}", "frame")
         with _damage():
             return self._reader.read(frame)
-
-
-@contextmanager
-def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
-    """Open a file, and check from its headers what it claims to hold; nothing is decoded yet."""
-    with _opened(source) as file:
-        with _damage():
-            picture = Picture(_reader(file, reading))
-        yield picture
 
 
 def is_picture(path: Path) -> bool:
@@ -87,31 +61,16 @@ def is_picture(path: Path) -> bool:
         return True
 
 
-def _reader(file: BinaryIO, reading: Reading) -> Reader:
+def _reader(file: BinaryIO, reading: Reading) -> Codec:
     file.seek(0)
-    head = file.read(64)
+    head = file.read(HEAD)
     file.seek(0)
     if not head:
         raise NoPictureError("empty file")
-    if head.startswith(_NPY):
-        from poolcli.images.npy import NpyReader
-
-        return NpyReader(file, reading)
-    if head.startswith(_ZIP):
-        from poolcli.images.npy import npz_reader
-
-        return npz_reader(file, reading)
-    if head.startswith(_TIFF):
-        from poolcli.images.tiff import TiffReader
-
-        return TiffReader(file, reading)
-    from poolcli.images.pillow import PillowReader
-
-    if head[4:12] in {b"ftyp" + brand for brand in _HEIC} or (head[4:12] == b"ftypmif1" and b"avif" not in head):
-        return PillowReader(file, reading, "HEIF")
-    if head.startswith(_JXL):
-        return PillowReader(file, reading, "JXL")
-    return PillowReader(file, reading)
+    kind = sniff(head)
+    if kind is None:
+        raise NoPictureError("not a supported image")
+    return kind.load()(file, reading)
 
 
 @contextmanager
@@ -147,14 +106,3 @@ def _damage() -> Iterator[None]:
     except Exception as error:
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         raise ImageError(f"damaged or unsupported: {reason}") from error
-
-
-def check_size(width: int, height: int, channels: int, reading: Reading) -> None:
-    """Raise an ImageError if a picture says that it has more pixels than allowed; four channels count as one."""
-    if width < 1 or height < 1:
-        raise ImageError(f"{height} x {width} pixels are no picture")
-    if width * height * max(1, channels / 4) > reading.max_pixels:
-        of = f" of {channels} channels" if channels > 4 else ""
-        raise ImageError(
-            f"{height} x {width} pixels{of} are more than the {reading.max_pixels} allowed: --max-pixels allows more"
-        )

@@ -15,10 +15,11 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from poolcli.images import ImageError, Info, Reading, Writing
+from poolcli.images.colour import expanded
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright, upright_xmp
-from poolcli.images.read import Reader, check_size
+from poolcli.images.pillow import Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
+from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else what it finds odd goes to stderr
 
@@ -31,7 +32,7 @@ _BUFFER = 1 << 24  # bytes read at once
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
 
 
-class TiffReader(Reader):
+class Tiff(Codec):
     """The pages of a TIFF file, without the smaller copies and masks of others."""
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
@@ -56,16 +57,16 @@ class TiffReader(Reader):
         self.unkept = unkept(page)
         self.nodata = str(page.tags.valueof(NODATA, "")).strip("\0 ")
 
-    def read(self, frame: int) -> tuple[NDArray[Any], Info]:
+    def read(self, frame: int) -> Frame:
         """Return one of the pages."""
         page: Any = self._tiff.pages[self._pages[frame]]
         packed = page.photometric == _PHOTOMETRIC.YCBCR and page.compression not in (6, 7)
         if packed or page.photometric == _PHOTOMETRIC.SEPARATED:
-            return self._by_pillow(frame)
+            self._file.seek(0)
+            return PackedTiff(self._file, self._reading).read(self._pages[frame])
         if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
-            raise ImageError(
-                f"TIFF of {_PHOTOMETRIC(page.photometric).name} values is not supported: convert it to RGB"
-            )
+            name = _PHOTOMETRIC(page.photometric).name
+            raise ImageError(f"TIFF of {name} values is not supported: convert it to RGB")
         image = _channels_last(page)
         info = self._info(page, frame)
         if page.photometric in _GREYS:
@@ -75,8 +76,6 @@ class TiffReader(Reader):
             image = image.view(np.uint8) if image.dtype == bool else image
         image = upright(image, int(page.tags.valueof(274, 1)))
         if info.palette is not None and not self._reading.keep_palette:
-            from poolcli.images.colour import expanded
-
             return expanded(image, info)
         return image, info
 
@@ -107,11 +106,29 @@ class TiffReader(Reader):
         except Exception:  # a directory that Pillow cannot read is not worth the picture
             return None
 
-    def _by_pillow(self, frame: int) -> tuple[NDArray[Any], Info]:
-        from poolcli.images.pillow import PillowReader
+    @classmethod
+    def holds_palette(cls, palette: NDArray[Any]) -> bool:
+        """Return whether no colour is transparent."""
+        return len(palette[0]) == 3
 
-        self._file.seek(0)
-        return PillowReader(self._file, self._reading).read(self._pages[frame])
+    @classmethod
+    def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
+        """Write pictures as pages, each before the next is made; BigTIFF where they need it."""
+        first = next(frames)
+        with tifffile.TiffWriter(file, bigtiff=first[0].nbytes * count > _BIG) as tiff:
+            for i, (image, info) in enumerate(chain([first], frames)):
+                tiff.write(**_page(image, info, writing, i == 0))
+        if first[1].exif and not writing.strip:
+            _append_exif(file, first[1].exif)
+
+
+class PackedTiff(Pillow):
+    """Pages of several samples in a unit, and of ink; and files whose header has the number 42 the wrong way round."""
+
+    name = "TIFF"
+
+    def _seek(self, frame: int) -> None:
+        self._image.seek(frame)
 
 
 def _channels_last(page: Any) -> NDArray[Any]:
@@ -149,16 +166,6 @@ def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
     if not (colours % 257).any() or not (colours % 256).any():
         return (colours >> 8).astype(np.uint8)
     return colours.astype(np.uint8) if colours.max() < 256 else colours
-
-
-def write_tiff(file: BinaryIO, frames: Iterator[tuple[NDArray[Any], Info]], count: int, writing: Writing) -> None:
-    """Write pictures as pages, each before the next is made; BigTIFF where they need it."""
-    first = next(frames)
-    with tifffile.TiffWriter(file, bigtiff=first[0].nbytes * count > _BIG) as tiff:
-        for i, (image, info) in enumerate(chain([first], frames)):
-            tiff.write(**_page(image, info, writing, i == 0))
-    if first[1].exif and not writing.strip:
-        _append_exif(file, first[1].exif)
 
 
 def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""What readers and writers share: what a picture is, how it is read and written, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+if TYPE_CHECKING:  # Pillow and NumPy are imported when the first picture is read
+    from numpy.typing import NDArray
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+Frame = tuple["NDArray[Any]", "Info"]
+"""A picture, (H, W) or (H, W, C), and what else its file says."""
+
+MAX_PIXELS = 500_000_000
+
+
+class ImageError(Exception):
+    """A picture that cannot be read or written, and why, in one line; the remedy is the argument that helps."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class NoPictureError(ImageError):
+    """A file that is of no format at all."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says of its picture beside the pixels; `write_image` carries it over."""
+
+    format: str = ""
+    frames: int = 1  # in the file
+    alpha: bool | None = None  # the last channel is alpha; None: it is if there are 2 or 4
+    premultiplied: bool = False  # colour has been multiplied by alpha already
+    palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the picture holds indices
+    colours: NDArray[Any] | None = field(default=None, repr=False)  # the palette, where indices were expanded
+    icc: bytes | None = field(default=None, repr=False)
+    exif: bytes | None = field(default=None, repr=False)  # without orientation, size and thumbnail
+    xmp: bytes | None = field(default=None, repr=False)
+    dpi: tuple[float, float] | None = None  # across, down
+    duration: float | None = None  # of the frame, in milliseconds
+    loop: int | None = None  # times that an animation runs, 0 for ever
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are read."""
+
+    max_pixels: int = MAX_PIXELS
+    keep_palette: bool = False
+    layout: Literal["hwc", "chw"] = "hwc"
+    convert: bool = False
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How pictures are written."""
+
+    overwrite: bool = False
+    convert: bool = False
+    background: str = "white"
+    quality: int | None = None
+    compression: Literal["fast", "default", "max"] = "default"
+    strip: bool = False
+    record: str = ""
+    layout: Literal["hwc", "chw"] = "hwc"
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError for what no format understands."""
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise ValueError(f"quality={self.quality} is not allowed: it must be 1 to 100")
+        if self.compression not in ("fast", "default", "max"):
+            raise ValueError(f"compression={self.compression!r} is not allowed: it must be fast, default or max")
+
+
+class Codec:
+    """A format: an object is an open file of it, and the class writes files.
+
+    A format is a subclass, in a file of its own, and a row of the table in `images/formats.py`. One that is only read
+    has no `encode`.
+    """
+
+    frames: int = 1
+    warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
+    unkept: str = ""  # what it says beside its pictures that no output does
+    nodata: str = ""  # the value that means none, which modes take for a value
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        """Read the headers, and check what they claim by `check_size`; nothing is decoded yet."""
+        raise NotImplementedError
+
+    def read(self, frame: int) -> Frame:
+        """Return one of the pictures."""
+        raise NotImplementedError
+
+    @classmethod
+    def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
+        """Write pictures, which are as the format's row says that it holds them, to a file in memory or a stream."""
+        raise NotImplementedError
+
+    @classmethod
+    def holds_palette(cls, palette: NDArray[Any]) -> bool:
+        """Return whether a palette, (n, 3 or 4), can be written, if the format's row says that palettes can be."""
+        return True
+
+
+def check_size(width: int, height: int, channels: int, reading: Reading) -> None:
+    """Raise an ImageError if a picture says that it has more pixels than allowed; four channels count as one."""
+    if width < 1 or height < 1:
+        raise ImageError(f"{height} x {width} pixels are no picture")
+    if width * height * max(1, channels / 4) > reading.max_pixels:
+        of = f" of {channels} channels" if channels > 4 else ""
+        allowed = f"more than the {reading.max_pixels} allowed: max_pixels allows more"
+        raise ImageError(f"{height} x {width} pixels{of} are {allowed}", "max_pixels")
