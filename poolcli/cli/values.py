@@ -117,12 +117,12 @@ def ending(context: click.Context, parameter: click.Parameter, value: str | None
 
 
 def colour(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Return a colour that Pillow knows."""
+    """Return a colour that there is."""
     if value != "white":
-        from PIL import ImageColor
+        from poolcli.images.colour import rgb
 
         try:
-            ImageColor.getrgb(value)
+            rgb(value)
         except ValueError:
             raise click.BadParameter(f"{value!r} is no colour: use a name or #rrggbb") from None
     return value

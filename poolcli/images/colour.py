@@ -165,6 +165,12 @@ def _codes(image: NDArray[Any]) -> NDArray[np.uint64]:
     return codes
 
 
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return a colour that is given by name or as #rrggbb, or raise a ValueError."""
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return red, green, blue
+
+
 def in_colour(image: NDArray[Any], info: Info, colour: str, background: str) -> tuple[NDArray[Any], Info]:
     """Return a picture as "rgb", (H, W, 3), or "grey", (H, W), laid over a background where it is not opaque."""
     channels = (*image.shape, 1)[2]
@@ -174,10 +180,7 @@ def in_colour(image: NDArray[Any], info: Info, colour: str, background: str) -> 
         raise ImageError(f"has {channels} channels: {takes}", "colour")
     if shade in ("grey+alpha", "RGBA"):
         most = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1
-        if (image[..., -1] == most).all():
-            image = image[..., :-1]
-        else:
-            image = flattened(image, info, ImageColor.getrgb(background)[:3])
+        image = image[..., :-1] if (image[..., -1] == most).all() else flattened(image, info, rgb(background))
     image = image.reshape(*image.shape[:2], -1)
     if colour == "rgb":
         image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else np.ascontiguousarray(image)

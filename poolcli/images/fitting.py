@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from poolcli.images.colour import eight_bits, expanded, flattened, straight
+from poolcli.images.colour import eight_bits, expanded, flattened, rgb, straight
 from poolcli.images.formats import Format, colour_of, endings, fit, holders
 from poolcli.images.types import Frame, ImageError, Info, Writing
 
@@ -101,7 +101,7 @@ def _colour(image: NDArray[Any], info: Info) -> str:
 
 def _flattened(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
     """Return a picture without alpha, laid over the background: over its grey where the format has no colour."""
-    behind = ImageColor.getrgb(writing.background)[:3]
+    behind = rgb(writing.background)
     if "RGB" not in kind.holds:
         grey = ImageColor.getcolor(writing.background, "L")
         behind = (grey if isinstance(grey, int) else grey[0],) * 3
