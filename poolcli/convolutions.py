@@ -76,12 +76,12 @@ def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
 def _transposed_across_channels(image: Array, loaded: Array, sides: list[Side], output: np.dtype[Any]) -> Array:
     """Return the same for weights that make channels of all channels."""
     _check_channels(loaded, image)
-    blend_dtype = dtypes.lane(image.dtype, output)
+    blend_dtype = dtypes.blend_dtype(image.dtype, output)
     out: Array = np.zeros((len(image), *_sizes(image.shape[1:3], sides), loaded.shape[1]), blend_dtype)
     values = image.astype(blend_dtype, copy=False)
     for ky, kx in np.ndindex(loaded.shape[2:]):
         _add(out, values @ loaded[:, :, ky, kx].astype(blend_dtype), sides, (ky, kx))
-    return dtypes.convert(out, output)
+    return dtypes.saturate_cast(out, output)
 
 
 def _add(out: Array, part: Array, sides: list[Side], tap: Pair) -> None:
@@ -118,7 +118,7 @@ def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> A
     for axis, n, side in zip((rows, columns), image.shape[1:3], sides, strict=True):
         begin = np.arange(n) * side.stride - side.padding
         counts.append(np.minimum(begin + side.taps, axis.size) - np.maximum(begin, 0))
-    blend_dtype = dtypes.lane(image.dtype, output)
+    blend_dtype = dtypes.blend_dtype(image.dtype, output)
     shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(blend_dtype)
     ones = np.ones((sides[0].taps, sides[1].taps))
     return engine.convolve(shares.astype(blend_dtype), ones, rows, columns, "constant", output)
@@ -177,7 +177,7 @@ def resize_conv(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Arra
     row = FILTERS[asked.values["enlarge"]]
     grid = Grid((image.shape[1] * down, image.shape[2] * across))
     usual = {name: PARAMETERS[name].default for name in row.parameters}
-    large = resample(image, row, grid, usual, dtypes.lane(image.dtype, output))
+    large = resample(image, row, grid, usual, dtypes.blend_dtype(image.dtype, output))
     return _convolved(large, _loaded(asked), asked.values["border"], output)
 
 
@@ -240,14 +240,14 @@ def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) 
         rows, columns = (replace(engine.plain(n, f, before), size=n) for n, f, before in sides)
         return engine.convolve(image, loaded, rows, columns, border, output)
     _check_channels(loaded, image)
-    blend_dtype = dtypes.lane(image.dtype, output)
+    blend_dtype = dtypes.blend_dtype(image.dtype, output)
     around = (beyond(np.arange(-before, n + f - 1 - before), n, border) for n, f, before in sides)
     padded: Array = take(image, *around).astype(blend_dtype, copy=False)
     height, width = image.shape[1:3]
     out: Array = np.zeros((*image.shape[:3], loaded.shape[1]), blend_dtype)
     for ky, kx in np.ndindex(loaded.shape[2:]):
         out += padded[:, ky : ky + height, kx : kx + width] @ loaded[:, :, ky, kx].astype(blend_dtype)
-    return dtypes.convert(out, output)
+    return dtypes.saturate_cast(out, output)
 
 
 def _check_channels(loaded: Array, image: Array) -> None:

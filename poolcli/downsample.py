@@ -203,12 +203,12 @@ def pooled(
 
         values = {**values, "weights": load(values["weights"])}
         values["weights"].check(batch.shape[3])
-    output = dtypes.written(source, target) if mode.blends(values) else batch.dtype
+    output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype
     pools = [
         _pool(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
         for rows, columns in grids
     ]
-    return [dtypes.convert(planes, target) for planes in pool_grids(batch, pools, grids)]
+    return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")

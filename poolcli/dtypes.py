@@ -41,16 +41,16 @@ def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 @cache
-def written(source: np.dtype[Any], target: np.dtype[Any]) -> np.dtype[Any]:
+def kernel_output(source: np.dtype[Any], target: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype that kernels write for a target: for float16 the float they blend in, which is rounded once."""
-    return lane(source) if target == np.float16 else working(target)
+    return blend_dtype(source) if target == np.float16 else working(target)
 
 
 @cache
-def lane(*given: np.dtype[Any]) -> np.dtype[Any]:
+def blend_dtype(*given: np.dtype[Any]) -> np.dtype[Any]:
     """Return the float that numbers are blended in: float32, or float64 where one of these dtypes holds more.
 
-    >>> lane(np.dtype("uint16")), lane(np.dtype("uint16"), np.dtype("float64"))
+    >>> blend_dtype(np.dtype("uint16")), blend_dtype(np.dtype("uint16"), np.dtype("float64"))
     (dtype('float32'), dtype('float64'))
     """
     narrow = all(dtype.itemsize <= 2 or dtype == np.float32 for dtype in given)
@@ -65,10 +65,10 @@ def to_working(array: NDArray[Any]) -> NDArray[Any]:
     return np.require(array.astype(dtype, copy=False), requirements=("C", "A"))
 
 
-def convert(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def saturate_cast(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the array in another dtype: to nearest, ties to even, saturated; NaN is 0 among integers.
 
-    >>> convert(np.array([-3.0, 0.5, 1.5, 300.0, np.nan]), np.dtype(np.uint8))
+    >>> saturate_cast(np.array([-3.0, 0.5, 1.5, 300.0, np.nan]), np.dtype(np.uint8))
     array([  0,   0,   2, 255,   0], dtype=uint8)
     """
     if array.dtype == dtype:

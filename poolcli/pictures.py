@@ -25,7 +25,7 @@ Notice = Callable[[str], None]
 
 def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
     """Pool or enlarge a picture."""
-    from poolcli.dtypes import check, convert
+    from poolcli.dtypes import check, saturate_cast
     from poolcli.images.colour import viewable
 
     with _announcing(image, step, notice):
@@ -35,12 +35,12 @@ def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
             made: NDArray[Any] = step.apply(image)
             return made
         blended = _blended(values, image.dtype, info, step)
-        return convert(viewable(blended, info, linear, image.dtype), target)
+        return saturate_cast(viewable(blended, info, linear, image.dtype), target)
 
 
 def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
     """Reduce a picture to a vector; numbers of several channels each are left as they are."""
-    from poolcli.dtypes import check, convert
+    from poolcli.dtypes import check, saturate_cast
     from poolcli.images.colour import viewable
 
     with _announcing(image, step, notice):
@@ -51,7 +51,7 @@ def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
             return vector
         bins = _blended(values, image.dtype, info, step)
         target = check(step.arguments.get("dtype") or exact)
-        return convert(viewable(bins, info, linear, image.dtype), target).ravel()
+        return saturate_cast(viewable(bins, info, linear, image.dtype), target).ravel()
 
 
 def _blendable(image: NDArray[Any], info: Info, step: Step, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:

@@ -144,7 +144,7 @@ def reduce(
     if not len(batch):  # no map, but of a known length
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
     result = imported(row.function)(batch.astype(source, copy=False), values, target)
-    out = result if target is None else dtypes.convert(result, target)
+    out = result if target is None else dtypes.saturate_cast(result, target)
     out = out.copy() if np.shares_memory(out, array) else out
     return out if array.ndim == 4 else out[0]
 

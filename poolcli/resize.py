@@ -86,7 +86,7 @@ def resize(
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
     grid = output_grid(batch.shape[1:3], size, scale)
-    out = resample(dtypes.to_working(batch), row, grid, values, dtypes.written(source, target), antialias)
+    out = resample(dtypes.to_working(batch), row, grid, values, dtypes.kernel_output(source, target), antialias)
     result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)
 
@@ -178,7 +178,7 @@ def as_given(batch: NDArray[Any], array: NDArray[Any], target: np.dtype[Any]) ->
     """Return a batch in the rank of an array."""
     from poolcli import dtypes
 
-    out = dtypes.convert(batch, target)
+    out = dtypes.saturate_cast(batch, target)
     grey = array.ndim == 2 and out.shape[3] == 1
     return out.reshape(*array.shape[: array.ndim == 4], *out.shape[1:3], *out.shape[3:][: not grey])
 

@@ -185,6 +185,6 @@ def upsample(
     batch = dtypes.to_working(as_batch(array))
     row.check_scale(scale, size)
     asked = Enlargement(mode, scale, size, values, array.ndim)
-    out = imported(row.function)(batch, asked, dtypes.written(source, target))
+    out = imported(row.function)(batch, asked, dtypes.kernel_output(source, target))
     result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)

@@ -29,7 +29,7 @@ def maximum(a, b):
     return a if a >= b or a != a else b
 
 
-def settle(value, out):
+def saturate_cast(value, out):
     """Return a float as a number of `out`'s dtype: to nearest, ties to even, saturated; NaN is 0 among integers.
 
     A number of that dtype stays as it is.
@@ -42,8 +42,8 @@ def settle(value, out):
     return out.dtype.type(0 if np.isnan(value) else limits.max if value > 0 else limits.min)
 
 
-@overload(settle)
-def _settle(value, out):
+@overload(saturate_cast)
+def _saturate_cast(value, out):
     number = out.dtype
     if isinstance(number, types.Float) or value == number:
         return lambda value, out: number(value)

@@ -57,7 +57,7 @@ class Choice:
             ys, xs = rows.span(i), columns.span(j)
             first, step = (ys.start, xs.start), (rows.step, columns.step)
             chosen = self.of_region(Region(image[n, ys, xs, c], (i, j, c), first, step, width))
-            out[:, n, i, j, c] = dtypes.convert(np.array(chosen), self.operation.target)
+            out[:, n, i, j, c] = dtypes.saturate_cast(np.array(chosen), self.operation.target)
         return out
 
 

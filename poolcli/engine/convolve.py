@@ -14,7 +14,7 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.engine.arithmetic import settle
+from poolcli.engine.arithmetic import saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined
 from poolcli.engine.interleave import interleave_phases
@@ -101,7 +101,7 @@ def convolve(
     settings = (height, channels, rows.size, columns.size, above, before, ring, *_even(across_by))
     lines = out.reshape(images * rows.size, -1).view(np.uint8)
     _bands.run(
-        _convolution(image.dtype, dtype, dtypes.lane(image.dtype, dtype)),
+        _convolution(image.dtype, dtype, dtypes.blend_dtype(image.dtype, dtype)),
         len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
         np.array([settings], SETTINGS),
@@ -145,7 +145,7 @@ def _sum4(rows, slots, starts, w, out, size):
     c, d = rows[slots[2]][starts[2] :], rows[slots[3]][starts[3] :]
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
     for j in range(size):
-        out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
+        out[j] = saturate_cast((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
 
 
 @inlined
@@ -157,7 +157,7 @@ def _sum(rows, slots, starts, w, count, total, out, size):
         for j in range(size):
             total[j] += weight * a[j]
     for j in range(size):
-        out[j] = settle(total[j], out)
+        out[j] = saturate_cast(total[j], out)
 
 
 @inlined
@@ -166,7 +166,7 @@ def _frame(rows, slots, starts, w, count, total, factors, channels, out, begin, 
         total[j] = 0
         for k in range(count):
             total[j] += w[k] * rows[slots[k]][starts[k] + j]
-        out[j] = settle(total[j] * total.dtype.type(factors[j // channels]), out)
+        out[j] = saturate_cast(total[j] * total.dtype.type(factors[j // channels]), out)
 
 
 # fmt: off

@@ -42,7 +42,7 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli.engine import regions, windows
-from poolcli.engine.arithmetic import alike, maximum, minimum, settle, tap
+from poolcli.engine.arithmetic import alike, maximum, minimum, saturate_cast, tap
 from poolcli.engine.compile import bind, inlined, specialise
 from poolcli.engine.operation import NONE, Operation, Task, reader
 from poolcli.engine.regions import Part, States
@@ -245,7 +245,7 @@ def _fold(lines, taps, cursor, constants, table, result):
     gather(lines, taps, cursor, constants, state)
     n = np.float64(cursor.divisor)
     for j in range(size):
-        out[j] = settle(finish(get(state, j), n, constants, out), out)
+        out[j] = saturate_cast(finish(get(state, j), n, constants, out), out)
     limit(lines, taps, cursor, constants, out)
 
 
@@ -258,7 +258,7 @@ def _fold_two(lines, taps, cursor, constants, table, result):
     gather_second(lines, taps, cursor, constants, second)
     n = np.float64(cursor.divisor)
     for j in range(size):
-        out[j] = settle(finish(first[0, j], get_second(second, j), n, constants, out), out)
+        out[j] = saturate_cast(finish(first[0, j], get_second(second, j), n, constants, out), out)
     limit(lines, taps, cursor, constants, out)
 
 
@@ -266,13 +266,13 @@ def _finish_all(state, second, n, parameters, out):
     """Write the results of states."""
     constants = read(parameters)
     for j in range(out.size):
-        out[j] = settle(finish(get(state, j), n[j], constants, out), out)
+        out[j] = saturate_cast(finish(get(state, j), n[j], constants, out), out)
 
 
 def _finish_all_of_two(state, second, n, parameters, out):
     constants = read(parameters)
     for j in range(out.size):
-        out[j] = settle(finish(state[0, j], get_second(second, j), n[j], constants, out), out)
+        out[j] = saturate_cast(finish(state[0, j], get_second(second, j), n[j], constants, out), out)
 
 
 def _join_all(a, b, parameters, out):

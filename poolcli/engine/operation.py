@@ -18,13 +18,13 @@ values. This one writes half the distance between the first and the last value o
 
 >>> from poolcli import geometry
 >>> from poolcli.engine import windows
->>> from poolcli.engine.arithmetic import settle, tap
+>>> from poolcli.engine.arithmetic import saturate_cast, tap
 >>> number = None
 >>> def span(lines, taps, cursor, constants, table, result):
 ...     first, last = tap(lines, taps, 0, cursor.lanes), tap(lines, taps, len(taps) - 1, cursor.lanes)
 ...     out = result[0]
 ...     for j in range(cursor.lanes):
-...         out[j] = settle(constants.factor * (number(last[j]) - number(first[j])), out)
+...         out[j] = saturate_cast(constants.factor * (number(last[j]) - number(first[j])), out)
 >>> uint8 = np.dtype(np.uint8)
 >>> halved = Operation(span, uint8, uint8, {"number": np.float64}, constants(factor=0.5))
 >>> image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.uint8).reshape(1, 2, 4, 1)
@@ -144,7 +144,7 @@ class Task:
     @property
     def blend_dtype(self) -> type:
         """Return the float that a blending pool computes in."""
-        return dtypes.lane(self.source, self.target).type
+        return dtypes.blend_dtype(self.source, self.target).type
 
     @property
     def sum_dtype(self) -> type:

@@ -15,7 +15,7 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.engine.arithmetic import settle
+from poolcli.engine.arithmetic import saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import interleave_phases
@@ -54,7 +54,7 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         return out
     if image.dtype.kind == "f":  # infinity and NaN times a weight of 0 would be NaN
         rows, columns = _trimmed(rows), _trimmed(columns)
-    blend_dtype = dtypes.lane(image.dtype, dtype)
+    blend_dtype = dtypes.blend_dtype(image.dtype, dtype)
     limit = float(np.finfo(blend_dtype).max)
     fill = min(max(fill, -limit), limit)  # infinity times a weight of 0 would be NaN
     bits = [_bits(axis.weights) for axis in (rows, columns)]
@@ -103,7 +103,7 @@ def _sum2(rows, slots, w, out, size):
     a, b = rows[slots[0]], rows[slots[1]]
     w0, w1 = w[0], w[1]
     for j in range(size):
-        out[j] = settle(w0 * a[j] + w1 * b[j], out)
+        out[j] = saturate_cast(w0 * a[j] + w1 * b[j], out)
 
 
 @inlined
@@ -111,7 +111,7 @@ def _sum4(rows, slots, w, out, size):
     a, b, c, d = rows[slots[0]], rows[slots[1]], rows[slots[2]], rows[slots[3]]
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
     for j in range(size):
-        out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
+        out[j] = saturate_cast((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]), out)
 
 
 @inlined
@@ -121,7 +121,7 @@ def _sum6(rows, slots, w, out, size):
     )  # fmt: skip
     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
     for j in range(size):
-        out[j] = settle((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]) + (w4 * e[j] + w5 * f[j]), out)
+        out[j] = saturate_cast((w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]) + (w4 * e[j] + w5 * f[j]), out)
 
 
 @inlined
@@ -132,7 +132,7 @@ def _sum_any(rows, slots, w, out, size):
         for j in range(size):
             total[j] += weight * a[j]
     for j in range(size):
-        out[j] = settle(total[j], out)
+        out[j] = saturate_cast(total[j], out)
 
 
 @inlined

@@ -14,7 +14,7 @@ import numpy as np
 from numba import prange, types
 from numpy.typing import NDArray
 
-from poolcli.dtypes import convert
+from poolcli.dtypes import saturate_cast
 from poolcli.engine.bands import Launcher
 from poolcli.engine.compile import bind, specialise
 
@@ -208,7 +208,7 @@ def mean_of_largest(values: NDArray[Any], k: int, target: np.dtype[Any]) -> Any:
     rest = taken - sum(map(len, above))
     total = sum(float(one.sum()) for one in above) + rest * float(last)
     mean = np.float64(total / taken)
-    return min(max(convert(np.array([mean]), target)[0], last), values.max()) if target == values.dtype else mean
+    return min(max(saturate_cast(np.array([mean]), target)[0], last), values.max()) if target == values.dtype else mean
 
 
 def commonest(values: NDArray[Any]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from poolcli.dtypes import convert, lane, maximum
+from poolcli.dtypes import blend_dtype, maximum, saturate_cast
 from poolcli.images.formats import ARRAYS, colour_of
 from poolcli.images.types import ImageError, Info
 
@@ -27,7 +27,7 @@ def blendable(image: NDArray[Any], info: Info, linear: bool, target: np.dtype[An
     multiply = bool(info.alpha) and not info.premultiplied
     if not linear and not multiply:
         return image
-    out: NDArray[Any] = image.astype(lane(image.dtype, target))
+    out: NDArray[Any] = image.astype(blend_dtype(image.dtype, target))
     most = out.dtype.type(maximum(image.dtype))
     colour = out[..., :-1] if info.alpha else out
     if linear:
@@ -59,9 +59,9 @@ def viewable(image: NDArray[Any], info: Info, linear: bool, dtype: np.dtype[Any]
 
 def straight(image: NDArray[Any]) -> NDArray[Any]:
     """Return colour that was multiplied by alpha as it was before, rounded once."""
-    out: NDArray[Any] = image.astype(lane(image.dtype))
+    out: NDArray[Any] = image.astype(blend_dtype(image.dtype))
     _divide(out, out.dtype.type(maximum(image.dtype)))
-    return convert(out, image.dtype)
+    return saturate_cast(out, image.dtype)
 
 
 def _divide(image: NDArray[Any], most: Any) -> None:
@@ -194,20 +194,20 @@ def _luma(image: NDArray[Any]) -> NDArray[Any]:
     out = np.empty(image.shape[:2], image.dtype)
     for top in range(0, len(image), _STRIP):
         strip = image[top : top + _STRIP].astype(np.float64)
-        out[top : top + _STRIP] = convert((strip @ np.array([299.0, 587.0, 114.0])) / 1000, image.dtype)
+        out[top : top + _STRIP] = saturate_cast((strip @ np.array([299.0, 587.0, 114.0])) / 1000, image.dtype)
     return out
 
 
 def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int]) -> NDArray[Any]:
     """Return colour laid over a background, without alpha, rounded once."""
     most = maximum(image.dtype)
-    values: NDArray[Any] = image.astype(lane(image.dtype))
+    values: NDArray[Any] = image.astype(blend_dtype(image.dtype))
     alpha = values[..., -1:] / values.dtype.type(most)
     colour = values[..., :-1] if info.premultiplied else values[..., :-1] * alpha
     behind = np.array(background, values.dtype) * values.dtype.type(most / 255)
     if colour.shape[-1] == 1 and len(set(background)) == 1:
         behind = behind[:1]
-    return convert(colour + behind * (1 - alpha), image.dtype)
+    return saturate_cast(colour + behind * (1 - alpha), image.dtype)
 
 
 def eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
@@ -215,5 +215,5 @@ def eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
     if image.dtype == np.uint8:
         return image
     scale = 255.0 if image.dtype.kind in "fb" else 255.0 / maximum(image.dtype)
-    out: NDArray[np.uint8] = convert(image.astype(np.float64) * scale, np.dtype(np.uint8))
+    out: NDArray[np.uint8] = saturate_cast(image.astype(np.float64) * scale, np.dtype(np.uint8))
     return out

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.engine.arithmetic import alike, as_float, mean_of, settle, tap
+from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, bounds, extreme, itself, largest, lifted, summed, valued
 from poolcli.engine.operation import Operation, Task, constants
@@ -140,7 +140,7 @@ def average_narrow(lines, taps, cursor, constants, table, result):
     else:
         divisor = np.float32(n)
         for j in range(size):
-            out[j] = settle(np.float32(sums[j]) / divisor, out)
+            out[j] = saturate_cast(np.float32(sums[j]) / divisor, out)
 
 
 def sums(task: Task, taps: int = ROWS) -> Part:

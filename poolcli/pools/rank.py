@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine import selection
-from poolcli.engine.arithmetic import maximum, minimum, settle, tap
+from poolcli.engine.arithmetic import maximum, minimum, saturate_cast, tap
 from poolcli.engine.choices import Choice
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.operation import Task, constants
@@ -109,7 +109,7 @@ def _mean_of_largest(block, constants, out):
         for j in range(out.size):
             total[j] += np.float64(wire[j])
     for j in range(out.size):
-        out[j] = settle(total[j] / np.float64(k), out)
+        out[j] = saturate_cast(total[j] / np.float64(k), out)
     limit(block[n - k], block[n - 1], out)
 
 

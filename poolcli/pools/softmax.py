@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.engine.arithmetic import alike, exponential, never_0, settle, tap
+from poolcli.engine.arithmetic import alike, exponential, never_0, saturate_cast, tap
 from poolcli.engine.choices import Choice
 from poolcli.engine.compile import scalar
 from poolcli.engine.draws import drawn
@@ -103,14 +103,14 @@ def soft_of_few(lines, taps, cursor, constants, table, result):
     for j in range(size):
         second = above[j] / below[j]
         found = number(heaviest[j]) + second
-        out[j] = settle(found, out)
+        out[j] = saturate_cast(found, out)
         above[j] = number(0.5) * abs(second) - min(abs(found), number(3.4e38))  # above 0, infinite or NaN: doubtful
     for j in range(size):
         doubtful = np.int32(doubtful + np.int32(0 if above[j] <= number(0) else 1))
     if doubtful:
         for j in range(size):
             if not above[j] <= number(0):
-                out[j] = settle(_mean_of_one(lines, taps, j, size, np.float64(heaviest[j]), constants), out)
+                out[j] = saturate_cast(_mean_of_one(lines, taps, j, size, np.float64(heaviest[j]), constants), out)
 
 
 def random(task: Task) -> Choice:
