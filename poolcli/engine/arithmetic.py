@@ -18,6 +18,20 @@ def tap(lines, taps, k, lanes):
 
 
 @scalar
+def fill_row(row, value):
+    """Set all numbers of a row: Numba takes a second to compile `row[:] = value`, for the text of its error."""
+    for j in range(row.size):
+        row[j] = value
+
+
+@scalar
+def copy_row(row, out):
+    """Copy a row."""
+    for j in range(row.size):
+        out[j] = row[j]
+
+
+@scalar
 def minimum(a, b):
     """Return the smaller number, or NaN if either is NaN."""
     return a if a <= b or a != a else b

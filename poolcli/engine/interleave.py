@@ -12,6 +12,7 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
+from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.operation import record
@@ -199,20 +200,18 @@ def _take(start, stop, image, taken, rows, columns, out):
         y = rows[i % rows.size]
         result = target[i]
         if y < 0:
-            result[:] = 0
+            fill_row(result, 0)
             continue
         line = i // rows.size * height + y
         if line == last and i > start and rows[(i - 1) % rows.size] == y:
-            before = target[i - 1]
-            for j in range(result.size):
-                result[j] = before[j]
+            copy_row(target[i - 1], result)
             continue
         last = line
         row = source[line]
         if phases > 1:
             for s in range(phases):
                 if columns[s] >= 0:
-                    planes[s] = row
+                    copy_row(row, planes[s])
             interleave_phases(planes, result, phases, channels, width)
             continue
         for x in range(columns.size):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.engine import selection
-from poolcli.engine.arithmetic import maximum, minimum, tap
+from poolcli.engine.arithmetic import fill_row, maximum, minimum, tap
 from poolcli.engine.choices import Choice, Region, unless_nan
 from poolcli.engine.compile import plain, scalar
 from poolcli.engine.operation import NONE, Operation, Task
@@ -99,10 +99,11 @@ def _sort_columns(block):
             if column[k] != column[k]:
                 odd = k
         if odd >= 0:
-            column[:] = column[odd]
+            fill_row(column, column[odd])
         else:
             _sort(column)
-        block[:, j] = column
+        for k in range(len(block)):
+            block[k, j] = column[k]
 
 
 @scalar
@@ -121,14 +122,14 @@ def _sorted_block(lines, taps, table, size):
 
 
 @scalar
-def no_shortcut(lines, taps, constants, out):
+def no_shortcut(lines, taps, out):
     """Leave all windows to be sorted."""
     return False
 
 
 def _read_ranks(lines, taps, cursor, constants, table, result):
     """Write the values of the wanted ranks, one a plane."""
-    if shortcut(lines, taps, constants, result[0][: cursor.lanes]):
+    if shortcut(lines, taps, result[0][: cursor.lanes]):
         return
     block = _sorted_block(lines, taps, table, cursor.lanes)
     for p in range(len(result)):

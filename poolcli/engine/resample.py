@@ -15,7 +15,7 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.engine.arithmetic import saturate_cast
+from poolcli.engine.arithmetic import fill_row, saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import interleave_phases
@@ -242,7 +242,8 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
                 continue
             loaded[slot] = key
             if row_index[p] < 0:
-                ring[:, slot] = blend(outside * across[0].sum())
+                for s in range(len(ring)):
+                    fill_row(ring[s, slot], blend(outside * across[0].sum()))
                 continue
             load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
             if phases == 0:
@@ -250,10 +251,8 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
             for s in range(phases):
                 _across(row[first[s] * channels :], across[s], channels, ring[s, slot], size)
         result = out.view(target)[i]
-        if phases < 2:
-            sum_down(ring[0], slots, down, shift, result, size)
-            continue
-        for s in range(phases):
-            sum_down(ring[s], slots, down, shift, planes[s], size)
-        interleave_phases(planes, result, phases, channels, pixels)
+        for s in range(len(ring)):  # one call: what it inlines takes long to compile
+            sum_down(ring[s], slots, down, shift, result if phases < 2 else planes[s], size)
+        if phases > 1:
+            interleave_phases(planes, result, phases, channels, pixels)
     return 1

@@ -201,9 +201,18 @@ def _cut(runs: list[_Run], pixel: int, taps: int) -> Iterator[_Run]:
 
 def _functions_for(operation: Operation, dense: bool) -> tuple[Any, Any, Any]:
     """Return the functions of one call: what deals rows out, the operator, what writes its results."""
-    deal = _mover(interleave.deinterleave_row, DEAL, operation.source.itemsize)
+    deal = _undealt() if dense else _mover(interleave.deinterleave_row, DEAL, operation.source.itemsize)
     put = _mover(interleave.decimate_row if dense else interleave.interleave_row, PUT, operation.target.itemsize)
     return deal, _operator(operation.key), put
+
+
+def _leave(image, cursors, needed, ring, scratch):
+    """Deal nothing out: windows at every pixel read the rows of the image."""
+
+
+@cache
+def _undealt() -> Any:
+    return pointer(_leave, DEAL)
 
 
 @cache

@@ -11,7 +11,7 @@ from poolcli.engine.arithmetic import maximum, minimum, saturate_cast, tap
 from poolcli.engine.choices import Choice
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.operation import Task, constants
-from poolcli.engine.ranks import ranked, read
+from poolcli.engine.ranks import no_shortcut, ranked, read
 
 limit: Any = None  # bound to what keeps a mean of 64 bits between its values
 
@@ -35,6 +35,9 @@ def _middle_of_three(a, b, c):
 
 @scalar
 def _middle_of_four(lines, taps, out):
+    """Write the median of windows of four."""
+    if len(taps) != 4:
+        return False
     size = out.size
     a, b = tap(lines, taps, 0, size), tap(lines, taps, 1, size)
     c, d = tap(lines, taps, 2, size), tap(lines, taps, 3, size)
@@ -42,6 +45,7 @@ def _middle_of_four(lines, taps, out):
         low, high = minimum(a[j], b[j]), maximum(a[j], b[j])
         other_low, other_high = minimum(c[j], d[j]), maximum(c[j], d[j])
         out[j] = minimum(maximum(low, other_low), minimum(high, other_high))
+    return True
 
 
 @scalar
@@ -50,6 +54,8 @@ def _middle_of_nine(lines, taps, out):
 
     All in registers: a quarter of the time that the network takes, whose wires go through the cache (Smith 1996).
     """
+    if len(taps) != 9:
+        return False
     size = out.size
     a, b, c = tap(lines, taps, 0, size), tap(lines, taps, 1, size), tap(lines, taps, 2, size)
     d, e, f = tap(lines, taps, 3, size), tap(lines, taps, 4, size), tap(lines, taps, 5, size)
@@ -63,26 +69,18 @@ def _middle_of_nine(lines, taps, out):
         middle_a, middle_d = maximum(low_a, minimum(high_a, c[j])), maximum(low_d, minimum(high_d, f[j]))
         middle = _middle_of_three(middle_a, middle_d, maximum(low_g, minimum(high_g, i[j])))
         out[j] = _middle_of_three(low, middle, high)
-
-
-@scalar
-def _median_in_registers(lines, taps, constants, out):
-    """Write the median of windows of four and of nine."""
-    if constants.q != 50 or len(taps) not in (4, 9):
-        return False
-    if len(taps) == 4:
-        _middle_of_four(lines, taps, out)
-    else:
-        _middle_of_nine(lines, taps, out)
     return True
+
+
+_IN_REGISTERS: dict[int, Any] = {4: _middle_of_four, 9: _middle_of_nine}
 
 
 def percentile(task: Task) -> Choice:
     """Return the pool of percentile, sorted(r)[floor(q / 100 (n - 1))], or of median, which has no q: of q = 50."""
     q = constants(q=task.parameters.get("q", 50))
-    in_registers = q.q == 50 and task.taps in (4, 9) and task.source.itemsize == 1
-    dense = 3 if in_registers else 1
-    return ranked(task, rank_of_percentile, q, shortcut=_median_in_registers, max_dense_stride=dense)
+    shortcut = _IN_REGISTERS.get(task.taps) if q.q == 50 else None
+    dense = 3 if shortcut and task.source.itemsize == 1 else 1
+    return ranked(task, rank_of_percentile, q, shortcut=shortcut or no_shortcut, max_dense_stride=dense)
 
 
 def kmax(task: Task) -> Choice:
