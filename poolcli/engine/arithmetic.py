@@ -227,28 +227,28 @@ def _as_float(total):
     return _of_pair
 
 
-def _divided(high, low, n, whole, out):
-    """Return (high 2^32 + low) / n as a number of `out`'s dtype: exactly, to nearest, ties to even, saturated."""
+def _divided(high, low, n, whole, made):
+    """Return (high 2^32 + low) / n as a number of dtype `made`: exactly, to nearest, ties to even, saturated."""
     n = int(n)
     quotient, rest = divmod(int(high) * 2**32 + int(low), n)
-    if out.dtype.kind == "f":
-        return out.dtype.type(quotient + rest / n)
-    limits = np.iinfo(out.dtype)
+    if np.dtype(made).kind == "f":
+        return made(quotient + rest / n)
+    limits = np.iinfo(made)
     quotient += 2 * rest > n or (2 * rest == n and quotient % 2 == 1)
-    return out.dtype.type(min(max(quotient, int(limits.min)), int(limits.max)))
+    return made(min(max(quotient, int(limits.min)), int(limits.max)))
 
 
 @overload(_divided)
-def _divide(high, low, n, whole, out):
-    made, number = out.dtype, as_dtype(whole.instance_type).type
-    if isinstance(made, types.Float):
+def _divide(high, low, n, whole, made):
+    target, number = made.instance_type, as_dtype(whole.instance_type).type
+    if isinstance(target, types.Float):
         low_limit = high_limit = number(0)
     else:
-        given, limits = np.iinfo(number), np.iinfo(as_dtype(made))
+        given, limits = np.iinfo(number), np.iinfo(as_dtype(target))
         low_limit, high_limit = number(max(given.min, limits.min)), number(min(given.max, limits.max))
-    is_float = isinstance(made, types.Float)
+    is_float = isinstance(target, types.Float)
 
-    def implementation(high, low, n, whole, out):
+    def implementation(high, low, n, whole, made):
         above = high // n
         left = np.uint64(high - above * n) * np.uint64(2**32) + np.uint64(low)
         below, rest = left // np.uint64(n), left % np.uint64(n)
@@ -263,25 +263,28 @@ def _divide(high, low, n, whole, out):
     return implementation
 
 
-def mean_of(total, n, whole, out):
-    """Return a sum over n: of integers of 64 bits, in one number or two, exactly."""
+def mean_of(total, n, whole, made):
+    """Return a sum over n: of integers of 64 bits, in one number or two, exactly, as a number of dtype `made`.
+
+    Only numbers and dtypes are passed: LLVM does not vectorise a loop that passes an array on through two calls.
+    """
     if isinstance(total, np.int64):
-        return _divided(total >> 32, total & 0xFFFFFFFF, n, whole, out)
+        return _divided(total >> 32, total & 0xFFFFFFFF, n, whole, made)
     if isinstance(total, tuple) and isinstance(total[0], np.int64):
-        return _divided(total[0], total[1], n, whole, out)
+        return _divided(total[0], total[1], n, whole, made)
     return as_float(total) / n
 
 
 @overload(mean_of)
-def _mean_of(total, n, whole, out):
+def _mean_of(total, n, whole, made):
     parts = getattr(total, "types", (total,))
     if parts == (types.int64,):
-        return lambda total, n, whole, out: _divided(
-            total >> np.int64(32), total & np.int64(0xFFFFFFFF), np.int64(n), whole, out
+        return lambda total, n, whole, made: _divided(
+            total >> np.int64(32), total & np.int64(0xFFFFFFFF), np.int64(n), whole, made
         )
     if parts[0] == types.int64:
-        return lambda total, n, whole, out: _divided(total[0], total[1], np.int64(n), whole, out)
-    return lambda total, n, whole, out: as_float(total) / n
+        return lambda total, n, whole, made: _divided(total[0], total[1], np.int64(n), whole, made)
+    return lambda total, n, whole, made: as_float(total) / n
 
 
 ODD = 0x9E3779B97F4A7C15

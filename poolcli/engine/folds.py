@@ -5,11 +5,11 @@ result of the last:
 
     lift(r, number, constants) -> state
     combine(state, state, constants) -> state
-    finish(state, n, constants, out) -> number
+    finish(state, n, constants) -> number
 
 The engine does so over windows of few values, and over parts of large ones, whose states are joined in pairs, so that
-no sum drifts. `number` is the dtype of the state; `n`, a float64, is what a mean divides by; `out` has the dtype of the
-result, to which the engine rounds.
+no sum drifts. `number` is the dtype of the state; `n`, a float64, is what a mean divides by; the engine rounds the
+result to its dtype.
 
 Sums that could overflow are taken relative to a reference m, the largest or smallest value of the window or its largest
 magnitude: `lift(r, m, number, constants)` gives what is added up then, and `share(old, new, constants)` the factor that
@@ -22,7 +22,7 @@ A quadratic mean, as an example of a whole pool:
 >>> from poolcli.engine.compile import scalar
 >>> from poolcli.engine.operation import Task
 >>> square = scalar(lambda r, number, constants: number(r) * number(r))
->>> root = scalar(lambda total, n, constants, out: np.sqrt(total / n))
+>>> root = scalar(lambda total, n, constants: np.sqrt(total / n))
 >>> task = Task(np.dtype(np.uint8), np.dtype(np.float64), 4, {})
 >>> quadratic_mean = Fold(task, (lifted(task, square, np.float64),), root)
 >>> image = np.array([[1, 7], [5, 5]], np.uint8).reshape(1, 2, 2, 1)
@@ -245,7 +245,7 @@ def _fold(lines, taps, cursor, constants, table, result):
     gather(lines, taps, cursor, constants, state)
     n = np.float64(cursor.divisor)
     for j in range(size):
-        out[j] = saturate_cast(finish(get(state, j), n, constants, out), out)
+        out[j] = saturate_cast(finish(get(state, j), n, constants), out)
     limit(lines, taps, cursor, constants, out)
 
 
@@ -258,7 +258,7 @@ def _fold_two(lines, taps, cursor, constants, table, result):
     gather_second(lines, taps, cursor, constants, second)
     n = np.float64(cursor.divisor)
     for j in range(size):
-        out[j] = saturate_cast(finish(first[0, j], get_second(second, j), n, constants, out), out)
+        out[j] = saturate_cast(finish(first[0, j], get_second(second, j), n, constants), out)
     limit(lines, taps, cursor, constants, out)
 
 
@@ -266,13 +266,13 @@ def _finish_all(state, second, n, parameters, out):
     """Write the results of states."""
     constants = read(parameters)
     for j in range(out.size):
-        out[j] = saturate_cast(finish(get(state, j), n[j], constants, out), out)
+        out[j] = saturate_cast(finish(get(state, j), n[j], constants), out)
 
 
 def _finish_all_of_two(state, second, n, parameters, out):
     constants = read(parameters)
     for j in range(out.size):
-        out[j] = saturate_cast(finish(state[0, j], get_second(second, j), n[j], constants, out), out)
+        out[j] = saturate_cast(finish(state[0, j], get_second(second, j), n[j], constants), out)
 
 
 def _join_all(a, b, parameters, out):

@@ -78,8 +78,9 @@ def deinterleave_row(image, cursors, needed, ring, scratch):
         else:
             for q in range(count):
                 if part == 0 or needed[q]:
+                    line, values = to[first + q * step], source[q:]
                     for j in range(size):
-                        to[first + q * step, j] = source[j * count + q]
+                        line[j] = values[j * count]
     for last in range(groups * stride, pixels):
         for c in range(channels):
             planes[(last - groups * stride) * channels + c, groups] = row[last * channels + c]

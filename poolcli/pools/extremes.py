@@ -15,7 +15,7 @@ from poolcli.engine.operation import Operation, Task
 
 
 @scalar
-def itself(r, n, constants, out):
+def itself(r, n, constants):
     """Return the extreme as it is."""
     return r
 

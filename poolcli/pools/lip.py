@@ -152,13 +152,13 @@ def weigh(lines, taps, cursor, constants, table, result):
 
 
 @scalar
-def weighted_mean(sums, n, constants, out):
+def weighted_mean(sums, n, constants):
     """Return sum(r e^G) / sum(e^G)."""
     return sums[0] / sums[1]
 
 
 @scalar
-def weighted_mean_over_n(sums, n, constants, out):
+def weighted_mean_over_n(sums, n, constants):
     """Return the same, over n."""
     return sums[0] / sums[1] / n
 

@@ -21,6 +21,7 @@ from poolcli.engine.regions import ROWS, Part, States
 
 number: Any = None  # bound to what holds every sum: exactly, for integers
 word: Any = None  # bound to the dtype of integers of 64 bits
+made: Any = None  # bound to the dtype of the result
 quarter: Any = None  # bound to the mean of four numbers of 8 bits
 total: Any = None  # bound to what adds them
 
@@ -65,19 +66,19 @@ def add_pairs(a, b, constants):
 
 
 @scalar
-def mean(total, n, constants, out):
+def mean(total, n, constants):
     """Return sum(r) / n."""
-    return mean_of(total, n, word, out)
+    return mean_of(total, n, word, made)
 
 
 @scalar
-def mixture(high, total, n, constants, out):
+def mixture(high, total, n, constants):
     """Return lam max(r) + (1 - lam) sum(r) / n."""
     return constants.lam * np.float64(high) + (1.0 - constants.lam) * (as_float(total) / n)
 
 
 @scalar
-def quotient(total, n, constants, out):
+def quotient(total, n, constants):
     """Return sum(w r) / sum(w)."""
     return total / alike(n, total)
 
@@ -158,7 +159,7 @@ def sums(task: Task, taps: int = ROWS) -> Part:
 def average(task: Task) -> Fold:
     """Return the pool of average: sum(r) / n."""
     few = sums(task, task.taps)
-    finish = bind(mean, word=task.source.type if task.is_wide_integer else np.int64)
+    finish = bind(mean, word=task.source.type if task.is_wide_integer else np.int64, made=task.target.type)
     fold = Fold(task, (sums(task),), finish, few=(few,), max_dense_stride=2)
     if task.source.itemsize == 8:
         return fold

@@ -15,6 +15,8 @@ from poolcli.engine.folds import Fold, Largest, bounds, lifted, relative
 from poolcli.engine.operation import Task, constants
 
 raised: Any = None  # bound to a^p
+rooted: Any = None  # bound to the root of order p
+finish: Any = None  # bound to what is made of a sum of powers
 
 DIVIDE_ROOT, DIVIDE_SUM, DIVIDE_NOTHING = range(3)
 _DIVISIONS = {"size": DIVIDE_ROOT, "mean": DIVIDE_SUM, "sum": DIVIDE_NOTHING}
@@ -86,24 +88,40 @@ def relative_power_of(r, m, number, constants):
 
 
 @scalar
-def root(total, n, constants, out):
-    """Return (sum / n)^(1/p), sum^(1/p) / n or sum^(1/p)."""
-    n = alike(n, total)
-    inside = total / n if constants.division == DIVIDE_SUM else total
-    if constants.p == 1:
-        found = inside
-    elif constants.p == 2:
-        found = np.sqrt(inside)
-    else:
-        found = power(inside, alike(1.0 / constants.p, inside))
-    return found / n if constants.division == DIVIDE_ROOT else found
+def no_root(total, constants):
+    """Return a sum of first powers."""
+    return total
 
 
 @scalar
-def relative_root(state, n, constants, out):
+def square_root(total, constants):
+    """Return the square root."""
+    return np.sqrt(total)
+
+
+@scalar
+def any_root(total, constants):
+    """Return the root of order p."""
+    return power(total, alike(1.0 / constants.p, total))
+
+
+_ROOTS: dict[float, Any] = {1: no_root, 2: square_root}
+
+
+@scalar
+def root(total, n, constants):
+    """Return (sum / n)^(1/p), sum^(1/p) / n or sum^(1/p)."""
+    n, one = alike(n, total), alike(1, total)
+    inside = n if constants.division == DIVIDE_SUM else one
+    outside = n if constants.division == DIVIDE_ROOT else one
+    return rooted(total / inside, constants) / outside
+
+
+@scalar
+def relative_root(state, n, constants):
     """Return m times the root; an infinity or a NaN is its window's norm: inf / inf is not."""
     m, total = state
-    return _scale(m) * root(total, n, constants, out) if m < np.inf else m
+    return _scale(m) * finish(total, n, constants) if m < np.inf else m
 
 
 @scalar
@@ -143,12 +161,13 @@ def _norm(task: Task, p: float, division: str, clip_negative: bool = False) -> F
     small = task.source.kind in "iu" and task.source.itemsize <= 2
     plain = p in _POWERS and (small or (number == np.float64 and task.source != np.float64))
     named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
-    raised = _POWERS.get(p, any_power)
+    raised, finish = _POWERS.get(p, any_power), bind(root, rooted=_ROOTS.get(p, any_root))
     if plain:
-        return Fold(task, (lifted(task, bind(power_of, raised=raised), number, constants=named),), root, named)
+        return Fold(task, (lifted(task, bind(power_of, raised=raised), number, constants=named),), finish, named)
     lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
     part = relative(task, lift, shared, number, Largest(magnitude), constants=named)
     # Rounding could put a mean of 64 bits elsewhere than between the magnitudes of its window.
     limited = task.stays_within and division == "mean" and not task.parameters.get("count_include_pad")
     own = own_magnitude_of_float if task.source.kind == "f" else own_magnitude
-    return Fold(task, (part,), relative_root, named, bounds(task, own, named) if limited else None)
+    finish = bind(relative_root, finish=finish)
+    return Fold(task, (part,), finish, named, bounds(task, own, named) if limited else None)

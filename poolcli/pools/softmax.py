@@ -49,7 +49,7 @@ def weighted(r, m, number, constants):
 
 
 @scalar
-def weighted_mean(state, n, constants, out):
+def weighted_mean(state, n, constants):
     """Return sum(r w) / sum(w)."""
     return state[1] / state[2]
 
