@@ -162,12 +162,14 @@ def _norm(task: Task, p: float, division: str, clip_negative: bool = False) -> F
     plain = p in _POWERS and (small or (number == np.float64 and task.source != np.float64))
     named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
     raised, finish = _POWERS.get(p, any_power), bind(root, rooted=_ROOTS.get(p, any_root))
-    if plain:
-        return Fold(task, (lifted(task, bind(power_of, raised=raised), number, constants=named),), finish, named)
-    lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
-    part = relative(task, lift, shared, number, Largest(magnitude), constants=named)
     # Rounding could put a mean of 64 bits elsewhere than between the magnitudes of its window.
     limited = task.stays_within and division == "mean" and not task.parameters.get("count_include_pad")
     own = own_magnitude_of_float if task.source.kind == "f" else own_magnitude
+    limits = bounds(task, own, named) if limited else None
+    if plain:
+        part = lifted(task, bind(power_of, raised=raised), number, constants=named)
+        return Fold(task, (part,), finish, named, limits)
+    lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
+    part = relative(task, lift, shared, number, Largest(magnitude), constants=named)
     finish = bind(relative_root, finish=finish)
-    return Fold(task, (part,), finish, named, bounds(task, own, named) if limited else None)
+    return Fold(task, (part,), finish, named, limits)
