@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MODES = dict.fromkeys(name for command in COMMANDS.values() for name in command.modes)
 _PHOTOS = ("uint8", "uint16", "float32")
 _WINDOWS: tuple[Mapping[str, Any], ...] = (
+    {"kernel_size": 5},
     {},
     {"kernel_size": 3},
     {"kernel_size": 3, "stride": 2},
