@@ -6,14 +6,13 @@ import contextlib
 import os
 import platform
 import re
-import tempfile
 import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-EXISTS = "exists; overwrite=True replaces it"
+_EXISTS = "exists; overwrite=True replaces it"
 
 # Hidden, of this machine and process: what a killed one left behind is known by both.
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -35,6 +34,8 @@ class WriteError(Exception):
 
 def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) -> None:
     """Put a file in place at once: written under a hidden name in the same folder, closed, then renamed."""
+    import tempfile
+
     check_free(target, overwrite)
     mode = _mode_of(target)
     temporary = None
@@ -91,7 +92,7 @@ def _lives(process: int) -> bool:
 def check_free(target: Path, overwrite: bool) -> None:
     """Raise a WriteError if a file is in the way."""
     if not overwrite and os.path.lexists(target):
-        raise WriteError(EXISTS, target, "overwrite")
+        raise WriteError(_EXISTS, target, "overwrite")
 
 
 def _rename_new(temporary: str, target: Path) -> None:
@@ -99,10 +100,10 @@ def _rename_new(temporary: str, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise WriteError(EXISTS, target, "overwrite") from None
+        raise WriteError(_EXISTS, target, "overwrite") from None
     except OSError:  # a file system without links
         if os.path.lexists(target):
-            raise WriteError(EXISTS, target, "overwrite") from None
+            raise WriteError(_EXISTS, target, "overwrite") from None
         os.replace(temporary, target)
     else:
         os.unlink(temporary)

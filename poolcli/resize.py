@@ -125,7 +125,7 @@ def resample(
 
 @dataclass(frozen=True)
 class Enlargement:
-    """What is asked of a mode of `upsample`: how large the output is, 2 unless given, and the values of its parameters.
+    """What is asked of a mode of `upsample`: scale or size of the output, and its parameters. Without both S is 2.
 
     `rank` is that of the image, before it became a batch.
     """
@@ -148,12 +148,12 @@ class Enlargement:
 
 
 def interpolate(batch: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
-    """Enlarge (N, H, W, C) by the filter that is called as the mode is."""
+    """Enlarge (N, H, W, C) by the filter that has the name of the mode."""
     return resample(batch, FILTERS[asked.mode], asked.grid(batch.shape[1:3]), asked.values, output)
 
 
 def interpolated_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
-    """Return the shape that this gives of (H, W) or (H, W, C)."""
+    """Return the shape that `interpolate` makes of (H, W) or (H, W, C)."""
     return (*asked.grid(shape).sizes, *shape[2:])
 
 

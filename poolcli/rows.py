@@ -1,4 +1,4 @@
-"""What a row of a table of modes answers, whichever table: nobody asks for the name of a mode."""
+"""The base class of rows in the tables of modes: other code asks a row, and never compares the name of a mode."""
 
 from __future__ import annotations
 

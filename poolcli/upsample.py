@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import Convolution, find, resolve
 from poolcli.resize import Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
-from poolcli.rows import ModeRow, imported
+from poolcli.rows import ModeRow, imported, takes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -59,7 +59,7 @@ class Upsampling(ModeRow):
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of all parameters, those given and defaults, or raise a ValueError or a TypeError."""
-        values: dict[str, Any] = resolve(self.name, self.parameters, given, _TAKES)
+        values: dict[str, Any] = resolve(self.name, self.parameters, given, takes(UPSAMPLINGS))
         return values
 
     def check_scale(self, scale: Scale | None, size: Size | None) -> None:
@@ -110,7 +110,6 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
                    ("weights", "kernel_size", "order", "border")),
     )
 }  # fmt: skip
-_TAKES = {mode.name: mode.parameters for mode in UPSAMPLINGS.values()}
 
 
 def upsample(

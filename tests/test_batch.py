@@ -386,8 +386,8 @@ def test_41_42_signals_end_a_batch_in_order(number, code, tmp_path):
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == code
-    assert "not begun" in said.splitlines()[-1]
-    assert said.count("\n") == 1
+    (counts,) = [line for line in said.splitlines() if not line.startswith("compiling")]
+    assert "not begun" in counts
     done = names(tmp_path / "out")
     assert 3 <= len(done) < 400
     assert all(poolcli.read_image(tmp_path / "out" / name)[0].shape == (500, 500, 3) for name in done)
@@ -395,14 +395,13 @@ def test_41_42_signals_end_a_batch_in_order(number, code, tmp_path):
 
 def test_41_a_second_signal_ends_at_once(tmp_path):
     # A reader of standard input that never ends is what a batch would wait for.
-    process = subprocess.Popen([*DOWNSAMPLE, "-", "-o", "out.png"], cwd=tmp_path, stdin=subprocess.PIPE)
-    time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=5) == 130
-    process.stdin.close()
+    with subprocess.Popen([*DOWNSAMPLE, "-", "-o", "out.png"], cwd=tmp_path, stdin=subprocess.PIPE) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 130
 
 
 STUCK = """

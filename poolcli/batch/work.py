@@ -16,7 +16,7 @@ from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.commands import Step
 from poolcli.downsample import window_of
-from poolcli.files import EXISTS, WriteError, shown
+from poolcli.files import WriteError, shown
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format
 from poolcli.pictures import Notice, channel_names
@@ -102,12 +102,13 @@ class Worker:
         except (ImageError, WriteError, ValueError, TypeError, OSError, MemoryError) as reason:
             status, error = "failed", _words(reason)
             blamed = reason.path if isinstance(reason, WriteError) else None
+            exists = isinstance(reason, WriteError) and reason.remedy == "overwrite"
+            if exists and self._settings.skip_existing:  # another process was faster
+                status, error = "skipped", ""
+            elif exists and blamed == job.output:
+                error = f"{error}, --skip-existing leaves it"
             if self._settings.debug:
                 traceback.print_exc()
-        if self._settings.skip_existing and error == EXISTS:  # another process was faster
-            status, error = "skipped", ""
-        if error == EXISTS and blamed == job.output:
-            error = f"{EXISTS}, --skip-existing leaves it"
         seconds, warnings = time.perf_counter() - begin, tuple(found.warnings)
         return Outcome(job, status, found.before, found.after, seconds, error, warnings, rows, blamed)
 

@@ -310,7 +310,6 @@ def _smaller(a, b, constants):
 
 largest = _gathering(itself, None, _larger, _get_line, _put_line, in_pairs=True)
 smallest = _gathering(itself, None, _smaller, _get_line, _put_line, in_pairs=True)
-_COMBINE = {largest: _larger, smallest: _smaller}
 _JOIN = {largest: np.maximum, smallest: np.minimum}
 _PREFER = {largest: maximum, smallest: minimum}
 
@@ -371,11 +370,18 @@ def summed(task: Task, gather: Any, number: Any, numbers: int = 1, **settings: A
 
 
 def lifted(
-    task: Task, lift: Any, number: Any, combine: Any = added, numbers: int = 1, constants: Any = NONE, **settings: Any
+    task: Task,
+    lift: Any,
+    number: Any,
+    combine: Any = added,
+    numbers: int = 1,
+    constants: Any = NONE,
+    in_pairs: bool = False,
+    **settings: Any,
 ) -> Part:
     """Return states of values that are lifted and combined: one after the other, or `in_pairs`."""
     bound = {"combine": combine, "get": _GET[numbers], "put": _PUT[numbers]}
-    gather = _gathering(lift, number, in_pairs=settings.pop("in_pairs", False), **bound)
+    gather = _gathering(lift, number, in_pairs=in_pairs, **bound)
     joiner = np.add if combine is added else _Joiner(_join_all, constants, numbers, tuple(bound.items()))
     return _part(task, gather, number, numbers, joiner, constants=constants, **settings)
 

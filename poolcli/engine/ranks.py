@@ -143,11 +143,13 @@ def _read_sorted(lines, taps, cursor, constants, table, result):
     read_sorted(_sorted_block(lines, taps, table, cursor.lanes), constants, result[0][: cursor.lanes])
 
 
-def ranked(task: Task, rank: Any, constants: Any = NONE, planes: int = 1, **settings: Any) -> Choice:
+def ranked(
+    task: Task, rank: Any, constants: Any = NONE, planes: int = 1, shortcut: Any = None, **settings: Any
+) -> Choice:
     """Return the pool that reads values by rank; a `shortcut` does so without sorting where it can."""
     python = plain(rank)
     table = network_for(task, *(python(p, task.taps, constants) for p in range(planes)))
-    bound = {"rank": rank, "shortcut": settings.pop("shortcut", no_shortcut)}
+    bound = {"rank": rank, "shortcut": shortcut or no_shortcut}
 
     def of_region(region: Region) -> list[Any]:
         n = region.values.size

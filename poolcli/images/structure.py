@@ -1,4 +1,4 @@
-"""What programs for microscopes and maps say in a TIFF of its pages together, which nothing that is written keeps."""
+"""Metadata that OME, ImageJ, GeoTIFF and GDAL store for a TIFF as a whole; no output keeps them."""
 
 from __future__ import annotations
 

@@ -9,15 +9,8 @@ import numpy as np
 
 from poolcli.engine.arithmetic import tap
 from poolcli.engine.choices import Choice, Region
-from poolcli.engine.compile import scalar
-from poolcli.engine.folds import Fold, extreme, largest, smallest
+from poolcli.engine.folds import Fold, extreme, itself, largest, smallest
 from poolcli.engine.operation import Operation, Task
-
-
-@scalar
-def itself(r, n, constants):
-    """Return the extreme as it is."""
-    return r
 
 
 def maximum(task: Task) -> Fold:

@@ -88,12 +88,6 @@ def relative_power_of(r, m, number, constants):
 
 
 @scalar
-def no_root(total, constants):
-    """Return a sum of first powers."""
-    return total
-
-
-@scalar
 def square_root(total, constants):
     """Return the square root."""
     return np.sqrt(total)
@@ -105,7 +99,7 @@ def any_root(total, constants):
     return power(total, alike(1.0 / constants.p, total))
 
 
-_ROOTS: dict[float, Any] = {1: no_root, 2: square_root}
+_ROOTS: dict[float, Any] = {1: first_power, 2: square_root}
 
 
 @scalar

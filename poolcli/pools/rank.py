@@ -11,7 +11,7 @@ from poolcli.engine.arithmetic import maximum, minimum, saturate_cast, tap
 from poolcli.engine.choices import Choice
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.operation import Task, constants
-from poolcli.engine.ranks import no_shortcut, ranked, read
+from poolcli.engine.ranks import ranked, read
 
 limit: Any = None  # bound to what keeps a mean of 64 bits between its values
 
@@ -80,7 +80,7 @@ def percentile(task: Task) -> Choice:
     q = constants(q=task.parameters.get("q", 50))
     shortcut = _IN_REGISTERS.get(task.taps) if q.q == 50 else None
     dense = 3 if shortcut and task.source.itemsize == 1 else 1
-    return ranked(task, rank_of_percentile, q, shortcut=shortcut or no_shortcut, max_dense_stride=dense)
+    return ranked(task, rank_of_percentile, q, shortcut=shortcut, max_dense_stride=dense)
 
 
 def kmax(task: Task) -> Choice:
