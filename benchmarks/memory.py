@@ -1,8 +1,8 @@
-"""Peak memory of whole commands on large pictures, beside what the picture and its result take, in MB.
+"""Peak memory of whole commands on large images, beside what the image and its result take, in MB.
 
 python benchmarks/memory.py
 
-libwebp (lossless), OpenJPEG and libaom hold a picture several times over: their rows exceed what is allowed.
+libwebp (lossless), OpenJPEG and libaom hold an image several times over: their rows exceed what is allowed.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def timed(write: object) -> tuple[int, float]:
 
 
 def main() -> None:
-    """Print a table: picture, size to Pillow's, the most allowed, times as fast, the least allowed."""
+    """Print a table: image, size to Pillow's, the most allowed, times as fast, the least allowed."""
     text = page()
     cases = [("photograph, 24 MP", photograph(), 1.1, 8.0)]
     names = ("retina.jpg", "hubble_deep_field.jpg", "astronaut.png", "coffee.png")

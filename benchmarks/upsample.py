@@ -69,7 +69,7 @@ def torch(image: np.ndarray) -> list[Case]:
 
 
 def indices_of(image: np.ndarray) -> np.ndarray:
-    """Return where max pooling would have taken this picture from: somewhere in each 2 x 2 region."""
+    """Return where max pooling would have taken this image from: somewhere in each 2 x 2 region."""
     height, width, _ = image.shape
     y, x = np.ogrid[:height, :width]
     return (2 * y[..., None] + image // 2 % 2) * 2 * width + 2 * x[..., None] + image % 2

@@ -1,4 +1,4 @@
-"""Every pooling, global-reduction and upsampling operator of convolutional networks, over arrays and picture files."""
+"""Every pooling, global-reduction and upsampling operator of convolutional networks, over arrays and image files."""
 
 from poolcli.downsample import MODES, downsample
 from poolcli.images import ImageError, read_image, write_image

@@ -33,7 +33,7 @@ def taken(
 ) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
     """Return an array with channels last, and a function that lays out as the array was what is made of it.
 
-    Channels that may each be a picture are not moved but counted as such: max of 3 x 2000 x 3000 bytes takes 1.2 ms so,
+    Channels that may each be an image are not moved but counted as such: max of 3 x 2000 x 3000 bytes takes 1.2 ms so,
     and 29 ms with a copy.
     """
     moved = channels_last(array, layout)

@@ -1,4 +1,4 @@
-"""What each command does to a picture: the table of commands, and a command with its mode and arguments."""
+"""What each command does to an image: the table of commands, and a command with its mode and arguments."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from poolcli.upsample import UPSAMPLINGS
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its modes, its function of an array, and the one that prepares pictures for it."""
+    """One command: its modes, its function of an array, and the one that prepares images for it."""
 
     name: str
     modes: Mapping[str, ModeRow]
     function: str  # module:function of this package
     picture: str = "pictures:operate"
-    makes_rows: bool = False  # of a table, not pictures
+    makes_rows: bool = False  # of a table, not images
     enlarges: bool = False  # what it makes is larger, not smaller
 
 
@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, Command] = {
 
 @dataclass(frozen=True)
 class Step:
-    """A command with its mode and arguments, as plain data: what is done to every picture of a batch."""
+    """A command with its mode and arguments, as plain data: what is done to every image of a batch."""
 
     command: str
     mode: str
@@ -54,7 +54,7 @@ class Step:
 
     @property
     def blends(self) -> bool:
-        """Return whether it makes values that a picture does not have."""
+        """Return whether it makes values that an image does not have."""
         return self.row.blends(self.arguments)
 
     @property
@@ -69,11 +69,11 @@ class Step:
 
     @property
     def planes(self) -> int:
-        """Return how many pictures it makes of one, along a leading axis; 0 is one, without such an axis."""
+        """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
         return self.row.planes(self.arguments)
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of what it makes of a picture, or raise a ValueError."""
+        """Return the shape of what it makes of an image, or raise a ValueError."""
         return self.row.output_shape(shape, self.arguments)
 
     def apply(self, image: Any, **more: Any) -> Any:

@@ -1,6 +1,6 @@
 """Convolutions that enlarge: transposed, after an enlargement, and to sub-pixels.
 
-Every mode is a function of a picture (N, H, W, C), of what is asked, and of the dtype to write; and one of the shape
+Every mode is a function of an image (N, H, W, C), of what is asked, and of the dtype to write; and one of the shape
 that this gives.
 """
 
@@ -85,7 +85,7 @@ def _transposed_across_channels(image: Array, loaded: Array, sides: list[Side], 
 
 
 def _add(out: Array, part: Array, sides: list[Side], tap: Pair) -> None:
-    """Add a picture to every S-th pixel of another, as far as it lies inside."""
+    """Add an image to every S-th pixel of another, as far as it lies inside."""
     to, of = [], []
     for side, k, n, size in zip(sides, tap, part.shape[1:3], out.shape[1:3], strict=True):
         begin, stride = side.begin(k), side.stride
@@ -167,7 +167,7 @@ def _sizes(shape: Shape, sides: list[Side]) -> Pair:
     rows, columns = (side.size(n) for side, n in zip(sides, shape, strict=True))
     if min(rows, columns) < 1:
         left = f"{max(rows, 0)} x {max(columns, 0)}"
-        raise ValueError(f"padding leaves {left} pixels of {shape[0]} x {shape[1]}: no picture")
+        raise ValueError(f"padding leaves {left} pixels of {shape[0]} x {shape[1]}: no image")
     return rows, columns
 
 
@@ -187,7 +187,7 @@ def resize_conv_shape(shape: Shape, asked: Enlargement) -> Shape:
 
 
 def subpixel(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
-    """Convolve to S x S pictures, whose pixels become those of the output."""
+    """Convolve to S x S images, whose pixels become those of the output."""
     loaded, strides = _loaded(asked), asked.strides
     convolved = _convolved(image, loaded, asked.values["border"], output)
     if loaded.ndim == 2:  # all phases are alike
@@ -210,7 +210,7 @@ def _same_size_shape(shape: Shape, asked: Enlargement, phases: int) -> Shape:
 
 
 def _channels(shape: Shape, window: Shape, phases: int = 1) -> Shape:
-    """Return the axis of channels that weights make; one channel of a grey picture has none."""
+    """Return the axis of channels that weights make; one channel of a grey image has none."""
     if len(window) == 2:
         return shape[2:]
     count = window[1] // phases
@@ -253,5 +253,5 @@ def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) 
 def _check_channels(loaded: Array, image: Array) -> None:
     if loaded.shape[0] != image.shape[3]:
         raise ValueError(
-            f"weights {loaded.shape} are for {loaded.shape[0]} channels, and the picture has {image.shape[3]}"
+            f"weights {loaded.shape} are for {loaded.shape[0]} channels, and the image has {image.shape[3]}"
         )

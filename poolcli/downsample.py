@@ -32,7 +32,7 @@ class Mode(ModeRow):
     parameters: tuple[str, ...] = ()
     selects: bool = False
     unordered: bool = False
-    low_pass: bool = False  # its windows are those of the low-passed picture
+    low_pass: bool = False  # its windows are those of the low-passed image
     indices: str = ""  # as the kernel: what finds where it took each value from
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
 
@@ -42,7 +42,7 @@ class Mode(ModeRow):
         return not {"seed", "weights"} & {*self.parameters}
 
     def blends(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether it makes values that the picture does not have."""
+        """Return whether it makes values that the image does not have."""
         return not self.selects or self.value("combine", arguments) == "mean"
 
     def is_relative(self, arguments: Mapping[str, Any]) -> bool:
@@ -50,7 +50,7 @@ class Mode(ModeRow):
         return bool({"beta", "weights"} & {*self.parameters})
 
     def planes(self, arguments: Mapping[str, Any]) -> int:
-        """Return how many pictures it makes of one, along a leading axis; 0 is one, without such an axis."""
+        """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
         return int(self.value("k", arguments)) if self.value("combine", arguments) == "planes" else 0
 
     def as_mean(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,7 +106,7 @@ def downsample(
     return_indices: bool = False,
     **parameters: Unpack[Parameters],
 ) -> Any:
-    """Pool a picture: reduce every window of F x F values, S apart, to one.
+    """Pool an image: reduce every window of F x F values, S apart, to one.
 
     The output has floor((n + 2 padding - dilation (F - 1) - 1) / S) + 1 values along an axis of n. Padding lies
     outside every window: it never adds a value. Modes that blend are at most half a unit of the output's dtype and 1e-6
@@ -118,10 +118,10 @@ def downsample(
         mode: name of the pool, a key of `poolcli.MODES`, which holds the formulas.
         kernel_size: F, in pixels, one number or (height, width); 2 unless given.
         stride: S, the distance between windows in pixels; F unless given.
-        padding: pixels around the picture, at most half a window; or "same" for ceil(n / S) windows, with
-            the odd pixel of padding after the picture, "same-lower" with the odd one before it.
+        padding: pixels around the image, at most half a window; or "same" for ceil(n / S) windows, with
+            the odd pixel of padding after the image, "same-lower" with the odd one before it.
         dilation: distance between the values of a window, in pixels.
-        ceil: round the output size up, where that adds a window that begins inside the picture or its left padding.
+        ceil: round the output size up, where that adds a window that begins inside the image or its left padding.
         size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once,
             and saturated.
@@ -138,7 +138,7 @@ def downsample(
         `return_indices` the pair of the array and an int64 array of the same shape.
 
     Raises:
-        ValueError: a value is not allowed, or a window does not fit into the picture.
+        ValueError: a value is not allowed, or a window does not fit into the image.
         TypeError: the dtype is none of the above, or there is no such parameter.
 
     The definitions are those of the papers: soft pooling from Stergiou, Poppe and Kalliatakis 2021, GeM from
@@ -166,7 +166,7 @@ def downsample(
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     if array.ndim not in (2, 3, 4):
-        raise ValueError(f"an array of rank {array.ndim} is no picture: it must be (H, W), (H, W, C) or (N, H, W, C)")
+        raise ValueError(f"an array of rank {array.ndim} is not an image: it must be (H, W), (H, W, C) or (N, H, W, C)")
     height, width = array.shape[-3:-1] if array.ndim > 2 else array.shape
     shape = geometry.shape(kernel_size, stride, padding, dilation, ceil, size)
     rows, columns = geometry.windows(height, width, shape)

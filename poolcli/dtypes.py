@@ -1,4 +1,4 @@
-"""The dtypes of pictures, and exact conversion between them."""
+"""The dtypes of images, and exact conversion between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poolcli.parameters import DTYPES
 
 
 def check(dtype: DTypeLike) -> np.dtype[Any]:
-    """Return the dtype in native byte order, or raise a TypeError that lists the dtypes of pictures."""
+    """Return the dtype in native byte order, or raise a TypeError that lists the dtypes of images."""
     try:
         known = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError, OverflowError):

@@ -74,7 +74,7 @@ class Shape:
 
     @property
     def taps(self) -> int:
-        """Return the most values that a window holds; 1 for bins, which depend on the picture."""
+        """Return the most values that a window holds; 1 for bins, which depend on the image."""
         return 1 if self.size else self.kernel_size[0] * self.kernel_size[1]
 
 
@@ -105,7 +105,7 @@ def shape(
 
 
 def windows(height: int, width: int, shape: Shape) -> tuple[Windows, Windows]:
-    """Return the windows along the rows and the columns of a picture, or raise a ValueError if they do not fit.
+    """Return the windows along the rows and the columns of an image, or raise a ValueError if they do not fit.
 
     >>> rows, columns = windows(4, 6, shape((2, 3)))
     >>> rows.first.tolist(), columns.first.tolist(), columns.count.tolist()
@@ -113,7 +113,7 @@ def windows(height: int, width: int, shape: Shape) -> tuple[Windows, Windows]:
     """
     for name, n in (("height", height), ("width", width)):
         if n < 1:
-            raise ValueError(f"the picture is empty: its {name} is {n}")
+            raise ValueError(f"the image is empty: its {name} is {n}")
     if shape.size:
         return adaptive(height, shape.size[0]), adaptive(width, shape.size[1])
     return _axis("height", height, shape, 0), _axis("width", width, shape, 1)
@@ -156,7 +156,7 @@ def _axis(name: str, n: int, shape: Shape, axis: int) -> Windows:
         around = padding, padding
     if n + sum(around) < span:
         padded = f" with padding {around[0]}" if sum(around) else ""
-        raise ValueError(f"the picture is smaller than the window: its {name} is {n}{padded}, the window's {span}")
+        raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}")
     windows = sliding(n, kernel, stride, around, dilation, shape.ceil)
     if windows.count.min() < 1:
         raise ValueError(
@@ -194,7 +194,7 @@ def same_padding(n: int, kernel: int, stride: int, dilation: int = 1, lower: boo
     return (large, small) if lower else (small, large)
 
 
-@lru_cache(maxsize=64)  # pictures in a folder are often of one size
+@lru_cache(maxsize=64)  # images in a folder are often of one size
 def sliding(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: int = 1, ceil: bool = False) -> Windows:
     """Return the windows of `kernel` taps, `stride` apart, along an axis of n."""
     start = np.arange(output_size(n, kernel, stride, padding, dilation, ceil), dtype=np.int64) * stride - padding[0]

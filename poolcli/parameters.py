@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 DTYPES = (
     "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"
 )  # fmt: skip
-"""What pictures may be of; here, for the command line to know without NumPy."""
+"""What images may be of; here, for the command line to know without NumPy."""
 
 
 class Parameters(TypedDict, total=False):
@@ -171,7 +171,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("lobes", int, 3, "of the sinc, to each side", 1, 16),
         Parameter("coordinates", str, "half-pixel", "where the pixels of the output lie", choices=(
             "half-pixel", "align-corners", "asymmetric", "half-pixel-symmetric", "pytorch-half-pixel")),
-        Parameter("border", str, "edge", "what lies beyond the picture",
+        Parameter("border", str, "edge", "what lies beyond the image",
                   choices=("edge", "reflect", "wrap", "constant", "exclude"),
                   choices_in=dict.fromkeys(("resize-conv", "subpixel"), ("edge", "reflect", "wrap", "constant"))),
         Parameter("fill", float, 0.0, "value of the constant border"),

@@ -1,7 +1,7 @@
-"""Between files and functions: pictures have alpha, linear light, palettes and names of channels; arrays have numbers.
+"""Between files and functions: images have alpha, linear light, palettes and names of channels; arrays have numbers.
 
 Modes that blend see colour multiplied by alpha, in linear light if asked, and this is undone afterwards. Modes that
-select see a picture as it is, and so do those that mix channels: alpha is one more number to them.
+select see an image as it is, and so do those that mix channels: alpha is one more number to them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Notice = Callable[[str], None]
 
 
 def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
-    """Pool or enlarge a picture."""
+    """Pool or enlarge an image."""
     from poolcli.dtypes import check, saturate_cast
     from poolcli.images.colour import viewable
 
@@ -39,7 +39,7 @@ def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
 
 
 def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
-    """Reduce a picture to a vector; numbers of several channels each are left as they are."""
+    """Reduce an image to a vector; numbers of several channels each are left as they are."""
     from poolcli.dtypes import check, saturate_cast
     from poolcli.images.colour import viewable
 
@@ -55,7 +55,7 @@ def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
 
 
 def _blendable(image: NDArray[Any], info: Info, step: Step, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:
-    """Return a picture whose numbers may be averaged: itself where nothing has to be done, or nothing is blended."""
+    """Return an image whose numbers may be averaged: itself where nothing has to be done, or nothing is blended."""
     from poolcli.images.colour import blendable
 
     return blendable(image, info, linear, target) if step.blends else image
@@ -75,7 +75,7 @@ def _blended(values: NDArray[Any], dtype: np.dtype[Any], info: Info, step: Step)
 
 
 def _with_channels(made: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-    """Return a vector of a picture with an axis of channels, and a picture as it is."""
+    """Return a vector of an image with an axis of channels, and an image as it is."""
     return made.reshape(-1, (*values.shape, 1)[2]) if made.ndim == 1 else made
 
 
@@ -93,7 +93,7 @@ def _announcing(image: NDArray[Any], step: Step, notice: Notice) -> AbstractCont
 
 
 def channel_names(count: int, info: Info) -> tuple[str, ...]:
-    """Return r, g, b, a or grey where a picture has colour, and numbers where it has bands.
+    """Return r, g, b, a or grey where an image has colour, and numbers where it has bands.
 
     >>> channel_names(4, Info("PNG", alpha=True)), channel_names(3, Info("NPY"))
     (('r', 'g', 'b', 'a'), ('0', '1', '2'))

@@ -35,7 +35,7 @@ class Reduction(ModeRow):
         return MODES.get(self.value("pool", arguments) or self.pool)
 
     def blends(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether it makes values that the picture does not have."""
+        """Return whether it makes values that the image does not have."""
         mode = self.applied(arguments)
         return mode.blends(arguments) if mode else not self.selects
 
@@ -87,7 +87,7 @@ def reduce(
     layout: Layout = "hwc",
     **parameters: Unpack[Parameters],
 ) -> Any:
-    """Reduce a whole picture or feature map to a vector, of one length whatever its height and width.
+    """Reduce a whole image or feature map to a vector, of one length whatever its height and width.
 
     The local pools take the whole map as one window: the result is that of `downsample` with `size=1`, and the bins of
     spp are those of `downsample` with `size=level`. Sums of integers are exact.

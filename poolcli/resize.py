@@ -35,7 +35,7 @@ def resize(
     layout: Layout = "hwc",
     **parameters: Unpack[Parameters],
 ) -> Any:
-    """Resample a picture to any size: out(i) = sum(w(k - x(i)) r(k)) / sum(w(k - x(i))) along both axes.
+    """Resample an image to any size: out(i) = sum(w(k - x(i)) r(k)) / sum(w(k - x(i))) along both axes.
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
@@ -43,14 +43,14 @@ def resize(
         size: of the output, in pixels, one number or (height, width).
         mode: the filter w: "nearest", "bilinear" (2 taps an axis), "bicubic" (4) or "lanczos" (2 lobes).
         scale: output over input size, one number or (down, across), instead of the size, which is its whole part.
-        antialias: stretch the filter where the picture shrinks, so that every pixel counts; with "nearest" a mean.
+        antialias: stretch the filter where the image shrinks, so that every pixel counts; with "nearest" a mean.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated.
         layout: where channels are: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and (N, C, H, W).
         **parameters: `cubic_a` of bicubic (-0.5: Keys, GDAL, Pillow; -0.75: PyTorch, OpenCV), `lobes` of lanczos (3),
             `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners" (as
             ONNX: the last corners differ for a scale that leaves a rest), "asymmetric" (i / scale),
-            "half-pixel-symmetric", "pytorch-half-pixel"; `border`, what lies beyond the picture: "edge", "reflect",
+            "half-pixel-symmetric", "pytorch-half-pixel"; `border`, what lies beyond the image: "edge", "reflect",
             "wrap", "constant" (`fill`), "exclude" (nothing: the other weights count more);
             `rounding` of nearest: "half-up", "half-down", "floor", "ceil".
 
@@ -164,13 +164,13 @@ def whole_times(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
 
 
 def as_batch(array: NDArray[Any]) -> NDArray[Any]:
-    """Return (N, H, W, C) of a picture of rank 2 to 4, or raise a ValueError."""
+    """Return (N, H, W, C) of an image of rank 2 to 4, or raise a ValueError."""
     if array.ndim not in (2, 3, 4):
-        raise ValueError(f"an array of rank {array.ndim} is no picture: it must be (H, W), (H, W, C) or (N, H, W, C)")
+        raise ValueError(f"an array of rank {array.ndim} is not an image: it must be (H, W), (H, W, C) or (N, H, W, C)")
     batch = array.reshape(*(1,) * (array.ndim < 4), *array.shape, *(1,) * (array.ndim == 2))
     for name, n in zip(("height", "width"), batch.shape[1:3], strict=True):
         if n < 1:
-            raise ValueError(f"the picture is empty: its {name} is {n}")
+            raise ValueError(f"the image is empty: its {name} is {n}")
     return batch
 
 
@@ -194,7 +194,7 @@ def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None) 
     scales = scales_of(scale)
     rows, columns = (math.floor(n * s + 1e-9) for n, s in zip(shape[:2], scales, strict=True))
     if min(rows, columns) < 1:
-        raise ValueError(f"scale={scale} makes {rows} x {columns} pixels of {shape[0]} x {shape[1]}: no picture")
+        raise ValueError(f"scale={scale} makes {rows} x {columns} pixels of {shape[0]} x {shape[1]}: no image")
     return Grid((rows, columns), scales)
 
 

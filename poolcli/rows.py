@@ -11,7 +11,7 @@ from poolcli.parameters import PARAMETERS
 
 
 class ModeRow:
-    """A mode: its formula over values r, and what it makes of a picture by the arguments that are given."""
+    """A mode: its formula over values r, and what it makes of an image by the arguments that are given."""
 
     name: str
     formula: str
@@ -26,7 +26,7 @@ class ModeRow:
         return arguments.get(name, PARAMETERS[name].of(self.name).default)
 
     def blends(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether it makes values that the picture does not have."""
+        """Return whether it makes values that the image does not have."""
         return not self.selects
 
     def ignores_order(self, arguments: Mapping[str, Any]) -> bool:
@@ -42,7 +42,7 @@ class ModeRow:
         return False
 
     def planes(self, arguments: Mapping[str, Any]) -> int:
-        """Return how many pictures it makes of one, along a leading axis; 0 is one, without such an axis."""
+        """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
         return 0
 
     def as_mean(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

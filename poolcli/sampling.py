@@ -23,7 +23,7 @@ class Resampling:
     parameters: tuple[float, ...] = ()  # of the filter, in its order
     coordinates: str = "half-pixel"
     border: str = "edge"
-    antialias: bool = False  # stretch the filter where the picture shrinks
+    antialias: bool = False  # stretch the filter where the image shrinks
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Axis:
     phases: int = 0
 
 
-@lru_cache(maxsize=64)  # pictures in a folder are often of one size
+@lru_cache(maxsize=64)  # images in a folder are often of one size
 def axis(n: int, size: int, scale: float | None, resampling: Resampling) -> Axis:
     """Return the taps of an output axis; without a scale, that of the sizes."""
     stretch = (size / n if scale is None else scale) if resampling.antialias else 1.0
@@ -152,4 +152,4 @@ BORDERS: Mapping[str, Callable[[Integers, int], Integers]] = {
     "constant": lambda pixel, n: np.where((pixel >= 0) & (pixel < n), pixel, -1),
     "exclude": _edge,  # which has weights of 0
 }
-"""What lies beyond the picture."""
+"""What lies beyond the image."""

@@ -28,7 +28,7 @@ def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     return _arrays(path, stamp)
 
 
-@lru_cache(maxsize=4)  # a batch asks for every picture
+@lru_cache(maxsize=4)  # a batch asks for every image
 def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
     try:
         if path.suffix == ".safetensors":
@@ -56,7 +56,7 @@ def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
 def save_indices(
     path: Path, indices: NDArray[np.int64], shape: tuple[int, ...], window: Mapping[str, Any], overwrite: bool
 ) -> None:
-    """Write indices with the size of the picture that was pooled, and its windows."""
+    """Write indices with the size of the image that was pooled, and its windows."""
     asked = geometry.shape(**window)
     about: dict[str, Any] = {"shape": shape[:2], **asdict(asked)}
     about |= {"padding": [str(one) for one in asked.padding], "size": asked.size or ()}  # numbers, or same
@@ -66,7 +66,7 @@ def save_indices(
 
 @dataclass(frozen=True)
 class Indices:
-    """Where values were taken from; the size of that picture and the stride of its windows, if these are known."""
+    """Where values were taken from; the size of that image and the stride of its windows, if these are known."""
 
     indices: NDArray[Any]
     shape: Pair | None = None
@@ -93,7 +93,7 @@ def _stored(found: Mapping[str, Any], name: str) -> Indices:
         raise ValueError(f"{name}: no array {', '.join(missing)}: --save-indices of downsample writes such files")
     sides = np.asarray(found["shape"]).ravel()
     if sides.size != 2 or sides.dtype.kind not in "iu" or sides.min() < 1:
-        raise ValueError(f"{name}: shape is not the height and width of a picture")
+        raise ValueError(f"{name}: shape is not the height and width of an image")
     indices, shape, stride = np.asarray(found["indices"]), (int(sides[0]), int(sides[1])), None
     try:
         _check_windows(found, indices, shape, name)
@@ -120,5 +120,5 @@ def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}: damaged: {error}") from None
     if indices.shape[:2] != (rows.size, columns.size):
-        windows = f"{rows.size} x {columns.size} windows of a picture of {shape[0]} x {shape[1]}"
+        windows = f"{rows.size} x {columns.size} windows of an image of {shape[0]} x {shape[1]}"
         raise ValueError(f"{name}: {indices.shape[0]} x {indices.shape[1]} indices are not those of {windows}")

@@ -1,4 +1,4 @@
-"""Unpooling: a picture of 0 with values in the first pixel of their regions, or where max pooling took them from."""
+"""Unpooling: an image of 0 with values in the first pixel of their regions, or where max pooling took them from."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def unpool(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> ND
     surveyed = survey(indices, (0, 0) if size_is_known else asked.strides, width)
     if not ((surveyed["smallest"] >= 0) & (surveyed["largest"] < height * width)).all():
         reach = f"{surveyed['smallest'].min()} to {surveyed['largest'].max()}"
-        raise ValueError(f"the indices reach {reach}, beyond a picture of {height} x {width} pixels")
+        raise ValueError(f"the indices reach {reach}, beyond an image of {height} x {width} pixels")
     if surveyed["astray"].any():  # of another width, an index means another pixel
-        raise ValueError("the indices do not lie in their regions of S x S: size says how large their picture was")
+        raise ValueError("the indices do not lie in their regions of S x S: size says how large their image was")
     scatter(image, indices, surveyed, out)
     return out
 
@@ -47,20 +47,20 @@ def unpooled_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...
 
 
 def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArray[np.int64]:
-    """Return indices as (N, H, W, C), or raise a ValueError if they are not of the picture, which had this rank."""
+    """Return indices as (N, H, W, C), or raise a ValueError if they are not of the image, which had this rank."""
     expected = shape if rank == 4 else shape[1 : 1 + rank]
     if indices.shape != expected:
         way = (
             "they are of its colours: --expand-palette gives them"
             if indices.ndim > rank
-            else "they belong to another picture"
+            else "they belong to another image"
         )
-        raise ValueError(f"the indices are of shape {indices.shape}, and the picture is {expected}: {way}")
+        raise ValueError(f"the indices are of shape {indices.shape}, and the image is {expected}: {way}")
     return np.ascontiguousarray(indices, np.int64).reshape(shape)
 
 
 def _size(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair:
-    """Return the size of the picture that was pooled: as given, as stored with the indices, or S times this one."""
+    """Return the size of the image that was pooled: as given, as stored with the indices, or S times this one."""
     from poolcli.geometry import pair
 
     stored, stride, strides = loaded.shape, loaded.stride, asked.strides
@@ -71,6 +71,6 @@ def _size(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair:
     if asked.size is not None:
         size = pair("size", asked.size)
         if stored and size != stored:
-            raise ValueError(f"size={asked.size} is not that of the picture of the indices, {stored[0]} x {stored[1]}")
+            raise ValueError(f"size={asked.size} is not that of the image of the indices, {stored[0]} x {stored[1]}")
         return size
     return stored or (shape[0] * strides[0], shape[1] * strides[1])

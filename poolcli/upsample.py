@@ -72,7 +72,7 @@ class Upsampling(ModeRow):
         scales = scales_of(2 if scale is None else scale)
         if min(scales) < 1:
             ways = "downsample pools all of them, and poolcli.resize in Python with antialias=True averages them"
-            raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {ways}")
+            raise ValueError(f"scale={scale} makes images smaller, and would leave pixels out: {ways}")
         if not self.fractional and any(s % 1 for s in scales):
             others = ", ".join(name for name, row in UPSAMPLINGS.items() if row.fractional)
             raise ValueError(
@@ -122,7 +122,7 @@ def upsample(
     layout: Layout = "hwc",
     **parameters: Unpack[Convolution],
 ) -> Any:
-    """Enlarge a picture S times: every pixel becomes a region of S x S.
+    """Enlarge an image S times: every pixel becomes a region of S x S.
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
@@ -130,13 +130,13 @@ def upsample(
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
             from 1 on, the others whole ones; `resize` takes those below 1.
-        size: output size in pixels instead of S; of unpool, with S, that of the picture that was pooled.
+        size: output size in pixels instead of S; of unpool, with S, that of the image that was pooled.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
         layout: where channels are, here, in arrays of indices and in the result: "hwc", last, or "chw", as PyTorch has
             them: (C, H, W) and (N, C, H, W).
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
-            `downsample` returned, with the `size` of its picture unless windows were S apart and filled it, or a path
+            `downsample` returned, with the `size` of its image unless windows were S apart and filled it, or a path
             that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
             given), "gaussian", a path or an array (F, F), for every channel by itself, or (C_in, C_out, F, F); with the
             names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the others unless given. Those named weights that
@@ -150,7 +150,7 @@ def upsample(
         An array of the image's rank.
 
     Raises:
-        ValueError: a value is not allowed, or weights or indices do not fit the picture.
+        ValueError: a value is not allowed, or weights or indices do not fit the image.
         TypeError: the dtype is none of the above, or there is no such parameter.
 
     Unpooling and transposed convolution are from Zeiler, Taylor and Fergus 2011, convolution after enlargement from

@@ -10,7 +10,7 @@ SELECTING = {"max", "min", "median", "percentile", "kmax", "majority", "random",
 
 
 def selects(mode, parameters):
-    """Return whether a mode of `downsample` only ever returns values of the picture: its twin's to the last bit."""
+    """Return whether a mode of `downsample` only ever returns values of the image: its twin's to the last bit."""
     return mode in SELECTING and parameters.get("combine") != "mean"
 
 

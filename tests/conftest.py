@@ -8,8 +8,9 @@ from effort import JIT
 # Threads of OpenMP that wait in a loop take the cores from the other workers and from the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# A shell starts what runs in the background with SIGINT ignored, and the processes that tests start would inherit that.
+# In the background of a shell SIGINT is ignored, and SIGHUP under nohup; the processes that tests start inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)

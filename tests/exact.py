@@ -41,7 +41,7 @@ Real = np.longdouble
 
 
 def content(kind: str, dtype: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return a picture of a kind."""
+    """Return an image of a kind."""
     number = np.dtype(dtype)
     if number.kind == "f":
         low, high = {"float16": (-100.0, 100.0), "float32": (-1e3, 1e4), "float64": (-1e3, 1e6)}[dtype]

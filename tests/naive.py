@@ -39,7 +39,7 @@ def taps(n, kernel_size, stride, padding=0, dilation=1, ceil=False, size=None):
 
 
 def downsample(image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False, size=None, **parameters):
-    """Return the pooled (H, W, C) picture as an array of Python numbers, before any rounding."""
+    """Return the pooled (H, W, C) image as an array of Python numbers, before any rounding."""
     height, width, channels = image.shape
     kernel, strides, paddings, dilations, sizes = (
         value if isinstance(value, tuple) else (value, value)
@@ -171,7 +171,7 @@ def stochastic(r, seed=0, place=None):
 
 
 def blur(plane, inside):
-    """Average the pixels in `inside` after (1 2 1) along both axes; what lies outside the picture weighs nothing."""
+    """Average the pixels in `inside` after (1 2 1) along both axes; what lies outside the image weighs nothing."""
     total = weight = 0
     for y, x in inside:
         for dy, down in ((-1, 1), (0, 2), (1, 1)):
@@ -183,7 +183,7 @@ def blur(plane, inside):
 
 
 def lip(image, inside, c, weights, norm="weights", maximum=1.0):
-    """Weigh each value by e^G; outside the picture the convolution sees 0."""
+    """Weigh each value by e^G; outside the image the convolution sees 0."""
     w = [math.exp(importance(image, y, x, c, weights, maximum)) for y, x in inside]
     r = [image[y, x, c].item() for y, x in inside]
     total = sum(value * weight for value, weight in zip(r, w, strict=True)) / sum(w)
@@ -294,7 +294,7 @@ REDUCTIONS = {"gap": gap, "gmp": gmp, "covariance": covariance, "spp": spp, "fla
 
 def resize(image, size, mode, scale=None, antialias=False, coordinates="half-pixel", border="edge", fill=0.0,
            cubic_a=-0.5, lobes=3, rounding="half-up"):  # fmt: skip
-    """Return the resampled (H, W, C) picture, before any rounding: at each position, weights of what is around it."""
+    """Return the resampled (H, W, C) image, before any rounding: at each position, weights of what is around it."""
     height, width, channels = image.shape
     scales = scale or (size[0] / height, size[1] / width)
     axes = []

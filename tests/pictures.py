@@ -1,4 +1,4 @@
-"""Made-up pictures, parts of files, and the modes and windows that are tried on them."""
+"""Made-up images, parts of files, and the modes and windows that are tried on them."""
 
 import struct
 import zlib

@@ -18,7 +18,7 @@ GREY = np.arange(48, dtype=np.uint8).reshape(6, 8)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Work in a folder of two pictures, and of a folder with them."""
+    """Work in a folder of two images, and of a folder with them."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     for name in ("a.png", "b.png", "in/a.png", "in/b.png"):
@@ -78,9 +78,9 @@ def test_an_archive_of_one_array_becomes_an_array():
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--include", "png"], "none of its 2 pictures matches --include 'png': a pattern is wanted, as '*.png'"),
-        (["--include", "*.jpg"], "none of its 2 pictures matches --include '*.jpg'"),
-        (["--exclude", "*.png"], "--exclude leaves out all of its pictures"),
+        (["--include", "png"], "none of its 2 images matches --include 'png': a pattern is wanted, as '*.png'"),
+        (["--include", "*.jpg"], "none of its 2 images matches --include '*.jpg'"),
+        (["--exclude", "*.png"], "--exclude leaves out all of its images"),
     ],
 )
 def test_a_folder_without_inputs_says_why(options, why, folder):
@@ -90,7 +90,7 @@ def test_a_folder_without_inputs_says_why(options, why, folder):
     assert why.split(":")[0] + ", and --recursive would descend into its folders" in line
     assert "--recursive" not in refused("downsample", "-m", "max", "in", "-r", *options)
     (folder / "empty").mkdir()
-    assert refused("downsample", "-m", "max", "empty") == "empty: the folder holds no pictures"
+    assert refused("downsample", "-m", "max", "empty") == "empty: the folder holds no images"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_large_integers_are_told_of_smaller_ones(dtype, output, way):
          "finite number from 0 to 100"),
         (["downsample", "-m", "kmax", "--k", "5"], "--k 5 is more than the 4 values of a window"),
         (["downsample", "-m", "lp", "--norm", "half"], "--norm half is not allowed: it must be size or mean or sum"),
-        (["upsample", "-m", "bilinear", "-S", "h=0.25,w=2"], "--scale 0.25x2 makes pictures smaller, and would leave "
+        (["upsample", "-m", "bilinear", "-S", "h=0.25,w=2"], "--scale 0.25x2 makes images smaller, and would leave "
          "pixels out: poolcli downsample -m average -F 4 pools all of them, and poolcli.resize in Python with "
          "antialias=True averages them by any scale"),
         (["reduce", "-m", "spp", "--levels", "1,0"], "Invalid value for '--levels': 1,0 is not allowed: it must be "
@@ -185,7 +185,7 @@ def test_one_spelling_is_shown():
 def test_indices_of_another_picture():
     said("downsample", "-m", "max", "a.png", "--save-indices", "i.npz")
     line = said("upsample", "-m", "unpool", "--indices", "i.npz", "a.png", "-o", "c.png", code=1)
-    assert line.endswith(", and the picture is (6, 8): they belong to another picture\n")
+    assert line.endswith(", and the image is (6, 8): they belong to another image\n")
 
 
 def test_cmyk_without_a_profile():

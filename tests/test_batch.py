@@ -45,7 +45,7 @@ def names(folder):
 
 @pytest.fixture
 def tree(tmp_path):
-    """Return a folder of pictures with folders in it."""
+    """Return a folder of images with folders in it."""
     for name in ("a10.png", "a2.png", "sub/b.png", "sub/deep/c.png", "notes.txt"):
         path = tmp_path / "in" / name
         picture(path) if name.endswith("png") else path.write_text("text")
@@ -117,7 +117,7 @@ def test_45_no_picture_goes_to_a_terminal(tree):
     os.close(theirs)
     os.close(ours)
     assert result.returncode == 2
-    assert b"a picture is not for a terminal" in result.stderr
+    assert b"an image is not for a terminal" in result.stderr
 
 
 def test_two_commands_in_a_pipe(tree):
@@ -217,7 +217,7 @@ def test_54_a_pattern_of_the_shell_that_brings_others_along(line, made, tree):
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tree / "in/fake.foo", "JPEG")
     result = shell(line, tree)
     failed = [] if "--format" in line else ["fake.foo"]
-    lines = ["warning: in/notes.txt: no picture, and left out", "warning: in/nothing.log: no picture, and left out"]
+    lines = ["warning: in/notes.txt: not an image, left out", "warning: in/nothing.log: not an image, left out"]
     if failed:
         lines.append("error: in/fake.foo: no format is written for the ending '.foo': --format says which, as --format "
                      "png")  # fmt: skip
@@ -230,7 +230,7 @@ def test_54_a_pattern_of_the_shell_that_brings_others_along(line, made, tree):
 def test_54_no_picture_in_a_table(tree):
     result = shell("poolcli reduce -m gmp in/a*.png in/notes.txt", tree)
     assert (result.returncode, len(result.stdout.splitlines())) == (0, 3)
-    assert result.stderr == "warning: in/notes.txt: no picture, and left out\n2 rows\n"
+    assert result.stderr == "warning: in/notes.txt: not an image, left out\n2 rows\n"
 
 
 @pytest.mark.parametrize("command", ["downsample", "reduce"])
@@ -362,7 +362,7 @@ def test_40_the_same_pixels_on_any_number_of_threads(threads, layer, tree):
 
 
 def started(folder, count, *flags):
-    """Start a batch of so many pictures, and return it once some are written."""
+    """Start a batch of so many images, and return it once some are written."""
     one = picture(folder / "many/0.png", size=(1000, 1000))
     for i in range(1, count):
         os.link(one, folder / f"many/{i}.png")

@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parent.parent / "sample_images"
 
 @pytest.fixture
 def photo(tmp_path):
-    """Return a small RGB picture in an empty folder."""
+    """Return a small RGB image in an empty folder."""
     path = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
     return path
@@ -156,7 +156,7 @@ def test_gifs_of_few_colours_are_exact_and_others_refused(tmp_path):
     assert run("downsample", "-m", "average", tmp_path / "few.gif").returncode == 0
     assert poolcli.read_image(tmp_path / "few_average.gif", frame=2)[0].tolist() == [[[160, 10, 200]] * 3] * 2
     result = run("downsample", "-m", "max", SAMPLES / "coffee.png", "-o", tmp_path / "many.gif")
-    assert "GIF holds 256 colours, and the picture has" in result.stderr
+    assert "GIF holds 256 colours, and the image has" in result.stderr
     assert not (tmp_path / "many.gif").exists()
     assert (
         run("downsample", "-m", "max", SAMPLES / "coffee.png", "-o", tmp_path / "many.gif", "--convert").returncode == 0
@@ -185,7 +185,7 @@ def test_results_beside_inputs_are_not_inputs_again(photo, tmp_path):
 
 def test_a_bad_file_does_not_stop_the_others(photo, tmp_path):
     (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     (tmp_path / "half.png").write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
     result = run("downsample", "--mode", "max", tmp_path, "-o", tmp_path / "out")
     assert result.returncode == 1
@@ -254,7 +254,7 @@ USAGE = [
     (["--mode", "max", "photo.png", "-o", "out.foo"], "out.foo: no format is written for the ending '.foo': use .png"),
     (["--mode", "max", "photo.png", "twin/photo.png", "-o", "out"], "would both write"),
     (["--mode", "max", "photo.png", "twin/photo.png", "-o", "twin/photo.png"], "is a file, and the output of several"),
-    (["--mode", "max", "empty"], "empty: the folder holds no pictures"),
+    (["--mode", "max", "empty"], "empty: the folder holds no images"),
     (["--mode", "max", "--colour", "photo.png"], "No such option '--colour'"),
 ]
 
@@ -277,15 +277,13 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, photo, tmp_
 def test_window_larger_than_the_picture_gives_both_sizes(photo):
     result = run("downsample", "--mode", "max", "-F", 10, photo)
     assert result.returncode == 1
-    assert (
-        result.stderr == f"error: {photo}: the picture is smaller than the window: its height is 9, the window's 10\n"
-    )
+    assert result.stderr == f"error: {photo}: the image is smaller than the window: its height is 9, the window's 10\n"
 
 
 def test_planes_do_not_fit_into_one_picture(photo):
     result = run("downsample", "--mode", "kmax", photo)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "kmax makes 2 pictures of one: --combine mean makes one; .tif, .npy hold all" in result.stderr
+    assert "kmax makes 2 images of one: --combine mean makes one; .tif, .npy hold all" in result.stderr
     assert run("downsample", "--mode", "kmax", photo, "-o", photo.with_suffix(".npy")).returncode == 0
     np.testing.assert_array_equal(np.load(photo.with_suffix(".npy")), poolcli.downsample(pixels(photo), "kmax"))
     assert run("downsample", "--mode", "kmax", "--combine", "mean", photo).returncode == 0
@@ -376,4 +374,4 @@ def test_debug_shows_where_an_error_comes_from(tmp_path):
 def test_help_has_sections():
     lines = run("downsample", "--help").stdout.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["Options:", "Windows:", "Parameters of modes:", "Files and folders:", "Pictures:"]
+    assert titles == ["Options:", "Windows:", "Parameters of modes:", "Files and folders:", "Images:"]

@@ -18,7 +18,7 @@ from pictures import GEOMETRIES, VARIANTS, describe, picture
 import poolcli
 from poolcli.dtypes import DTYPES
 
-# Every mode in the dtypes of most pictures, and in one more: all are slow.
+# Every mode in the dtypes of most images, and in one more: all are slow.
 # A dtype more for a mode of each family: its other modes run in the same kernels or in their like.
 ONE_MORE = {
     "max": "int16",
@@ -120,7 +120,7 @@ def test_wide_windows_one_axis_at_a_time(dtype, geometry):
 def test_blur_weighs_by_the_binomial():
     image = np.zeros((4, 4))
     image[1, 1] = 64
-    # Weights (1 3 3 1) along each axis; at a corner of the picture 7 of 8 remain on either.
+    # Weights (1 3 3 1) along each axis; at a corner of the image 7 of 8 remain on either.
     assert poolcli.downsample(image, "blur", kernel_size=2, stride=1)[1, 1] == 64 * 9 / 64
     assert poolcli.downsample(image, "blur")[0, 0] == 64 * 9 / 49
 
@@ -406,10 +406,10 @@ ERRORS = [
     (GRID, "random", {"seed": -1}, ValueError, "seed=-1 is not allowed"),
     (GRID.astype(complex), "max", {}, TypeError, "dtype complex128 is not supported: use one of bool, uint8"),
     (GRID, "max", {"dtype": "U3"}, TypeError, "is not supported: use one of bool"),
-    (GRID[0], "max", {}, ValueError, "an array of rank 1 is no picture"),
-    (GRID[None, None, None], "max", {}, ValueError, "an array of rank 5 is no picture"),
-    (GRID[:0], "max", {}, ValueError, "the picture is empty: its height is 0"),
-    (GRID[:, :0], "max", {"size": 2}, ValueError, "the picture is empty: its width is 0"),
+    (GRID[0], "max", {}, ValueError, "an array of rank 1 is not an image"),
+    (GRID[None, None, None], "max", {}, ValueError, "an array of rank 5 is not an image"),
+    (GRID[:0], "max", {}, ValueError, "the image is empty: its height is 0"),
+    (GRID[:, :0], "max", {"size": 2}, ValueError, "the image is empty: its width is 0"),
 ]  # fmt: skip
 
 

@@ -176,25 +176,25 @@ BAD = [
     (["-m", "transposed", "--output-padding", "2"], 2, "--output-padding 2 is not allowed: it must be at most 1"),
     (["-m", "bilinear", "-S", "0"], 2, "'0' is no scale: it must be a number from 1 to 2^31"),
     (["-m", "bilinear", "-S", "-2"], 2, "'-2' is no scale"),
-    (["-m", "bilinear", "-S", "0.5"], 2, "--scale 0.5 makes pictures smaller, and would leave pixels out: poolcli "
+    (["-m", "bilinear", "-S", "0.5"], 2, "--scale 0.5 makes images smaller, and would leave pixels out: poolcli "
      "downsample -m average -F 2 pools all of them, and poolcli.resize in Python with antialias=True averages them"),
-    (["-m", "nearest", "-S", "w=2,h=0.5"], 2, "--scale 0.5x2 makes pictures smaller"),
+    (["-m", "nearest", "-S", "w=2,h=0.5"], 2, "--scale 0.5x2 makes images smaller"),
     (["-m", "bilinear", "-S", "1e9"], 1, "a.png: the result would have 6000000000 x 8000000000 pixels, more than the "
      "500000000 allowed: --max-pixels allows more"),
     (["-m", "nails", "-S", "5000"], 1, "the result would have 30000 x 40000 pixels"),
     (["-m", "nails", "-S", "1.5"], 2, "--scale 1.5 is not allowed: mode 'nails' takes whole numbers"),
     (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no size"),
     (["-m", "unpool"], 2, "unpool needs indices"),
-    (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the picture is (6, 8, 3)"),
-    (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of a "
-     "picture of 6 x 6"),
+    (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the image is (6, 8, 3)"),
+    (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of an "
+     "image of 6 x 6"),
     (["-m", "unpool", "--indices", "right.npz", "-S", "3"], 2, "scale 3 x 3 is not that of the indices: their windows "
      "were 2 x 2 apart"),
     (["-m", "transposed", "--weights", ""], 2, "--weights '': there is no such file, and the names are bilinear, box"),
     (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
-    (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the picture has 3"),
+    (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the image has 3"),
     (["-m", "bicubic", "--lobes", "3"], 2, "mode 'bicubic' takes no lobes: the modes that do are lanczos"),
     (["-m", "bicubic", "--fill", "9"], 2, "--border edge takes no fill: the border that does is constant"),
     (["-m", "lanczos", "--lobes", "99"], 2, "it must be a whole number from 1 to 16"),

@@ -38,7 +38,7 @@ class Fault:
     code: int = 1
     keeps: dict[str, bytes] = field(default_factory=dict)  # files that are there before, and stay as they are
     makes: tuple[str, ...] = ()  # files that are there after
-    check: object = None  # of the picture that the last of them holds, and its info
+    check: object = None  # of the image that the last of them holds, and its info
 
 
 def run(*arguments, folder=None, **options):
@@ -167,7 +167,7 @@ def plain(path):
 
 
 def turned(orientation, kind="JPEG"):
-    """Return a maker of a picture that is bright at the upper left once it is turned as its tag says."""
+    """Return a maker of an image that is bright at the upper left once it is turned as its tag says."""
 
     def make(path):
         image = np.zeros((32, 48), np.uint8)
@@ -239,14 +239,14 @@ FAULTS = {
     "8 text bomb": Fault(text_bomb, "damaged or unsupported: "),
     "10 bomb in page 2": Fault(vast_second_page, "100000 x 100000 pixels are more than", "bad.tif"),
     "11 pages to JPEG": Fault(pages,
-                              "JPEG holds one picture, not 2: --frame N takes one; .png, .tif, .webp, .gif",
+                              "JPEG holds one image, not 2: --frame N takes one; .png, .tif, .webp, .gif",
                               "bad.tif", ("-o", "out.jpg")),
     "11 pages of two sizes to PNG": Fault(pages, "PNG holds frames of one size only", "bad.tif", ("-o", "out.png")),
     "11 pages of two sizes to an array": Fault(pages, "do not fit in one array", "bad.tif", ("-o", "out.npy")),
     "11 pages": Fault(pages, "", "bad.tif", ("-o", "out.tif"), 0, makes=("out.tif",)),
     "11 one page": Fault(pages, "", "bad.tif", ("-o", "out.jpg", "--frame", "1"), 0, makes=("out.jpg",)),
     "11 a page that is not": Fault(pages, "there is no frame 2: the file holds 2, 0 to 1", "bad.tif", ("--frame", "2")),
-    "11 clip to JPEG": Fault(clip, "JPEG holds one picture, not 3", "bad.gif", ("-o", "out.jpg")),
+    "11 clip to JPEG": Fault(clip, "JPEG holds one image, not 3", "bad.gif", ("-o", "out.jpg")),
     **{f"12 orientation {i}": Fault(turned(i), "", "bad.jpg", ("-F", "1", "-o", "out.tif"), 0, makes=("out.tif",),
                                     check=upright) for i in range(1, 9)},
     "12 a TIFF is turned once": Fault(turned(6, "TIFF"), "", "bad.tif", ("-F", "1"), 0, makes=("bad_max.tif",),
@@ -293,7 +293,7 @@ FAULTS = {
                      ("-o", "out.png")),
     "23 FIFO": Fault(fifo, "not a file"),
     "23 socket": Fault(listener, "not a file"),
-    "23 folder": Fault(lambda path: path.mkdir(), "bad.png: the folder holds no pictures", code=2),
+    "23 folder": Fault(lambda path: path.mkdir(), "bad.png: the folder holds no images", code=2),
     "27 onto an existing file": Fault(rgba, "JPEG cannot hold RGBA of uint8",
                                       arguments=("-o", "old.jpg", "--overwrite"), keeps={"old.jpg": b"old"}),
     **{f"28 16 bits to {ending}": Fault(deep, "cannot hold RGB of uint16", arguments=("-o", f"out.{ending}"))

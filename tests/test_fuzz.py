@@ -1,4 +1,4 @@
-"""Damaged files: every one ends with a picture or one line, none with a traceback, a hang or a signal."""
+"""Damaged files: every one ends with an image or one line, none with a traceback, a hang or a signal."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Pictures in and out: every value comes back, whatever wrote the file, and what a file says beside them is kept."""
+"""Images in and out: every value comes back, whatever wrote the file, and what a file says beside them is kept."""
 
 import io
 import pickle

@@ -151,7 +151,7 @@ def test_an_npz_that_is_not_one_array():
     assert "holds Python objects, which are never loaded" in run("reduce", "-m", "gmp", "objects.npz", code=1)
     np.savez("flat.npz", np.zeros(9))
     line = run("reduce", "-m", "gmp", "--layout", "chw", "flat.npz", code=1)
-    assert "an array (9,) is no picture: it must be (H, W), (C, H, W) or (N, C, H, W)" in line
+    assert "an array (9,) is not an image: it must be (H, W), (C, H, W) or (N, C, H, W)" in line
 
 
 def spoil(name, at):

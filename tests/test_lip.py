@@ -120,7 +120,7 @@ BAD = [
     ({"logit.bias": np.array(["a"])}, "logit.bias holds what is no finite number"),
     ({"bound": -1.0}, "bound must be one number from 0 to 60"),
     ({"conv.weight": np.zeros((3, 2, 3, 3)), "logit.weight": np.zeros((2, 3)), "logit.bias": np.zeros(2)},
-     "the weights are for 2 channels, and the picture has 3"),
+     "the weights are for 2 channels, and the image has 3"),
 ]  # fmt: skip
 
 

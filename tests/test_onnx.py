@@ -54,7 +54,7 @@ def max_pool(x, storage_order=0, **attributes):
 
 
 def with_wide_padding(x, kernel_shape, pads=(0, 0, 0, 0), dilations=(1, 1), fill=0.0, **others):
-    """Return a picture with padding of more than half a window around it, and what is left to say of its windows."""
+    """Return an image with padding of more than half a window around it, and what is left to say of its windows."""
     spans = [d * (k - 1) + 1 for k, d in zip(kernel_shape, dilations, strict=False)]
     if all(2 * pad <= span for pad, span in zip(pads, spans * 2, strict=False)):
         return x, {"kernel_shape": kernel_shape, "pads": pads, "dilations": dilations, **others}
@@ -206,7 +206,7 @@ OPERATORS = {
 
 
 def cases():
-    """Return the cases of one node of these operators, with pictures (N, C, H, W)."""
+    """Return the cases of one node of these operators, with images (N, C, H, W)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # making the cases of other operators
         from onnx.backend.test.loader import load_model_tests

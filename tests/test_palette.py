@@ -56,7 +56,7 @@ def test_majority_of_a_palette_keeps_labels():
 def test_max_of_a_palette_says_what_it_made():
     assert run("downsample", "--mode", "max", SAMPLES / "labels.png", "-o", "small.png") == (
         f"warning: {SAMPLES / 'labels.png'}: max takes each channel by itself, and gave 2165 of 60000 pixels colours "
-        "that the picture lacks: --keep-palette takes indices\n"
+        "that the image lacks: --keep-palette takes indices\n"
     )
     assert run("downsample", "--mode", "max", "-q", SAMPLES / "labels.png", "-o", "quiet.png") == ""
     assert run("downsample", "--mode", "max", "--keep-palette", SAMPLES / "labels.png", "-o", "indices.png") == ""
@@ -80,9 +80,7 @@ def test_majority_of_colours_is_told_for_labels_and_not_for_photographs():
     picture(labels()).convert("RGB").save("rgb.png")
     line = run("downsample", "--mode", "majority", "rgb.png")
     assert line.startswith("warning: rgb.png: majority lets each channel vote for itself, and gave ")
-    assert line.endswith(
-        " of 20 pixels colours that the picture lacks: save labels as a grey picture, or with a palette\n"
-    )
+    assert line.endswith(" of 20 pixels colours that the image lacks: save labels as a grey image, or with a palette\n")
     assert run("downsample", "--mode", "max", "rgb.png") == ""
     opaque = picture(labels()).convert("RGBA")
     opaque.save("rgba.png")
@@ -96,7 +94,7 @@ def test_majority_of_colours_is_told_for_labels_and_not_for_photographs():
 
 def test_expanding_is_asked_for_and_told():
     picture(labels()).save("a.png")
-    assert "colours that the picture lacks: --keep-palette" in run(
+    assert "colours that the image lacks: --keep-palette" in run(
         "downsample", "-m", "majority", "--expand-palette", "a.png"
     )
     assert mode_of("a_majority.png") == "RGB"
@@ -128,7 +126,7 @@ def test_unpool_of_colours_that_became_a_palette():
     picture(labels()).save("a.png")
     run("downsample", "-m", "max", "-q", "--save-indices", "i.npz", "a.png", "-o", "a.gif")
     line = run("upsample", "-m", "unpool", "--indices", "i.npz", "a.gif", "-o", "b.png", code=1)
-    assert line.endswith(", and the picture is (4, 5): they are of its colours: --expand-palette gives them\n")
+    assert line.endswith(", and the image is (4, 5): they are of its colours: --expand-palette gives them\n")
     assert run("upsample", "-m", "unpool", "--indices", "i.npz", "--expand-palette", "a.gif", "-o", "b.png") == ""
 
 

@@ -44,8 +44,8 @@ def test_torch_interpolation(mode, align, size, torch):
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_torch_antialias(mode, size, torch):
     expected = torch.nn.functional.interpolate(torch.tensor(first(IMAGE)), size, mode=mode, antialias=True)
-    # With antialias PyTorch has Pillow's slope, and leaves out what lies beyond the picture. With align_corners too,
-    # 2.13 gives a mirrored picture another result than the mirrored one, which nothing here can agree with.
+    # With antialias PyTorch has Pillow's slope, and leaves out what lies beyond the image. With align_corners too,
+    # 2.13 gives a mirrored image another result than the mirrored one, which nothing here can agree with.
     result = poolcli.resize(IMAGE, size, mode, antialias=True, border="exclude")
     np.testing.assert_allclose(result, last(expected), atol=1e-5)
 

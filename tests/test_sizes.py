@@ -11,7 +11,7 @@ from poolcli.cli import commands
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Work in a folder with a picture of 40 x 60 pixels."""
+    """Work in a folder with an image of 40 x 60 pixels."""
     monkeypatch.chdir(tmp_path)
     poolcli.write_image(np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8), "a.png")
 

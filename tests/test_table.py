@@ -31,7 +31,7 @@ def run(*arguments, folder, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder of colour pictures of several sizes; their natural order is that of their seeds."""
+    """Return a folder of colour images of several sizes; their natural order is that of their seeds."""
     (tmp_path / "in").mkdir()
     for seed, (name, size) in enumerate({"a2.png": (5, 7), "a10.png": (9, 4), "b.tif": (6, 6)}.items()):
         poolcli.write_image(numbers((*size, 3), seed), tmp_path / "in" / name)
@@ -114,7 +114,7 @@ def test_binary_tables_into_a_pipe(kind, folder):
 
 
 def test_what_fails_has_no_row_and_the_others_have(folder):
-    (folder / "in/a3.png").write_bytes(b"no picture")
+    (folder / "in/a3.png").write_bytes(b"no image")
     poolcli.write_image(numbers((4, 4)), folder / "in/c.png")
     result = run("-m", "gap", "in", "-o", "table.csv", folder=folder)
     assert result.returncode == 1

@@ -1,4 +1,4 @@
-"""Every upsampling against its twin, its defining properties, and small pictures whose pixels can be read."""
+"""Every upsampling against its twin, its defining properties, and small images whose pixels can be read."""
 
 import re
 import subprocess
@@ -242,7 +242,7 @@ def test_indices_of_another_width_are_refused_not_misread(down, across, s):
     values, indices = poolcli.downsample(image, "max", kernel_size=s, return_indices=True)
     given = {"scale": s, "indices": indices.astype(np.uint64)}
     if width % s:
-        with pytest.raises(ValueError, match=r"size says how large|beyond a picture"):
+        with pytest.raises(ValueError, match=r"size says how large|beyond an image"):
             poolcli.upsample(values, "unpool", **given)
         given["size"] = height, width
     result = poolcli.upsample(values, "unpool", **given)
@@ -344,7 +344,7 @@ def test_nails_then_the_low_pass_is_lanczos(s):
     taps = np.arange(-reach, reach + s + 1)
     shift = (s - 1) / 2  # of the nail, which stands in the first pixel of its region, from the region's centre
     weights = np.array([naive.curve("lanczos", abs(k - shift) / s, 0, 3) for k in taps])
-    for phase in range(s):  # a constant picture stays constant
+    for phase in range(s):  # a constant image stays constant
         weights[(taps - phase) % s == 0] /= weights[(taps - phase) % s == 0].sum()
     low_passed = np.zeros_like(nails)
     padded = np.pad(nails, reach + s)
@@ -538,10 +538,10 @@ WRONG = [
     ("unpool", {"indices": "\0"}, "'\\x00' is no name of a file"),
     ("bilinear", {"scale": -2}, "scale=-2 is not allowed"),
     ("bilinear", {"scale": np.nan}, "scale=nan is not allowed"),
-    ("bilinear", {"scale": 0.5}, "scale=0.5 makes pictures smaller, and would leave pixels out: downsample pools all "
+    ("bilinear", {"scale": 0.5}, "scale=0.5 makes images smaller, and would leave pixels out: downsample pools all "
      "of them, and poolcli.resize in Python with antialias=True averages them"),
-    ("nearest", {"scale": (2, 0.99)}, "scale=(2, 0.99) makes pictures smaller"),
-    ("nails", {"scale": 0.5}, "scale=0.5 makes pictures smaller"),
+    ("nearest", {"scale": (2, 0.99)}, "scale=(2, 0.99) makes images smaller"),
+    ("nails", {"scale": 0.5}, "scale=0.5 makes images smaller"),
     ("bilinear", {"scale": 2, "size": 4}, "size or scale says how large the output is: give one of them"),
     ("nails", {"scale": 1.5}, "scale=1.5 is not allowed: mode 'nails' takes whole numbers; nearest, bilinear, bicubic, "
      "lanczos take others"),
@@ -554,20 +554,20 @@ WRONG = [
     ("subpixel", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),
     ("lanczos", {"lobes": 0}, "lobes=0 is not allowed: lobes must be a whole number from 1 to 16"),
     ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F)"),
-    ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the picture has 3"),
+    ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the image has 3"),
     ("transposed", {"weights": np.full((2, 2), np.nan)}, "the weights: holds what is no finite number"),
     ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "kernel_size 3 x 3 is not that of the weights"),
     ("nearest", {"scale": 10**400}, "is not allowed: it must be a number above 0"),
     ("unpool", {"indices": np.zeros((7, 11, 3), int)}, "the indices do not lie in their regions of S x S: size says"),
     ("transposed", {"weights": "none.npy"}, "weights='none.npy': there is no such file, and the names are bilinear"),
     ("transposed", {"weights": np.zeros((2, 2), complex)}, "the weights: they are complex128, and must be real"),
-    ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no picture"),
+    ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no image"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices"),
-    ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the picture is (7, 11, 3)"),
-    ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond a picture of 14 x 22 pixels"),
+    ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the image is (7, 11, 3)"),
+    ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond an image of 14 x 22 pixels"),
     ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
     ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -3 to 3"),
     ("cubic", {}, "there is no mode 'cubic': the modes are nearest, nails"),
@@ -582,7 +582,7 @@ def test_wrong_values(mode, values, message):
 
 
 def test_wrong_pictures():
-    with pytest.raises(ValueError, match="the picture is empty: its width is 0"):
+    with pytest.raises(ValueError, match="the image is empty: its width is 0"):
         poolcli.upsample(np.zeros((3, 0, 3)), "nearest")
     with pytest.raises(TypeError, match="dtype complex128 is not supported"):
         poolcli.upsample(np.zeros((3, 3), complex), "nearest")

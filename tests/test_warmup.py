@@ -18,18 +18,18 @@ image = np.ones((120, 100, 3), sys.argv[1])
 with event.install_recorder("numba:compile") as compiled:
     for mode in sys.argv[2].split():
         for shape in ((120, 100, 3), (120, 100), (2, 60, 70, 5)):
-            picture = np.ones(shape, sys.argv[1])
+            image = np.ones(shape, sys.argv[1])
             if mode in poolcli.MODES:
                 for kernel_size, stride, padding in ((2, 2, 0), (3, 1, 1), (3, 2, 0), (5, 5, 0), (31, 1, 0), (4, 3, 2)):
-                    poolcli.downsample(picture, mode, kernel_size=kernel_size, stride=stride, padding=padding)
-                poolcli.downsample(picture, mode, size=(7, 9))
+                    poolcli.downsample(image, mode, kernel_size=kernel_size, stride=stride, padding=padding)
+                poolcli.downsample(image, mode, size=(7, 9))
             if mode in poolcli.REDUCTIONS:
-                poolcli.reduce(picture, mode)
+                poolcli.reduce(image, mode)
             if mode in poolcli.UPSAMPLINGS and mode != "unpool":
                 for scale in (2, 3, 5):
-                    poolcli.upsample(picture, mode, scale=scale)
+                    poolcli.upsample(image, mode, scale=scale)
             if mode in ("nearest", "bilinear", "bicubic", "lanczos"):
-                poolcli.upsample(picture, mode, size=(150, 170))
+                poolcli.upsample(image, mode, size=(150, 170))
     if "unpool" in sys.argv[2]:
         values, indices = poolcli.downsample(image, "max", return_indices=True)
         poolcli.upsample(values, "unpool", indices=indices)

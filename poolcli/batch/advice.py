@@ -91,7 +91,7 @@ class Advice:
         self._tell("scaled", f"--convert scaled {result.dtype} to 8 bits, and all values became {low}: {way}")
 
     def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
-        """Say that channels were pooled one by one, where that made colours that a picture of labels lacks."""
+        """Say that channels were pooled one by one, where that made colours that an image of labels lacks."""
         step = self._job.step
         if step.blends or step.does.enlarges or "colours" in self._told or image.ndim < 3:
             return
@@ -100,15 +100,15 @@ class Advice:
         palette = info.colours is not None
         if not palette and (not step.ignores_order or info.format in ARRAYS):
             return
-        known = distinct(image)  # a palette lists more than a picture has
+        known = distinct(image)  # a palette lists more than an image has
         if known is None:
             return
-        way = "--keep-palette takes indices" if palette else "save labels as a grey picture, or with a palette"
+        way = "--keep-palette takes indices" if palette else "save labels as a grey image, or with a palette"
         wrong = lacking(result.astype(image.dtype, copy=False), known)  # of another dtype that was asked for
         if wrong:
             verb = "lets each channel vote for itself" if step.ignores_order else "takes each channel by itself"
             count = f"{wrong} of {result.size // result.shape[-1]}"
-            self._tell("colours", f"{step.mode} {verb}, and gave {count} pixels colours that the picture lacks: {way}")
+            self._tell("colours", f"{step.mode} {verb}, and gave {count} pixels colours that the image lacks: {way}")
 
     def _tell(self, kind: str, line: str) -> None:
         if kind in self._told:
@@ -126,7 +126,7 @@ def _stretch(height: int, width: int, rows: int, columns: int) -> float:
 
 
 def _channels_first(shape: tuple[int, ...]) -> bool:
-    """Return whether a shape is more usual of channels before two sides of a picture.
+    """Return whether a shape is more usual of channels before two sides of an image.
 
     >>> [_channels_first(shape) for shape in ((3, 40, 60), (64, 56, 56), (28, 28, 64), (512, 7, 7), (56, 56, 56))]
     [True, True, False, False, False]

@@ -47,14 +47,14 @@ class Search:
 def find(names: Sequence[str], listed: str | None, null: bool, search: Search) -> list[Found]:
     """Return all inputs that are named, and those that a list names, or raise a BatchError."""
     if listed == STREAM and STREAM in names:
-        raise BatchError("standard input is a picture or the list of them, not both")
+        raise BatchError("standard input is an image or the list of them, not both")
     found = [file for name in names for file in _named(name, search)]
     if listed is not None:
         paths = [Path(name) for name in _lines(listed, null)]
         # A file that has vanished since the list was made is that file's failure.
         found += [Found(path, PurePath(path.name)) for path in paths if search.takes(path, named=True)]
         if not found:
-            raise BatchError(f"{listed}: the list names no pictures")
+            raise BatchError(f"{listed}: the list names no images")
     return found
 
 
@@ -72,7 +72,7 @@ def _named(name: str, search: Search) -> Iterator[Found]:
     elif glob.has_magic(name):
         files = [Found(match, PurePath(match.name)) for match in _matching(name, search) if search.takes(match)]
         if not files:
-            raise BatchError(f"{shown(path)}: the pattern matches no pictures")
+            raise BatchError(f"{shown(path)}: the pattern matches no images")
         yield from _sorted(files, lambda found: str(found.path))
     else:
         raise BatchError(f"{shown(path)}: no such file or folder")
@@ -84,17 +84,17 @@ def _why_none(folder: Path, search: Search) -> str:
     deeper = not search.recursive and any(entry.is_dir() for entry in folder.iterdir())
     more = ", and --recursive would descend into its folders" if deeper else ""
     if not pictures or not (search.include or search.exclude):
-        return f"the folder holds no pictures{more}"
+        return f"the folder holds no images{more}"
     if not search.include:
-        return f"--exclude leaves out all of its pictures{more}"
+        return f"--exclude leaves out all of its images{more}"
     given = " ".join(f"--include {pattern!r}" for pattern in search.include)
     bare = [pattern for pattern in search.include if f".{pattern.lstrip('.').lower()}" in ENDINGS]
     way = f": a pattern is wanted, as '*.{bare[0].lstrip('.')}'" if bare else ""
-    return f"none of its {pictures} picture{'s' * (pictures > 1)} matches {given}{more}{way}"
+    return f"none of its {pictures} image{'s' * (pictures > 1)} matches {given}{more}{way}"
 
 
 def part(found: Sequence[Found], names: Sequence[str]) -> tuple[list[Found], list[Found]]:
-    """Part pictures from what else a shell's pattern brought along; without a picture, nothing is left out."""
+    """Part images from what else a shell's pattern brought along; without an image, nothing is left out."""
     named = {Path(name) for name in names}
     pictures, others = list[Found](), list[Found]()
     for file in found:
@@ -124,9 +124,9 @@ def _matching(pattern: str, search: Search) -> Iterator[Path]:
 
 
 def _inside(folder: Path, search: Search) -> Iterator[Found]:
-    """Yield the pictures of a folder; links are not followed, and what the output folder holds is left out."""
+    """Yield the images of a folder; links are not followed, and what the output folder holds is left out."""
     leave_out = search.leave_out and os.path.realpath(search.leave_out)
-    if leave_out == os.path.realpath(folder):  # pictures are replaced where they are
+    if leave_out == os.path.realpath(folder):  # images are replaced where they are
         leave_out = None
     for top, folders, files in os.walk(folder):
         if leave_out:

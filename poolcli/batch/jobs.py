@@ -63,14 +63,14 @@ class Settings:
     skip_existing: bool = False
     fail_fast: bool = False
     debug: bool = False
-    colour: str = ""  # of every picture: rgb or grey, or as it is
+    colour: str = ""  # of every image: rgb or grey, or as it is
     layout_given: bool = False  # or one that is usual is taken
     palette_given: bool = False  # indices are asked for, not what is usual for the mode
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a picture was reduced to, and what each number is."""
+    """What an image was reduced to, and what each number is."""
 
     frame: int
     columns: tuple[str, ...]
@@ -83,7 +83,7 @@ class Outcome:
 
     job: Job
     status: str  # written, skipped or failed
-    before: tuple[int, ...] = ()  # shape of the first picture
+    before: tuple[int, ...] = ()  # shape of the first image
     after: tuple[int, ...] = ()
     seconds: float = 0.0
     error: str = ""

@@ -27,14 +27,14 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
 
     After `stop` is set no other is begun, and those that are not done by then are given up when patience ends.
 
-    Each of the threads has one picture at a time: memory depends on their number, not on that of the files.
+    Each of the threads has one image at a time: memory depends on their number, not on that of the files.
     """
     gc.disable()  # until the first is done: the many imports before it make no garbage, and 0.1 s of searches
     # NumPy starts threads of OpenBLAS that spin for 0.1 s of processor time, and are asked for nothing here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Threads of OpenMP that wait for more work in a loop would take the cores from the decoders.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # One more than asked for: while the picture of one is computed it neither reads nor writes.
+    # One more than asked for: while the image of one is computed it neither reads nor writes.
     yield from _Threads(jobs, settings, stop, notice).run(min(threads + (threads > 1), len(jobs)))
 
 
@@ -51,7 +51,7 @@ class _Threads:
         # Numba's own threads are started from one thread: its simplest layer ends the process if two ask for them at
         # once.
         self._kernels = ThreadPoolExecutor(1, "kernels")
-        # Numba takes longest to import: it does so while the first picture is decoded, which leaves Python free.
+        # Numba takes longest to import: it does so while the first image is decoded, which leaves Python free.
         prepare = cache(partial(self._kernels.submit, import_module, "poolcli.engine.windows"))
         self._worker = Worker(settings, prepare, self._compute, self._is_stopped, notice)
 

@@ -50,12 +50,12 @@ def plan(
 
 
 def _check_folder(output: str, count: int) -> None:
-    """Raise a BatchError if the output of several pictures is a file, or called like one."""
+    """Raise a BatchError if the output of several images is a file, or called like one."""
     name = shown(Path(output))
     if os.path.isdir(output) or (output.endswith(("/", os.sep)) and not os.path.lexists(output)):
         return
     if os.path.lexists(output):
-        raise BatchError(f"{name}: is a file, and the output of several pictures must be a folder")
+        raise BatchError(f"{name}: is a file, and the output of several images must be a folder")
     if PurePath(output).suffix.lower() in ENDINGS:
         inputs = f"there are {count} inputs" if count > 1 else "a folder, pattern or list may hold several inputs"
         raise BatchError(f"{name}: names one file, and {inputs}: {name}/ would be a folder")
@@ -89,7 +89,7 @@ def _check_streams(jobs: Sequence[Job]) -> None:
         raise BatchError("standard input can be read once")
     if any(job.output is None for job in jobs):
         if len(jobs) > 1:
-            raise BatchError("standard output holds one picture: -o FOLDER takes several")
+            raise BatchError("standard output holds one image: -o FOLDER takes several")
         if not jobs[0].ending:
             raise BatchError("--format says which format standard output gets, as --format png")
 

@@ -147,7 +147,7 @@ class _Parquet(_Npy):
 
 
 class _Terminal(_Kept):
-    """For people: a line a picture, or where that is too wide, a line a number."""
+    """For people: a line an image, or where that is too wide, a line a number."""
 
     same = False
 

@@ -1,4 +1,4 @@
-"""One job: a picture is opened, checked, worked on and written; or measured, for rows of a table."""
+"""One job: an image is opened, checked, worked on and written; or measured, for rows of a table."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class _Findings:
         self._job = job
         self.warnings: list[str] = []
         self.advice = Advice(job, self.warnings)
-        self.before: tuple[int, ...] = ()  # shape of the first picture
+        self.before: tuple[int, ...] = ()  # shape of the first image
         self.after: tuple[int, ...] = ()
         self.indices: NDArray[Any] | None = None
 
     def note_shapes(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
-        """Keep the shapes of the first picture."""
+        """Keep the shapes of the first image."""
         if not self.before:
             self.before, self.after = before, after
 
@@ -68,7 +68,7 @@ class _Target:
 
     @property
     def count(self) -> int:
-        """Return how many pictures the file will hold."""
+        """Return how many images the file will hold."""
         return len(self.frames) * max(1, self.job.step.planes)
 
 
@@ -182,7 +182,7 @@ class Worker:
             raise StopError
 
     def _results(self, picture: Picture, target: _Target, found: _Findings) -> Iterator[Frame]:
-        """Yield the pictures to be written, each made when the one before it was taken."""
+        """Yield the images to be written, each made when the one before it was taken."""
         for frame in target.frames:
             planes, info = self._made(picture, frame, target, found)
             for plane in planes:
@@ -227,7 +227,7 @@ class Worker:
         return info, final
 
     def _encode(self, results: Iterator[Frame], target: _Target) -> None:
-        """Write pictures to their file, or to standard output."""
+        """Write images to their file, or to standard output."""
         from poolcli.files import clean
         from poolcli.images.write import write_frames
 
@@ -252,9 +252,9 @@ def _target(job: Job, frames: Sequence[int]) -> _Target:
     check_count(target.kind, target.count)
     if job.step.planes > 1 and not target.kind.streams:
         way = "combine=mean makes one; .tif, .npy hold all"
-        raise ImageError(f"{job.step.mode} makes {job.step.planes} pictures of one: {way}")
+        raise ImageError(f"{job.step.mode} makes {job.step.planes} images of one: {way}")
     if job.indices and len(frames) > 1:
-        raise ImageError("the indices of one picture can be saved: --frame N takes one")
+        raise ImageError("the indices of one image can be saved: --frame N takes one")
     return target
 
 
@@ -285,7 +285,7 @@ def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) 
 
 
 def _check_size(shape: tuple[int, ...], most: int) -> None:
-    """Raise an ImageError if a result is larger than a picture may be."""
+    """Raise an ImageError if a result is larger than an image may be."""
     if shape[0] * shape[1] * max(1, (*shape, 1)[2] / 4) > most:
         raise ImageError(
             f"the result would have {shape[0]} x {shape[1]} pixels, more than the {most} allowed: "

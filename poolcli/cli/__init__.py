@@ -12,9 +12,9 @@ import click
 import poolcli
 
 _COMMANDS = {
-    "downsample": "Pool pictures: reduce every window to one pixel.",
-    "upsample": "Enlarge pictures: make every pixel a region.",
-    "reduce": "Reduce pictures to vectors: rows of a table.",
+    "downsample": "Pool images: reduce every window to one pixel.",
+    "upsample": "Enlarge images: make every pixel a region.",
+    "reduce": "Reduce images to vectors: rows of a table.",
     "modes": "List every mode with its formula and its parameters.",
     "shape": "Compute the output size of a pool, by every convention.",
     "warmup": "Compile ahead what the modes need.",
@@ -59,7 +59,7 @@ def _usual(word: str) -> str:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _usual})
 @click.version_option(poolcli.__version__, "-V", "--version", prog_name="poolcli")
 def commands() -> None:
-    """Every pooling operator of convolutional networks, over picture files.
+    """Every pooling operator of convolutional networks, over image files.
 
     \b
         poolcli downsample --mode max photo.png

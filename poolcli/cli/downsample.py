@@ -1,4 +1,4 @@
-"""The command that pools pictures."""
+"""The command that pools images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FINDERS = " or ".join(mode.name for mode in MODES.values() if mode.indices)
 @options.files
 @options.pictures
 def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **values: Any) -> None:
-    """Pool pictures: reduce every window of F x F pixels, S apart, to one.
+    """Pool images: reduce every window of F x F pixels, S apart, to one.
 
     INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
 
@@ -59,7 +59,7 @@ def _with_indices(jobs: list[Job], mode: Mode, path: str | None, settings: Setti
         return jobs
     check_indices(mode, "--save-indices")
     if len(jobs) > 1:
-        raise BatchError(f"{path}: holds the indices of one picture, not of {len(jobs)}")
+        raise BatchError(f"{path}: holds the indices of one image, not of {len(jobs)}")
     if not path.endswith(".npz"):
         raise BatchError(f"{path}: indices are written as .npz")
     if not settings.writing.overwrite and Path(path).exists():

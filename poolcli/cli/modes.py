@@ -15,7 +15,7 @@ from poolcli.rows import ModeRow
 def modes() -> None:
     """List every mode with its formula and its parameters.
 
-    r are the n values of a window, for reduce of a whole channel; those outside the picture are left out.
+    r are the n values of a window, for reduce of a whole channel; those outside the image are left out.
     """
     formatter = click.HelpFormatter(width=100)
     known: dict[str, ModeRow] = {}

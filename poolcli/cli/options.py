@@ -48,7 +48,7 @@ def window(command: Command) -> Command:
             click.option("-F", "--kernel-size", type=Size(), help="Window, in pixels.  [default: 2]"),
             click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
             click.option("-P", "--padding", type=Size(0, ("same", "same-lower")),
-                         help="Pixels around the picture that belong to windows but add no values.  [default: 0]"),
+                         help="Pixels around the image that belong to windows but add no values.  [default: 0]"),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
@@ -119,9 +119,9 @@ _GOING = (
 
 
 def pictures(command: Command) -> Command:
-    """Add the options that say how pictures are read and written."""
+    """Add the options that say how images are read and written."""
     return section(
-        "Pictures",
+        "Images",
         command,
         (
             *_READING,
@@ -137,15 +137,15 @@ def pictures(command: Command) -> Command:
 
 
 def numbers(command: Command) -> Command:
-    """Add the options that say how pictures are read, for a command that writes none."""
+    """Add the options that say how images are read, for a command that writes none."""
     alike = (
         click.option("--colour", type=click.Choice(["rgb", "grey"]),
-                     help="Make all pictures alike: grey three times, or (299 R + 587 G + 114 B)/1000 of RGB, as they "
+                     help="Make all images alike: grey three times, or (299 R + 587 G + 114 B)/1000 of RGB, as they "
                      "are stored; alpha is laid over --background.  [default: as they are]"),
         click.option("--background", default="white", show_default=True, callback=colour, metavar="COLOUR",
                      help="Behind alpha, with --colour: a name or #rrggbb."),
     )  # fmt: skip
-    return section("Pictures", command, (*_READING, *alike))
+    return section("Images", command, (*_READING, *alike))
 
 
 _UNORDERED = ", ".join(
@@ -162,14 +162,14 @@ _READING = (
                  help="Of several frames or pages take one; the first is 0."),
     click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
     click.option("--keep-palette/--expand-palette", default=None,
-                 help="Take the indices of pictures with a palette, such as label masks, or their colours.  [default: "
+                 help="Take the indices of images with a palette, such as label masks, or their colours.  [default: "
                  f"indices where the order of values means nothing: {_UNORDERED}; else colours]"),
     click.option("--convert", is_flag=True,
                  help="Scale to 8 bits, drop alpha where the output's format holds no more; read CMYK by formula."),
     click.option("--layout", type=click.Choice(["hwc", "chw"]),
                  help="Axes of arrays in .npy and .npz: channels last or first.  [default: hwc]"),
     click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
-                 help="Refuse pictures that claim to have more."),
+                 help="Refuse images that claim to have more."),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The command that reduces pictures to rows of a table."""
+"""The command that reduces images to rows of a table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 @options.inputs
 @options.numbers
 def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
-    """Reduce whole pictures or feature maps to vectors, a row each.
+    """Reduce whole images or feature maps to vectors, a row each.
 
     INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
 

@@ -40,7 +40,7 @@ def jobs_of(inputs: Sequence[str], step: Step, files: Mapping[str, Any], setting
     """Return the jobs that the options of a command describe, or raise a BatchError."""
     output = files["output"]
     if output == STREAM and sys.stdout.isatty():
-        raise click.UsageError("a picture is not for a terminal: redirect standard output, or -o FILE")
+        raise click.UsageError("an image is not for a terminal: redirect standard output, or -o FILE")
     folder = output is not None and is_folder(output, inputs, files["files_from"] is not None)
     found = found_of(inputs, files, Path(output) if folder else None)
     return plan(found, step, output, folder, files["format"], settings)
@@ -53,7 +53,7 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
     found, others = part(find(inputs, files["files_from"], files["null"], search), inputs)
     for file in others if not files["quiet"] else ():
-        click.echo(f"warning: {shown(file.path)}: no picture, and left out", err=True)
+        click.echo(f"warning: {shown(file.path)}: not an image, left out", err=True)
     return found
 
 
@@ -70,7 +70,7 @@ def carry_out(
             click.echo(f"{shown(job.input)}{makes}")
         return 0
     if files["json"] and jobs[0].output is None:
-        raise click.UsageError("--json and the picture cannot both go to standard output")
+        raise click.UsageError("--json and the image cannot both go to standard output")
     from poolcli.batch.local import execute
 
     report = Report(len(jobs), rows_of_table=any(job.step.does.makes_rows for job in jobs))

@@ -15,12 +15,12 @@ _AXES = ("height", "width")
 
 
 @click.command(cls=options.Sections)
-@click.argument("picture", type=Size(), metavar="HEIGHTxWIDTH")
+@click.argument("image", type=Size(), metavar="HEIGHTxWIDTH")
 @options.window
-def shape(picture: int | tuple[int, int], **values: Any) -> None:
+def shape(image: int | tuple[int, int], **values: Any) -> None:
     """Compute the output size of a pool, by every convention, with the formula.
 
-    HEIGHTxWIDTH is the height and the width of the picture, or w=WIDTH,h=HEIGHT.
+    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT.
 
     \b
         poolcli shape -F 3 -S 2 -P 1 1080x1920
@@ -28,7 +28,7 @@ def shape(picture: int | tuple[int, int], **values: Any) -> None:
     """  # noqa: D301
     from poolcli.geometry import pair
 
-    sizes = pair("picture", picture)
+    sizes = pair("image", image)
     values = given(values)
     with usage_errors():
         rows = _bins(sizes, values["size"]) if "size" in values else _windows(sizes, values)

@@ -1,4 +1,4 @@
-"""The command that enlarges pictures."""
+"""The command that enlarges images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from poolcli.parameters import PARAMETERS
 from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS
 
-_LARGE = (2**40, 2**40, 1)  # a picture that no value is too large for: those that are wrong for all are told first
+_LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those that are wrong for all are told first
 
 
 @click.command(cls=options.Sections)
@@ -29,7 +29,7 @@ _LARGE = (2**40, 2**40, 1)  # a picture that no value is too large for: those th
 @options.files
 @options.pictures
 def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
-    """Enlarge pictures: make every pixel a region of S x S.
+    """Enlarge images: make every pixel a region of S x S.
 
     INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
 
@@ -57,4 +57,4 @@ def _check_scale(arguments: Mapping[str, Any]) -> None:
     if least < 1:
         way = f"poolcli downsample -m average -F {round(1 / least)} pools all of them"
         python = "poolcli.resize in Python with antialias=True averages them by any scale"
-        raise ValueError(f"scale={scale} makes pictures smaller, and would leave pixels out: {way}, and {python}")
+        raise ValueError(f"scale={scale} makes images smaller, and would leave pixels out: {way}, and {python}")

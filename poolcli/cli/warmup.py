@@ -49,7 +49,7 @@ _WINDOWS: tuple[Mapping[str, Any], ...] = (
     help="Compile this one; may be repeated.  [default: all]",
 )
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), metavar="DTYPE",
-              help=f"Of pictures; may be repeated.  [default: {', '.join(_PHOTOS)}]")  # fmt: skip
+              help=f"Of images; may be repeated.  [default: {', '.join(_PHOTOS)}]")  # fmt: skip
 def warmup(modes: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
     """Compile ahead what the modes need, and tell where it is kept.
 

@@ -1,1 +1,1 @@
-"""The loops. This package alone imports Numba, and nothing imports it before the first picture is at hand."""
+"""The loops. This package alone imports Numba, and nothing imports it before the first image is at hand."""

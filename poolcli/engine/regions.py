@@ -102,7 +102,7 @@ def whole(image: NDArray[Any], part: Part) -> States:
 def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> States:
     """Return the state of each window, (numbers, N, rows, columns, C).
 
-    What is joined with what depends on the windows alone: a batch gives the bytes that its pictures give alone.
+    What is joined with what depends on the windows alone: a batch gives the bytes that its images give alone.
     """
     channels, planes = image.shape[3], (part.operation.prepass or part.operation).planes
     out = np.empty((planes, len(image), rows.size, columns.size, channels), part.joined)

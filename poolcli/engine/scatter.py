@@ -15,7 +15,7 @@ from poolcli.engine.operation import record
 SURVEY = record("smallest", "largest", "astray")
 """Of a row of indices: the smallest, the largest, and how many lie outside their region."""
 REGIONS = record("height", "channels", "down", "across", "width")
-"""Rows of the indices, channels; size of a region, 0 for none; width of the picture that indices point into."""
+"""Rows of the indices, channels; size of a region, 0 for none; width of the image that indices point into."""
 SCATTERED = record("height", "channels", "rows", "width")
 """Rows of the values, channels; rows and width of the output."""
 
@@ -26,13 +26,13 @@ _scattering = Bands(
     types.Array(types.uint8, 2, "C", readonly=True), _indices, _surveys, _scattered, types.Array(types.uint8, 2, "C")
 )
 
-number: Any = None  # bound to the dtype of the picture
+number: Any = None  # bound to the dtype of the image
 
 
 def survey(indices: NDArray[np.int64], strides: tuple[int, int], width: int) -> NDArray[Any]:
     """Return a record of `SURVEY` for each row of (N, H, W, C).
 
-    Regions are those of strides in a picture of this width; without strides (0, 0) none is looked at.
+    Regions are those of strides in an image of this width; without strides (0, 0) none is looked at.
     """
     images, height, _, channels = indices.shape
     lines = indices.reshape(images * height, indices.shape[2] * channels)
@@ -44,7 +44,7 @@ def survey(indices: NDArray[np.int64], strides: tuple[int, int], width: int) -> 
 
 
 def scatter(image: NDArray[Any], indices: NDArray[np.int64], surveyed: NDArray[Any], out: NDArray[Any]) -> None:
-    """Put the values of (N, H, W, C) into a picture of 0, at their indices row * width + column."""
+    """Put the values of (N, H, W, C) into an image of 0, at their indices row * width + column."""
     images, height, _, channels = image.shape
     rows, width = out.shape[1:3]
     if not image.size:
@@ -94,7 +94,7 @@ def _scatter(start, stop, values, indices, surveyed, scattered, out):
     about = scattered[0]
     height, channels, rows, width = about.height, about.channels, about.rows, about.width
     source = values.view(number)
-    while start < stop:  # picture after picture
+    while start < stop:  # image after image
         image = start // rows
         target = out[image].view(number)
         end = min(stop, (image + 1) * rows)

@@ -1,4 +1,4 @@
-"""Pictures in files: reading, writing, colour. This package alone imports Pillow and the codecs."""
+"""Images in files: reading, writing, colour. This package alone imports Pillow and the codecs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def read_image(
     layout: Literal["hwc", "chw"] = "hwc",
     convert: bool = False,
 ) -> tuple[NDArray[Any], Info]:
-    """Read a picture: (H, W) if grey, (H, W, C) if not, in the file's own dtype, upright, palettes expanded.
+    """Read an image: (H, W) if grey, (H, W, C) if not, in the file's own dtype, upright, palettes expanded.
 
     Args:
         source: path, bytes, or file open for reading bytes; its content tells the format, not its name.
-        frame: which picture of several, the first is 0.
-        keep_palette: give the indices of a picture that has a palette, which is in the info then.
-        max_pixels: refuse pictures that say that they have more, before they are decoded.
+        frame: which image of several, the first is 0.
+        keep_palette: give the indices of an image that has a palette, which is in the info then.
+        max_pixels: refuse images that say that they have more, before they are decoded.
         layout: of `.npy` and `.npz` arrays: "hwc", or "chw" for (C, H, W) and (N, C, H, W).
         convert: turn CMYK without a profile into RGB by formula, rather than refuse it.
 
@@ -38,8 +38,8 @@ def read_image(
         The array, as deep as the file (1-bit and 2- and 4-bit grey as uint8 up to 255), and what else the file says.
 
     Raises:
-        ImageError: there is no such file, it is no picture, is damaged, is too large, holds several frames and `frame`
-            is not given, or holds what an array cannot without loss.
+        ImageError: there is no such file, it is not an image, is damaged, is too large, holds several frames and
+            `frame` is not given, or holds what an array cannot without loss.
 
     >>> image, info = read_image("sample_images/coffee.png")
     >>> image.shape, image.dtype.name, info.format
@@ -68,7 +68,7 @@ def write_image(
     strip: bool = False,
     layout: Literal["hwc", "chw"] = "hwc",
 ) -> None:
-    """Write a picture whole or not at all: it is encoded first, and takes its name last.
+    """Write an image whole or not at all: it is encoded first, and takes its name last.
 
     Args:
         array: (H, W) grey, or (H, W, C): 2 channels are grey and alpha, 3 RGB, 4 RGBA, unless `info` says otherwise.

@@ -14,7 +14,7 @@ _QUALITY = 90  # unless another is asked for
 
 
 class Avif(Pillow):
-    """Pictures; animations are only read."""
+    """Images; animations are only read."""
 
     name = "AVIF"
     keeps = frozenset(("icc_profile", "exif", "xmp", "software"))

@@ -18,10 +18,10 @@ _STRIP = 64  # rows
 
 
 def blendable(image: NDArray[Any], info: Info, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:
-    """Return a picture whose numbers may be averaged: in linear light if asked, colour multiplied by alpha.
+    """Return an image whose numbers may be averaged: in linear light if asked, colour multiplied by alpha.
 
     Blending these, and dividing alpha out again, weighs each colour by how much of it is seen. The scale is that of the
-    picture's dtype, the float such that it holds the target. Floats are linear already.
+    image's dtype, the float such that it holds the target. Floats are linear already.
     """
     linear = linear and image.dtype.kind in "iu"
     multiply = bool(info.alpha) and not info.premultiplied
@@ -41,7 +41,7 @@ def blendable(image: NDArray[Any], info: Info, linear: bool, target: np.dtype[An
 
 
 def viewable(image: NDArray[Any], info: Info, linear: bool, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Undo `blendable` for a picture of this dtype; colour is 0 where alpha is. Values are not rounded yet."""
+    """Undo `blendable` for an image of this dtype; colour is 0 where alpha is. Values are not rounded yet."""
     linear = linear and dtype.kind in "iu"
     if not linear and (not info.alpha or info.premultiplied):
         return image
@@ -87,11 +87,11 @@ def _encoded(light: NDArray[Any]) -> NDArray[Any]:
 
 
 def expanded(image: NDArray[Any], info: Info) -> tuple[NDArray[Any], Info]:
-    """Return the colours of a picture of indices."""
+    """Return the colours of an image of indices."""
     palette = info.palette
     if palette is None:
         return image, info
-    if image.max(initial=0) >= len(palette):  # a damaged picture may have indices beyond
+    if image.max(initial=0) >= len(palette):  # a damaged image may have indices beyond
         palette = np.vstack([palette, np.zeros((256 - len(palette), palette.shape[1]), np.uint8)])
     return palette[image], replace(info, palette=None, colours=info.palette, alpha=palette.shape[1] == 4)
 
@@ -122,7 +122,7 @@ def _shades(codes: NDArray[np.uint64], channels: int) -> NDArray[np.uint8]:
 
 
 def distinct(image: NDArray[Any], most: int = 256) -> NDArray[Any] | None:
-    """Return the colours of a picture as numbers, or None where there are more, or no numbers for them."""
+    """Return the colours of an image as numbers, or None where there are more, or no numbers for them."""
     found = np.zeros(0, np.uint64)
     if not _has_codes(image):
         return None
@@ -172,7 +172,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def in_colour(image: NDArray[Any], info: Info, colour: str, background: str) -> tuple[NDArray[Any], Info]:
-    """Return a picture as "rgb", (H, W, 3), or "grey", (H, W), laid over a background where it is not opaque."""
+    """Return an image as "rgb", (H, W, 3), or "grey", (H, W), laid over a background where it is not opaque."""
     channels = (*image.shape, 1)[2]
     shade = colour_of(channels, False if info.format in ARRAYS else info.alpha)
     if shade == "bands":

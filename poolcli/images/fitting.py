@@ -1,4 +1,4 @@
-"""What a format holds of a picture: refused before anything is computed, or fitted, without loss or as allowed."""
+"""What a format holds of an image: refused before anything is computed, or fitted, without loss or as allowed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CHANNELS = {"grey": 1, "grey+alpha": 2, "RGB": 3, "RGBA": 4}
 
 
 def check_count(kind: Format, count: int) -> None:
-    """Raise an ImageError if a format holds one picture and there are more."""
+    """Raise an ImageError if a format holds one image and there are more."""
     if count > 1 and not kind.frames:
         way = f"frame=N takes one; {endings(lambda other: other.frames)} hold all"
-        raise ImageError(f"{kind.name} holds one picture, not {count}: {way}", "frame")
+        raise ImageError(f"{kind.name} holds one image, not {count}: {way}", "frame")
 
 
 def check_labels(info: Info, kind: Format, writing: Writing) -> None:
@@ -35,7 +35,7 @@ def check_labels(info: Info, kind: Format, writing: Writing) -> None:
 def check(
     shape: tuple[int, ...], dtype: str, info: Info, kind: Format, writing: Writing, count: int = 1
 ) -> tuple[str, str]:
-    """Return as what a picture will be written, colour and dtype, or raise an ImageError: before it is computed."""
+    """Return as what an image will be written, colour and dtype, or raise an ImageError: before it is computed."""
     height, width, channels = (*shape, 1)[:3]
     shade = colour_of(channels, info.alpha, info.palette is not None)
     if info.palette is not None:
@@ -56,7 +56,7 @@ def check(
 
 
 def _refused(kind: Format, shade: str, dtype: str, channels: int) -> ImageError:
-    """Return the error that says what holds a picture, or how it fits: large integers are often small numbers."""
+    """Return the error that says what holds an image, or how it fits: large integers are often small numbers."""
     what = f"{channels} bands" if shade == "bands" else shade
     line = f"{kind.name} cannot hold {what} of {dtype}: {holders(shade, dtype)} can"
     if fit(kind, shade, dtype, True) is None:
@@ -76,9 +76,9 @@ def _keeps_palette(kind: Format, info: Info) -> bool:
 
 
 def fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing, count: int) -> Frame:
-    """Return a picture as its format holds it: converted without loss, or as far as the user allows."""
+    """Return an image as its format holds it: converted without loss, or as far as the user allows."""
     if image.ndim not in (2, 3) or not image.size:
-        raise ImageError(f"an array {image.shape} is no picture: it must be (H, W) or (H, W, C)")
+        raise ImageError(f"an array {image.shape} is not an image: it must be (H, W) or (H, W, C)")
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
     target, dtype = check(image.shape, image.dtype.name, info, kind, writing, count)
     if info.palette is not None and not _keeps_palette(kind, info):
@@ -95,12 +95,12 @@ def fitted(image: NDArray[Any], info: Info, kind: Format, writing: Writing, coun
 
 
 def _colour(image: NDArray[Any], info: Info) -> str:
-    """Return the kind of colour of a picture."""
+    """Return the kind of colour of an image."""
     return colour_of((*image.shape, 1)[2], info.alpha, info.palette is not None)
 
 
 def _flattened(image: NDArray[Any], info: Info, kind: Format, writing: Writing) -> Frame:
-    """Return a picture without alpha, laid over the background: over its grey where the format has no colour."""
+    """Return an image without alpha, laid over the background: over its grey where the format has no colour."""
     behind = rgb(writing.background)
     if "RGB" not in kind.holds:
         grey = ImageColor.getcolor(writing.background, "L")

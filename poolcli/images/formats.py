@@ -34,7 +34,7 @@ class Format:
     weak: bool = False  # it begins with no signature: all others are asked first
     array: bool = False  # numbers of any shape: neither alpha nor where channels stand is told
     premultiplied: bool = False  # holds colour that has been multiplied by alpha
-    frames: bool = False  # takes more than one picture
+    frames: bool = False  # takes more than one image
     streams: bool = False  # and writes each before the next is made
     quality: bool = False
     lossless: bool = False  # unless a quality is asked for
@@ -81,7 +81,7 @@ FORMATS = (
 
 WRITABLE: Mapping[str, Format] = {ending: kind for kind in FORMATS for ending in kind.endings}
 ENDINGS = tuple(dict.fromkeys((*WRITABLE, *(ending for kind in FORMATS for ending in kind.only_read))))
-"""Endings by which a picture is found in a folder; what a file is, its content tells."""
+"""Endings by which an image is found in a folder; what a file is, its content tells."""
 
 ARRAYS = frozenset(kind.name for kind in FORMATS if kind.array)
 """Names, as `Info.format` has them, of formats that say nothing of their numbers."""
@@ -106,7 +106,7 @@ def format_of(path: PurePath) -> Format | None:
 
 
 def colour_of(channels: int, alpha: bool | None, palette: bool = False) -> str:
-    """Return the kind of colour of a picture of so many channels; without word of alpha, 2 and 4 have it."""
+    """Return the kind of colour of an image of so many channels; without word of alpha, 2 and 4 have it."""
     if palette:
         return "palette"
     if channels in (1, 3):
@@ -117,7 +117,7 @@ def colour_of(channels: int, alpha: bool | None, palette: bool = False) -> str:
 
 
 def fit(kind: Format, colour: str, dtype: str, convert: bool) -> tuple[str, str] | None:
-    """Return the kind of colour and the dtype to be written, or None where the format holds no such picture.
+    """Return the kind of colour and the dtype to be written, or None where the format holds no such image.
 
     What keeps every value goes unasked: grey as RGB, bool as 0 and 255. With `convert` the last resort is 8 bits,
     without alpha.
@@ -145,7 +145,7 @@ def fit(kind: Format, colour: str, dtype: str, convert: bool) -> tuple[str, str]
 
 
 def holders(colour: str, dtype: str, side: int = 1) -> str:
-    """Return the endings of the formats that hold a picture."""
+    """Return the endings of the formats that hold an image."""
     return endings(lambda kind: fit(kind, colour, dtype, False) is not None and side <= kind.side)
 
 

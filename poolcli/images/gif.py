@@ -1,4 +1,4 @@
-"""GIF: pictures of few colours."""
+"""GIF: images of few colours."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MOST = 256  # colours
 
 
 class Gif(Pillow):
-    """Pictures and animations, each frame drawn over those before it."""
+    """Images and animations, each frame drawn over those before it."""
 
     name = "GIF"
     keeps = frozenset(("comment",))
 
     def read(self, frame: int) -> Frame:
-        """Return one of the pictures."""
+        """Return one of the images."""
         pixels, info = super().read(frame)
         if self._reading.keep_palette and info.palette is None:
             pixels, info = indexed(pixels, info, self._palette)
@@ -56,7 +56,7 @@ class Gif(Pillow):
 
 
 def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:
-    """Return RGB or RGBA as a picture with a palette: exact where 256 colours are enough, else if the user allows.
+    """Return RGB or RGBA as an image with a palette: exact where 256 colours are enough, else if the user allows.
 
     Index 0 is kept for what is clear wherever there is alpha, also where nothing is: so frames of an animation agree.
     """
@@ -67,7 +67,7 @@ def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:
     if len(colours) > most:
         if not writing.convert:
             way = "convert=True chooses the nearest; .png, .webp, .tif hold all"
-            raise ImageError(f"GIF holds {most} colours, and the picture has {len(colours)}: {way}", "convert")
+            raise ImageError(f"GIF holds {most} colours, and the image has {len(colours)}: {way}", "convert")
         near = Image.fromarray(np.ascontiguousarray(image[..., :3])).quantize(most, dither=Image.Dither.NONE)
         indices = np.asarray(near).ravel() if clear is None else np.asarray(near)[~clear]
         shades = np.array(near.getpalette(), np.uint8).reshape(-1, 3)
@@ -83,7 +83,7 @@ def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:
 
 
 def _clear(image: NDArray[np.uint8], writing: Writing) -> NDArray[np.bool_] | None:
-    """Return where a picture is clear; None if it has no alpha."""
+    """Return where an image is clear; None if it has no alpha."""
     if image.shape[2] == 3:
         return None
     alpha = image[..., 3]

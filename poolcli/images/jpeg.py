@@ -21,7 +21,7 @@ _COMMENT, _APPLICATION = 0xFE, range(0xE0, 0xF0)  # markers of segments that des
 
 
 class Jpeg(Pillow):
-    """One picture: others in the file are previews and gain maps of it."""
+    """One image: others in the file are previews and gain maps of it."""
 
     name = "JPEG"
     keeps = frozenset(("icc_profile", "exif", "xmp", "dpi", "comment"))
@@ -42,7 +42,7 @@ class Jpeg(Pillow):
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
-        """Write a grey or RGB picture."""
+        """Write a grey or RGB image."""
         image, info = next(frames)
         data = bytes(imagecodecs.jpeg8_encode(image, writing.quality or _QUALITY, subsampling="444"))
         header = _header(() if writing.strip else tuple(sorted(cls._described(info, writing).items())))
@@ -62,7 +62,7 @@ def _header(described: tuple[tuple[str, Any], ...]) -> bytes:
 
 
 def _segments(data: bytes) -> bytes:
-    """Return the segments at the beginning of a file that describe the picture."""
+    """Return the segments at the beginning of a file that describe the image."""
     at = len(_START)
     while data[at] == 0xFF and (data[at + 1] == _COMMENT or data[at + 1] in _APPLICATION):
         at += 2 + struct.unpack_from(">H", data, at + 2)[0]

@@ -10,7 +10,7 @@ from poolcli.images.pillow import Pillow
 
 
 class Jpeg2000(Pillow):
-    """Pictures in a file of boxes, or as a bare codestream."""
+    """Images in a file of boxes, or as a bare codestream."""
 
     name = "JPEG2000"
     keeps = frozenset(("comment",))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-# Tags of the main directory that describe a picture and not how a file stores it.
+# Tags of the main directory that describe an image and not how a file stores it.
 DESCRIPTIVE = (
     Base.ImageDescription, Base.Make, Base.Model, Base.DateTime, Base.Artist, Base.HostComputer, Base.Copyright,
     Base.Rating, Base.RatingPercent, Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject,
@@ -26,7 +26,7 @@ def orientation_of(exif: Image.Exif) -> int:
 
 
 def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return a picture turned and mirrored as its orientation says."""
+    """Return an image turned and mirrored as its orientation says."""
     if orientation >= 5:
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -37,7 +37,7 @@ def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def clean(exif: Image.Exif) -> bytes | None:
-    """Return EXIF for a picture of another size, upright: without sizes and thumbnail, its orientation 1."""
+    """Return EXIF for an image of another size, upright: without sizes and thumbnail, its orientation 1."""
     out = Image.Exif()
     for tag in DESCRIPTIVE:
         if tag in exif:
@@ -52,12 +52,12 @@ def clean(exif: Image.Exif) -> bytes | None:
     out[Base.Orientation] = 1
     try:
         return out.tobytes()
-    except Exception:  # values that no reader agrees on: a broken EXIF is not worth the picture
+    except Exception:  # values that no reader agrees on: a broken EXIF is not worth the image
         return None
 
 
 def upright_xmp(xmp: Any) -> bytes | None:
-    """Return XMP that says of its picture that it is upright."""
+    """Return XMP that says of its image that it is upright."""
     if not xmp:
         return None
     text = xmp.encode() if isinstance(xmp, str) else bytes(xmp)

@@ -1,4 +1,4 @@
-"""NumPy arrays in `.npy` and `.npz` files: pictures of any number of channels, or batches of them."""
+"""NumPy arrays in `.npy` and `.npz` files: images of any number of channels, or batches of them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Npy(Codec):
         if len(shape) not in (2, 3, 4):
             first = reading.layout == "chw"
             ways = "(H, W), (C, H, W) or (N, C, H, W)" if first else "(H, W), (H, W, C) or (N, H, W, C)"
-            raise ImageError(f"an array {shape} is no picture: it must be {ways}")
+            raise ImageError(f"an array {shape} is not an image: it must be {ways}")
         self._shape = shape
         self._file, self._begin, self._layout = file, file.tell(), reading.layout
         self.frames = shape[0] if len(shape) == 4 else 1
         if not self.frames:
-            raise ImageError(f"an array {shape} holds no picture")
+            raise ImageError(f"an array {shape} holds no image")
         one = shape[1:] if len(shape) == 4 else shape
         if len(one) == 3 and reading.layout == "chw":
             one = one[1:] + one[:1]
@@ -41,7 +41,7 @@ class Npy(Codec):
         check_size(one[1], one[0] * together, (*one, 1)[2], reading)
 
     def read(self, frame: int) -> Frame:
-        """Return one of the pictures."""
+        """Return one of the images."""
         if len(self._shape) == 4 and self._fortran:  # frames are interleaved
             self._file.seek(self._begin)
             values = self._take(self._shape)[frame]
@@ -65,7 +65,7 @@ class Npy(Codec):
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
-        """Write one picture, or several of one shape and dtype with a leading axis, one after the other."""
+        """Write one image, or several of one shape and dtype with a leading axis, one after the other."""
         first = None
         for array, _ in frames:
             values = np.moveaxis(array, -1, 0) if array.ndim == 3 and writing.layout == "chw" else array

@@ -16,7 +16,7 @@ from poolcli.images.fitting import alike
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp, with_software
 from poolcli.images.types import Codec, Frame, ImageError, Info, NoPictureError, Reading, Writing, check_size
 
-_STRIP = 256  # rows; np.asarray of a whole picture holds it three times
+_STRIP = 256  # rows; np.asarray of a whole image holds it three times
 _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pillow's name of its layout
 _BEGIN = 4096  # bytes, in which a file says how deep its colour is
 _MOMENT = 100  # milliseconds
@@ -39,7 +39,7 @@ class Pillow(Codec):
         self.frames = getattr(self._image, "n_frames", 1)
 
     def read(self, frame: int) -> Frame:
-        """Return one of the pictures."""
+        """Return one of the images."""
         self._seek(frame)
         self._refuse_deep()
         pixels, info = self._pixels()
@@ -50,15 +50,15 @@ class Pillow(Codec):
         return pixels, info
 
     def _seek(self, frame: int) -> None:
-        """Make one of the pictures that which is decoded: after those before it, over which it may be drawn."""
+        """Make one of the images that which is decoded: after those before it, over which it may be drawn."""
         image = self._image
         for step in range(image.tell() + 1 if frame >= image.tell() else 0, frame + 1):
             image.seek(step)
             if image.size != self._size:  # Pillow would take as much memory as a damaged frame claims
-                raise ValueError("a frame is larger than the picture")
+                raise ValueError("a frame is larger than the image")
 
     def _refuse_deep(self) -> None:
-        """Raise an ImageError for pictures that Pillow would cut down to 8 bits without a word."""
+        """Raise an ImageError for images that Pillow would cut down to 8 bits without a word."""
         self._file.seek(0)
         bits = self._bits(self._file.read(_BEGIN))
         if bits > 8 and self._image.mode in ("LA", "RGB", "RGBA"):
@@ -105,7 +105,7 @@ class Pillow(Codec):
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
-        """Write one picture, or an animation."""
+        """Write one image, or an animation."""
         pictures = alike(list(frames))
         infos = [info for _, info in pictures]
         first, *others = [cls._picture(image, info, writing) for image, info in pictures]
@@ -124,7 +124,7 @@ class Pillow(Codec):
 
     @classmethod
     def _picture(cls, image: NDArray[Any], info: Info, writing: Writing) -> Image.Image:
-        """Return a picture as Pillow has it."""
+        """Return an image as Pillow has it."""
         picture = Image.fromarray(image)
         if info.palette is not None:
             picture.putpalette(info.palette[:, :3].tobytes())
@@ -181,7 +181,7 @@ def _open(file: BinaryIO, name: str) -> ImageFile.ImageFile:
 
 
 def _plain(image: Image.Image, reading: Reading) -> Image.Image:
-    """Return a picture of a mode that an array holds."""
+    """Return an image of a mode that an array holds."""
     mode = image.mode
     if mode in ("P", "PA"):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -193,7 +193,7 @@ def _plain(image: Image.Image, reading: Reading) -> Image.Image:
         return _from_cmyk(image, reading)
     target = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}.get(mode)
     if target is None:
-        raise ImageError(f"pictures of mode {mode} are not supported: convert to RGB")
+        raise ImageError(f"images of mode {mode} are not supported: convert to RGB")
     return image.convert(target)
 
 
@@ -217,7 +217,7 @@ def palette_of(image: Image.Image) -> NDArray[np.uint8]:
     assert image.palette is not None
     mode, data = image.palette.getdata()
     colours = max(len(data) // len(mode.partition(";")[0]), 1)
-    entries = Image.new("P", (colours, 1))  # not a copy of the picture, which would be decoded for it
+    entries = Image.new("P", (colours, 1))  # not a copy of the image, which would be decoded for it
     entries.putdata(range(colours))
     entries.putpalette(data, mode)
     entries.info = {name: image.info[name] for name in ("transparency",) if name in image.info}
@@ -226,7 +226,7 @@ def palette_of(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def colours_of(image: Image.Image) -> NDArray[np.uint8] | None:
-    """Return the palette of a picture that has one, for pixels that are expanded."""
+    """Return the palette of an image that has one, for pixels that are expanded."""
     return palette_of(image) if image.mode == "P" and image.palette is not None else None
 
 

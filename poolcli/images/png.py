@@ -36,19 +36,19 @@ _LARGER = 1.05  # what speed may cost
 
 
 class Png(Pillow):
-    """Single pictures by libpng: 16 bits stay, transparency of one grey is right in any depth. Others by Pillow."""
+    """Single images by libpng: 16 bits stay, transparency of one grey is right in any depth. Others by Pillow."""
 
     name = "PNG"
     keeps = frozenset(("icc_profile", "exif", "dpi", "pnginfo"))
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         super().__init__(file, reading)
-        # An animation may begin with a picture for those who know none, which is not one of its frames.
+        # An animation may begin with an image for those who know none, which is not one of its frames.
         self._skipped = int(self.frames > 1 and bool(getattr(self._image, "default_image", False)))
         self.frames -= self._skipped
 
     def read(self, frame: int) -> Frame:
-        """Return one of the pictures."""
+        """Return one of the images."""
         alone = self.frames == 1 and not self._skipped and max(self._size) <= _SIDE
         if not alone or (self._reading.keep_palette and self._image.mode == "P"):
             return super().read(frame)
@@ -69,7 +69,7 @@ class Png(Pillow):
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
-        """Write one picture, or an animation."""
+        """Write one image, or an animation."""
         first = next(frames)
         if count == 1 and first[1].palette is None:
             file.write(_encoded(*first, writing))
@@ -112,7 +112,7 @@ def _decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
 
 
 def _encoded(image: NDArray[Any], info: Info, writing: Writing) -> bytes:
-    """Return a PNG file of a grey, grey and alpha, RGB or RGBA picture, uint8 or uint16."""
+    """Return a PNG file of a grey, grey and alpha, RGB or RGBA image, uint8 or uint16."""
     data = imagecodecs.png_encode(image, **_effort(image, writing.compression))
     if writing.strip:
         return bytes(data)

@@ -24,7 +24,7 @@ class Ppm(Pillow):
         return 8 if self._image.mode == "I" else _largest(head).bit_length()
 
     def _as_stored(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return the numbers of a grey picture of more than 8 bits, which Pillow stretches to 16."""
+        """Return the numbers of a grey image of more than 8 bits, which Pillow stretches to 16."""
         if self._image.mode != "I":
             return super()._as_stored(pixels)
         self._file.seek(0)

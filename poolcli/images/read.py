@@ -24,7 +24,7 @@ def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
 
 
 class Picture:
-    """An open file of one or more pictures."""
+    """An open file of one or more images."""
 
     def __init__(self, reader: Codec) -> None:
         self._reader = reader
@@ -42,7 +42,7 @@ class Picture:
         return [*reader.warnings, "; ".join(lost)]
 
     def read(self, frame: int = 0) -> Frame:
-        """Decode one of the pictures; the first is 0."""
+        """Decode one of the images; the first is 0."""
         if not 0 <= frame < self.frames:
             last = f"{self.frames}, 0 to {self.frames - 1}" if self.frames > 1 else "one, 0"
             raise ImageError(f"there is no frame {frame}: the file holds {last}", "frame")
@@ -51,7 +51,7 @@ class Picture:
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether a file begins as a picture does: one that is damaged, or cannot be opened, may be one."""
+    """Return whether a file begins as an image does: one that is damaged, or cannot be opened, may be one."""
     try:
         with open_picture(path, Reading()):
             return True

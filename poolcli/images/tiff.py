@@ -103,7 +103,7 @@ class Tiff(Codec):
             if describes_pages(self._tiff.pages[0]):
                 exif.pop(_DESCRIPTION, None)
             return clean(exif)
-        except Exception:  # a directory that Pillow cannot read is not worth the picture
+        except Exception:  # a directory that Pillow cannot read is not worth the image
             return None
 
     @classmethod
@@ -113,7 +113,7 @@ class Tiff(Codec):
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
-        """Write pictures as pages, each before the next is made; BigTIFF where they need it."""
+        """Write images as pages, each before the next is made; BigTIFF where they need it."""
         first = next(frames)
         with tifffile.TiffWriter(file, bigtiff=first[0].nbytes * count > _BIG) as tiff:
             for i, (image, info) in enumerate(chain([first], frames)):
@@ -138,7 +138,7 @@ def _channels_last(page: Any) -> NDArray[Any]:
     )  # separate planes, depth, height, width, interleaved samples
     planes, depth, height, width, samples = values.shape
     if depth > 1:
-        raise ImageError(f"a volume of {depth} slices in one page is no picture")
+        raise ImageError(f"a volume of {depth} slices in one page is not an image")
     if planes > 1:
         return np.ascontiguousarray(np.moveaxis(values[:, 0, :, :, 0], 0, -1))
     return values.reshape((height, width) if samples == 1 else (height, width, samples))

@@ -1,4 +1,4 @@
-"""What readers and writers share: what a picture is, how it is read and written, and what goes wrong with it."""
+"""What readers and writers share: what an image is, how it is read and written, and what goes wrong with it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-if TYPE_CHECKING:  # Pillow and NumPy are imported when the first picture is read
+if TYPE_CHECKING:  # Pillow and NumPy are imported when the first image is read
     from numpy.typing import NDArray
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 Frame = tuple["NDArray[Any]", "Info"]
-"""A picture, (H, W) or (H, W, C), and what else its file says."""
+"""An image, (H, W) or (H, W, C), and what else its file says."""
 
 MAX_PIXELS = 500_000_000
 
 
 class ImageError(Exception):
-    """A picture that cannot be read or written, and why, in one line; the remedy is the argument that helps."""
+    """An image that cannot be read or written, and why, in one line; the remedy is the argument that helps."""
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -31,13 +31,13 @@ class NoPictureError(ImageError):
 
 @dataclass(frozen=True)
 class Info:
-    """What a file says of its picture beside the pixels; `write_image` carries it over."""
+    """What a file says of its image beside the pixels; `write_image` carries it over."""
 
     format: str = ""
     frames: int = 1  # in the file
     alpha: bool | None = None  # the last channel is alpha; None: it is if there are 2 or 4
     premultiplied: bool = False  # colour has been multiplied by alpha already
-    palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the picture holds indices
+    palette: NDArray[Any] | None = field(default=None, repr=False)  # (n, 3 or 4) uint8; the image holds indices
     colours: NDArray[Any] | None = field(default=None, repr=False)  # the palette, where indices were expanded
     icc: bytes | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)  # without orientation, size and thumbnail
@@ -49,7 +49,7 @@ class Info:
 
 @dataclass(frozen=True)
 class Reading:
-    """How pictures are read."""
+    """How images are read."""
 
     max_pixels: int = MAX_PIXELS
     keep_palette: bool = False
@@ -59,7 +59,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Writing:
-    """How pictures are written."""
+    """How images are written."""
 
     overwrite: bool = False
     convert: bool = False
@@ -87,7 +87,7 @@ class Codec:
 
     frames: int = 1
     warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
-    unkept: str = ""  # what it says beside its pictures that no output does
+    unkept: str = ""  # what it says beside its images that no output does
     nodata: str = ""  # the value that means none, which modes take for a value
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
@@ -95,12 +95,12 @@ class Codec:
         raise NotImplementedError
 
     def read(self, frame: int) -> Frame:
-        """Return one of the pictures."""
+        """Return one of the images."""
         raise NotImplementedError
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
-        """Write pictures, which are as the format's row says that it holds them, to a file in memory or a stream."""
+        """Write images, which are as the format's row says that it holds them, to a file in memory or a stream."""
         raise NotImplementedError
 
     @classmethod
@@ -110,9 +110,9 @@ class Codec:
 
 
 def check_size(width: int, height: int, channels: int, reading: Reading) -> None:
-    """Raise an ImageError if a picture says that it has more pixels than allowed; four channels count as one."""
+    """Raise an ImageError if an image says that it has more pixels than allowed; four channels count as one."""
     if width < 1 or height < 1:
-        raise ImageError(f"{height} x {width} pixels are no picture")
+        raise ImageError(f"{height} x {width} pixels are not an image")
     if width * height * max(1, channels / 4) > reading.max_pixels:
         of = f" of {channels} channels" if channels > 4 else ""
         allowed = f"more than the {reading.max_pixels} allowed: max_pixels allows more"

@@ -12,11 +12,11 @@ from poolcli.images.pillow import Pillow
 from poolcli.images.types import Frame, Writing
 
 _EFFORT = {"fast": 0, "default": 4, "max": 6}
-_LOSSLESS = 80  # of effort, where it is not that of the picture
+_LOSSLESS = 80  # libwebp takes quality for effort then
 
 
 class Webp(Pillow):
-    """Pictures and animations."""
+    """Images and animations."""
 
     name = "WEBP"
     keeps = frozenset(("icc_profile", "exif", "xmp", "software"))

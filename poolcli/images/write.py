@@ -21,7 +21,7 @@ def write_frames(
     ending: str | None,
     writing: Writing,
 ) -> None:
-    """Write one picture or more to a file; formats that stream take each before the next is made."""
+    """Write one image or more to a file; formats that stream take each before the next is made."""
     path = Path(target) if isinstance(target, (str, os.PathLike)) else None
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path or PurePath())
     check_count(kind, count)

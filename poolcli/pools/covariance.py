@@ -73,7 +73,7 @@ def products(lines, taps, cursor, constants, table, result):
 
 
 def second_moments(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
-    """Return (1/n) sum (x - m) (x - m)^T over the n pixels of each picture, (N, C, C); m is their mean, or 0."""
+    """Return (1/n) sum (x - m) (x - m)^T over the n pixels of each image, (N, C, C); m is their mean, or 0."""
     images, height, width, channels = image.shape
     n = height * width
     part = sums(Task(image.dtype, np.dtype(np.float64), n, {}))

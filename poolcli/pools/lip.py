@@ -27,7 +27,7 @@ class Network:
     """G: a 3 x 3 convolution, max(x, 0), and a pointwise layer to one logit a channel, bounded by a sigmoid."""
 
     hidden: int
-    inputs: int  # 1: every channel is a picture of its own
+    inputs: int  # 1: every channel is an image of its own
     bound: float
     convolution: tuple[float, ...]  # (hidden, inputs, 3, 3)
     rest: tuple[float, ...]  # biases, logits (inputs, hidden), their biases
@@ -38,9 +38,9 @@ class Network:
         return constants((*scaled, *self.rest), row=0, hidden=self.hidden, inputs=self.inputs, bound=self.bound)
 
     def check(self, channels: int) -> None:
-        """Raise a ValueError if a picture has another number of channels."""
+        """Raise a ValueError if an image has another number of channels."""
         if self.inputs not in (1, channels):
-            raise ValueError(f"the weights are for {self.inputs} channels, and the picture has {channels}")
+            raise ValueError(f"the weights are for {self.inputs} channels, and the image has {channels}")
 
 
 def load(weights: Any) -> Network:
