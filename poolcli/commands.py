@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poolcli.downsample import MODES
@@ -75,6 +75,10 @@ class Step:
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of what it makes of an image, or raise a ValueError."""
         return self.row.output_shape(shape, self.arguments)
+
+    def given(self, **more: Any) -> Step:
+        """Return the same with more arguments."""
+        return replace(self, arguments={**self.arguments, **more})
 
     def apply(self, image: Any, **more: Any) -> Any:
         """Return what it makes of an array, by these arguments beside its own."""

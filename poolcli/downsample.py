@@ -33,7 +33,6 @@ class Mode(ModeRow):
     selects: bool = False
     unordered: bool = False
     low_pass: bool = False  # its windows are those of the low-passed image
-    indices: str = ""  # as the kernel: what finds where it took each value from
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
 
     @property
@@ -68,7 +67,7 @@ class Mode(ModeRow):
 MODES: Mapping[str, Mode] = {
     mode.name: mode
     for mode in (
-        Mode("max", "max(r)", "extremes:maximum", selects=True, indices="extremes:indices"),
+        Mode("max", "max(r)", "extremes:maximum", selects=True),
         Mode("min", "min(r)", "extremes:minimum", selects=True),
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:percentile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:percentile", ("q",), selects=True),
@@ -127,7 +126,8 @@ def downsample(
             and saturated.
         layout: where channels are, here and in the results: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and
             (N, C, H, W).
-        return_indices: with "max", return also where each value was found: row * W + column, the first in row order.
+        return_indices: with a mode that selects, return also where each value was found: row * W + column, the first
+            in row order of equal ones. These are max, min, median, percentile, kmax, majority, random, stochastic.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
             and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic, `weights` (path
@@ -161,7 +161,7 @@ def downsample(
     row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, takes(MODES))
     if flag("return_indices", return_indices):
-        check_indices(row, "return_indices")
+        check_indices(row, values, "return_indices")
     array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
@@ -173,14 +173,16 @@ def downsample(
     if not values.get("count_include_pad"):
         rows, columns = rows.without_padding(), columns.without_padding()
     batch = as_batch(dtypes.to_working(array))
+
+    def as_given(planes: NDArray[Any]) -> Any:
+        shaped = planes.reshape(len(planes), *array.shape[: array.ndim == 4], *planes.shape[2:4], *array.shape[2:][-1:])
+        return laid_out(shaped if row.planes(values) else shaped[0])
+
+    if return_indices:
+        found, indices = selected(batch, row, values, (rows, columns), source)
+        return as_given(dtypes.saturate_cast(found, target)), as_given(indices)
     (planes,) = pooled(batch, row, values, [(rows, columns)], source, target)
-    shaped = planes.reshape(len(planes), *array.shape[: array.ndim == 4], *planes.shape[2:4], *array.shape[2:][-1:])
-    result = shaped if row.planes(values) else shaped[0]
-    if not return_indices:
-        return laid_out(result)
-    taps = rows.max_count * columns.max_count
-    indices = _pool(row.indices, np.dtype(np.int64), batch.dtype, taps, 1.0)
-    return laid_out(result), laid_out(indices.pool(batch, rows, columns)[0].reshape(result.shape))
+    return as_given(planes)
 
 
 def pooled(
@@ -211,6 +213,23 @@ def pooled(
     return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
 
 
+def selected(
+    batch: NDArray[Any],
+    mode: Mode,
+    values: dict[str, Any],
+    grid: tuple[Windows, Windows],
+    source: np.dtype[Any],
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return what a selecting mode takes of (N, H, W, C), (planes, N, rows, columns, C), and where it stood."""
+    from poolcli import dtypes
+    from poolcli.engine.winners import located, pick
+
+    taps = grid[0].max_count * grid[1].max_count
+    pool: Any = _pool(mode.kernel, batch.dtype, batch.dtype, taps, dtypes.maximum(source), **values)
+    indices = located(pool).pool(batch, *grid)
+    return pick(batch, indices), indices
+
+
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")
 
 
@@ -219,13 +238,13 @@ def window_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name in _WINDOW}
 
 
-def check_indices(mode: Mode, option: str) -> None:
-    """Raise a ValueError if a mode cannot tell where it took its values from, which an option asks for."""
-    if mode.indices:
-        return
-    able = [name for name, row in MODES.items() if row.indices]
-    those = f"the modes that do are {', '.join(able)}" if len(able) > 1 else f"the mode that does is {able[0]}"
-    raise ValueError(f"mode {mode.name!r} takes no {option}: {those}")
+def check_indices(mode: Mode, values: Mapping[str, Any], option: str) -> None:
+    """Raise a ValueError if a mode takes no value of a window, and an option asks where it stood."""
+    if not mode.selects:
+        able = [name for name, row in MODES.items() if row.selects]
+        raise ValueError(f"mode {mode.name!r} takes no {option}: the modes that do are {', '.join(able)}")
+    if mode.blends(values):
+        raise ValueError(f"combine={values['combine']!r} takes no {option}: combine=planes does")
 
 
 @lru_cache(maxsize=64)

@@ -23,8 +23,8 @@ Notice = Callable[[str], None]
 """Says once why something takes longer."""
 
 
-def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
-    """Pool or enlarge an image."""
+def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> Any:
+    """Pool or enlarge an image, and say where values were taken from if the step asks for it."""
     from poolcli.dtypes import check, saturate_cast
     from poolcli.images.colour import viewable
 
@@ -32,8 +32,7 @@ def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
         target = check(step.arguments.get("dtype") or image.dtype)
         values = image if step.mixes else _blendable(image, info, step, linear, target)
         if values is image:
-            made: NDArray[Any] = step.apply(image)
-            return made
+            return step.apply(image)
         blended = _blended(values, image.dtype, info, step)
         return saturate_cast(viewable(blended, info, linear, image.dtype), target)
 

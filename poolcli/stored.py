@@ -54,12 +54,18 @@ def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
 
 
 def save_indices(
-    path: Path, indices: NDArray[np.int64], shape: tuple[int, ...], window: Mapping[str, Any], overwrite: bool
+    path: Path,
+    indices: NDArray[np.int64],
+    shape: tuple[int, ...],
+    window: Mapping[str, Any],
+    planes: int,
+    overwrite: bool,
 ) -> None:
-    """Write indices with the size of the image that was pooled, and its windows."""
+    """Write indices, of so many planes where they have that axis, with the size of the image, and its windows."""
     asked = geometry.shape(**window)
     about: dict[str, Any] = {"shape": shape[:2], **asdict(asked)}
     about |= {"padding": [str(one) for one in asked.padding], "size": asked.size or ()}  # numbers, or same
+    about |= {"planes": planes} if planes else {}
     stored: Any = {name: np.array(value) for name, value in about.items()}
     place(lambda file: np.savez_compressed(file, indices=indices, **stored), path, overwrite)
 
@@ -76,7 +82,7 @@ class Indices:
 def load_indices(indices: Any) -> Indices:
     """Return indices as they were given, or from a file with what is stored with them, or raise a ValueError."""
     if indices is None:
-        raise ValueError("unpool needs indices: those that max returned, or a file that --save-indices wrote")
+        raise ValueError("unpool needs indices: those that downsample returned, or a file that --save-indices wrote")
     name = "the indices"
     if isinstance(indices, (str, Path)):
         indices, name = arrays(Path(indices)), str(indices)
@@ -119,6 +125,7 @@ def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair
         rows, columns = geometry.windows(*shape, geometry.shape(**window))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}: damaged: {error}") from None
-    if indices.shape[:2] != (rows.size, columns.size):
+    own = indices.shape["planes" in stored :]
+    if own[:2] != (rows.size, columns.size):
         windows = f"{rows.size} x {columns.size} windows of an image of {shape[0]} x {shape[1]}"
-        raise ValueError(f"{name}: {indices.shape[0]} x {indices.shape[1]} indices are not those of {windows}")
+        raise ValueError(f"{name}: {own[0]} x {own[1]} indices are not those of {windows}")

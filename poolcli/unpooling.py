@@ -50,11 +50,11 @@ def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArra
     """Return indices as (N, H, W, C), or raise a ValueError if they are not of the image, which had this rank."""
     expected = shape if rank == 4 else shape[1 : 1 + rank]
     if indices.shape != expected:
-        way = (
-            "they are of its colours: --expand-palette gives them"
-            if indices.ndim > rank
-            else "they belong to another image"
-        )
+        way = "they belong to another image"
+        if indices.shape[1:] == expected:
+            way = f"they are of {len(indices)} planes: k=1 makes one"
+        elif indices.ndim > rank:
+            way = "they are of its colours: --expand-palette gives them"
         raise ValueError(f"the indices are of shape {indices.shape}, and the image is {expected}: {way}")
     return np.ascontiguousarray(indices, np.int64).reshape(shape)
 

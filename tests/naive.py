@@ -40,51 +40,69 @@ def taps(n, kernel_size, stride, padding=0, dilation=1, ceil=False, size=None):
 
 def downsample(image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False, size=None, **parameters):
     """Return the pooled (H, W, C) image as an array of Python numbers, before any rounding."""
-    height, width, channels = image.shape
+    found = windows(image.shape, kernel_size, stride, padding, dilation, ceil, size)
+    out = np.empty((*np.add(list(found)[-1], 1), image.shape[2]), object)
+    for (i, j), (inside, padded) in found.items():
+        for c in range(image.shape[2]):
+            out[i, j, c] = pool(image, mode, inside, Place(i, j, c), padded, **parameters)
+    return out
+
+
+def windows(shape, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False, size=None):
+    """Return for each window, by row and column, its pixels in row order, and how many it has with padding."""
     kernel, strides, paddings, dilations, sizes = (
         value if isinstance(value, tuple) else (value, value)
         for value in (kernel_size, kernel_size if stride is None else stride, padding, dilation, size)
     )
     arguments = [(kernel[a], strides[a], paddings[a], dilations[a], ceil, sizes[a]) for a in (0, 1)]
+    height, width = shape[:2]
     (down, below), (across, right) = taps(height, *arguments[0]), taps(width, *arguments[1])
-    out = np.empty((len(down), len(across), channels), object)
+    out = {}
     for i, ys in enumerate(down):
         for j, xs in enumerate(across):
             inside = [(y, x) for y in ys for x in xs if 0 <= y < height and 0 <= x < width]
             padded = sum(y < height + below for y in ys) * sum(x < width + right for x in xs)
-            for c in range(channels):
-                r = [image[y, x, c].item() for y, x in inside]
-                if any(value != value for value in r):
-                    out[i, j, c] = math.nan
-                elif mode == "blur":
-                    out[i, j, c] = blur(image[:, :, c], inside)
-                elif mode == "lip":
-                    out[i, j, c] = lip(image, inside, c, **parameters)
-                elif mode in ("random", "stochastic"):
-                    out[i, j, c] = MODES[mode](r, place=Place(i, j, c), **parameters)
-                elif parameters.get("count_include_pad"):
-                    out[i, j, c] = MODES[mode](r, n=padded, **_without(parameters, "count_include_pad"))
-                else:
-                    out[i, j, c] = MODES[mode](r, **parameters)
+            out[i, j] = inside, padded
     return out
+
+
+def pool(image, mode, inside, place, padded, **parameters):
+    """Return what a mode makes of the pixels of one window and channel."""
+    r = [image[y, x, place.channel].item() for y, x in inside]
+    if any(value != value for value in r):
+        return math.nan
+    if mode == "blur":
+        return blur(image[:, :, place.channel], inside)
+    if mode == "lip":
+        return lip(image, inside, place.channel, **parameters)
+    if mode in ("random", "stochastic"):
+        return MODES[mode](r, place=place, **parameters)
+    if parameters.get("count_include_pad"):
+        return MODES[mode](r, n=padded, **_without(parameters, "count_include_pad"))
+    return MODES[mode](r, **parameters)
 
 
 def _without(parameters, name):
     return {key: value for key, value in parameters.items() if key != name}
 
 
-def indices(image, kernel_size=2, stride=None, padding=0):
-    """Return row * width + column of the first largest value of each window."""
-    height, width, channels = image.shape
-    stride = stride or kernel_size
-    down, across = taps(height, kernel_size, stride, padding)[0], taps(width, kernel_size, stride, padding)[0]
-    out = np.empty((len(down), len(across), channels), np.int64)
-    for i, ys in enumerate(down):
-        for j, xs in enumerate(across):
-            inside = [(y, x) for y in ys for x in xs if 0 <= y < height and 0 <= x < width]
-            for c in range(channels):
-                y, x = max(inside, key=lambda at: image[at[0], at[1], c])
-                out[i, j, c] = y * width + x
+def indices(image, values, **geometry):
+    """Return row * width + column of the pixels that the values (planes, rows, columns, C) were taken from.
+
+    Of equal pixels it is the first in row order, and for the next plane with that value the next.
+    """
+    out = np.empty(values.shape, np.int64)
+    for (i, j), (inside, _) in windows(image.shape, **geometry).items():
+        for c in range(image.shape[2]):
+            left = list(inside)
+            for p, value in enumerate(values[:, i, j, c]):
+                equal = [
+                    at for at in left if image[*at, c] == value or (value != value and image[*at, c] != image[*at, c])
+                ]
+                if equal:  # else the window has fewer pixels than there are planes: its last again
+                    y, x = equal[0]
+                    left.remove((y, x))
+                out[p, i, j, c] = y * image.shape[1] + x
     return out
 
 

@@ -134,17 +134,47 @@ def test_padding_adds_no_value(dtype):
     assert np.rint(counted).tolist() == [[-2, -2], [-2, -2]]  # -20 / 9
 
 
-def test_indices_are_those_of_the_first_winner():
+def test_indices_are_those_of_the_first_of_equal_values():
     values, indices = poolcli.downsample(GRID, "max", return_indices=True)
     assert values.tolist() == [[4, 9], [1, 8]]
     assert indices.tolist() == [[5, 2], [13, 15]]
-    image = picture("uint8")
-    for geometry in ({}, {"kernel_size": 3, "stride": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}):
-        values, indices = poolcli.downsample(image, "max", return_indices=True, **geometry)
-        np.testing.assert_array_equal(indices, naive.indices(image, **geometry))
-        np.testing.assert_array_equal(
-            np.take_along_axis(image.reshape(-1, 3), indices.reshape(-1, 3), 0), values.reshape(-1, 3)
-        )
+    # The lower median of 4 3 1 4 is 3, the two largest of 9 2 9 0 are both nines, the commonest of 5 1 5 1 is 1.
+    some = np.array([[4, 3, 9, 2, 5, 1], [1, 4, 9, 0, 5, 1]], np.uint8)
+    assert poolcli.downsample(some, "median", return_indices=True)[1].tolist() == [[1, 3, 5]]
+    assert poolcli.downsample(some, "kmax", return_indices=True)[1].tolist() == [[[0, 2, 4]], [[7, 8, 10]]]
+    assert poolcli.downsample(some, "majority", return_indices=True)[1].tolist() == [[0, 2, 5]]
+
+
+SELECTIONS = [(mode, parameters) for mode, parameters in VARIANTS if selects(mode, parameters)]
+
+
+@pytest.mark.quick_when(lambda dtype, mode, **_: dtype == "uint8" and (JIT or mode in ("max", "kmax")))
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "int64"])
+@pytest.mark.parametrize(("mode", "parameters"), SELECTIONS, ids=[f"{m}-{describe(p)}" for m, p in SELECTIONS])
+def test_every_selecting_mode_tells_where_its_values_are(mode, parameters, dtype):
+    image = (picture(dtype) // 40).astype(dtype)  # many values are equal
+    if dtype == "float32":
+        image[3, 4, 1] = np.nan
+    for geometry in (
+        {},
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": 3, "stride": 1, "dilation": 2},
+        {"kernel_size": 2, "stride": 3, "ceil": True},
+        {"size": (2, 3)},
+        {"size": 1},
+    ):
+        values, indices = poolcli.downsample(image, mode, return_indices=True, **parameters, **geometry)
+        np.testing.assert_array_equal(values, poolcli.downsample(image, mode, **parameters, **geometry))
+        planes = values.reshape(-1, *values.shape[-3:])
+        np.testing.assert_array_equal(indices.reshape(planes.shape), naive.indices(image, planes, **geometry))
+
+
+@pytest.mark.parametrize(("mode", "parameters"), SELECTIONS, ids=[f"{m}-{describe(p)}" for m, p in SELECTIONS])
+def test_indices_in_large_windows_are_those_of_the_same_values(mode, parameters):
+    image = np.random.default_rng(0).integers(0, 50, (70, 80, 2), np.uint8)
+    values, indices = poolcli.downsample(image, mode, size=1, return_indices=True, **parameters)
+    planes = values.reshape(-1, 1, 1, 2)
+    np.testing.assert_array_equal(indices.reshape(planes.shape), naive.indices(image, planes, size=1))
 
 
 @pytest.mark.quick_when(lambda mode: not JIT or mode in ("max", "stochastic"))
@@ -393,7 +423,10 @@ ERRORS = [
     (GRID[:1, :1], "max", {"dilation": 4, "padding": 2}, ValueError, "a window would lie in the padding alone"),
     (GRID, "max", {"p": 2}, ValueError, "mode 'max' takes no p: the modes that do are lp, gem"),
     (GRID, "max", {"pp": 2}, TypeError, "there is no parameter 'pp': the parameters are q, k"),
-    (GRID, "min", {"return_indices": True}, ValueError, "takes no return_indices: the mode that does is max"),
+    (GRID, "average", {"return_indices": True}, ValueError,
+     "mode 'average' takes no return_indices: the modes that do are max, min, median"),
+    (GRID, "kmax", {"return_indices": True, "combine": "mean"}, ValueError,
+     "combine='mean' takes no return_indices: combine=planes does"),
     (GRID, "percentile", {"q": 101}, ValueError, "q=101 is not allowed: q must be a finite number from 0 to 100"),
     (GRID, "percentile", {"q": float("nan")}, ValueError, "q=nan is not allowed"),
     (GRID, "percentile", {"q": "half"}, ValueError, "q='half' is not allowed"),

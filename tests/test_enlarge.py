@@ -68,6 +68,18 @@ def test_down_and_up_again_with_indices(folder):
     assert (again.returncode, again.stderr) == (2, "error: i.npz: exists; --overwrite replaces it\n")
 
 
+def test_indices_of_several_planes_are_saved_together(folder):
+    saved = run("-m", "kmax", "--save-indices", "i.npz", "a.png", "-o", "k.npy", folder=folder, command="downsample")
+    assert (saved.returncode, saved.stderr.count("error")) == (0, 0)
+    values, indices = poolcli.downsample(read(folder / "a.png"), "kmax", return_indices=True)
+    with np.load(folder / "i.npz") as stored:
+        np.testing.assert_array_equal(stored["indices"], indices)
+    result = run("-m", "unpool", "--indices", "i.npz", "k.npy", "--frame", "0", folder=folder)
+    assert result.returncode == 1
+    assert result.stderr.endswith("they are of 2 planes: k=1 makes one\n")
+    np.testing.assert_array_equal(np.load(folder / "k.npy"), values)
+
+
 @pytest.mark.quick_when(lambda window: "same" in window or "--size" in window)
 @pytest.mark.parametrize(
     "window",
@@ -232,7 +244,8 @@ def test_indices_in_a_folder_that_is_made_or_cannot_be(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-m", "min", "--save-indices", "i.npz", "a.png"], "mode 'min' takes no --save-indices"),
+        (["-m", "average", "--save-indices", "i.npz", "a.png"], "mode 'average' takes no --save-indices"),
+        (["-m", "kmax", "--combine", "mean", "--save-indices", "i.npz", "a.png"], "--combine planes does"),
         (["-m", "max", "--save-indices", "i.npz", "a.png", "b.png", "-o", "out"], "i.npz: holds the indices of one"),
         (["-m", "max", "--save-indices", "i.csv", "a.png"], "i.csv: indices are written as .npz"),
     ],

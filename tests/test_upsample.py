@@ -567,6 +567,7 @@ WRONG = [
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices"),
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the image is (7, 11, 3)"),
+    ("unpool", {"indices": np.zeros((2, 7, 11, 3), int)}, "they are of 2 planes: k=1 makes one"),
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond an image of 14 x 22 pixels"),
     ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
     ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -3 to 3"),

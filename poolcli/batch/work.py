@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +153,8 @@ class Worker:
                 from poolcli.stored import save_indices
 
                 window = window_of(job.step.arguments)
-                save_indices(job.indices, found.indices, found.before, window, settings.writing.overwrite)
+                planes, overwrite = job.step.planes, settings.writing.overwrite
+                save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
         return "written"
 
     def _open(self, job: Job) -> AbstractContextManager[Picture]:
@@ -171,11 +171,8 @@ class Worker:
             found.advice.on_layout(image, info)
         return image, info
 
-    def _apply(self, image: NDArray[Any], info: Info, step: Step) -> NDArray[Any]:
-        made: NDArray[Any] = self._compute(
-            imported(step.does.picture), image, info, step, self._settings.linear, self._notice
-        )
-        return made
+    def _apply(self, image: NDArray[Any], info: Info, step: Step) -> Any:
+        return self._compute(imported(step.does.picture), image, info, step, self._settings.linear, self._notice)
 
     def _go_on(self) -> None:
         if self._stopped():
@@ -196,9 +193,10 @@ class Worker:
         step, advice = target.job.step, found.advice
         image, info = self._read(picture, frame, found)
         info, dtype = self._check(image, info, target, found)
-        result = self._apply(image, info, step)
         if target.job.indices:
-            found.indices = self._compute(partial(step.apply, image, return_indices=True))[1]
+            result, found.indices = self._apply(image, info, step.given(return_indices=True))
+        else:
+            result = self._apply(image, info, step)
         if info.palette is None and dtype == "uint8":
             advice.on_scaled(result, target.kind)
         advice.on_colours(image, info, result)

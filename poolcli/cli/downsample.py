@@ -14,18 +14,20 @@ from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_palette, given, settings_of
 from poolcli.commands import Step
-from poolcli.downsample import MODES, Mode, check_indices, window_of
+from poolcli.downsample import MODES, check_indices, window_of
 from poolcli.parameters import resolve
 from poolcli.rows import takes
 
 _PARAMETERS = {name for mode in MODES.values() for name in mode.parameters}
-_FINDERS = " or ".join(mode.name for mode in MODES.values() if mode.indices)
+_FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
 
 
 @click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(MODES)
-@click.option("--save-indices", metavar="FILE.npz", help=f"Write where {_FINDERS} took its values from, for unpool.")
+@click.option(
+    "--save-indices", metavar="FILE.npz", help=f"Write where values were taken from, for unpool. Of {_FINDERS}."
+)
 @options.window
 @mode_parameters(MODES)
 @options.files
@@ -50,14 +52,15 @@ def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **v
         check_weights(checked)
         _check_window(checked, arguments)
         check_palette(step, settings)
-        jobs = _with_indices(jobs_of(inputs, step, files, settings), row, save_indices, settings)
+        if save_indices is not None:
+            check_indices(row, checked, "--save-indices")
+        jobs = jobs_of(inputs, step, files, settings)
+        if save_indices is not None:
+            jobs = _with_indices(jobs, save_indices, settings)
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 
-def _with_indices(jobs: list[Job], mode: Mode, path: str | None, settings: Settings) -> list[Job]:
-    if path is None:
-        return jobs
-    check_indices(mode, "--save-indices")
+def _with_indices(jobs: list[Job], path: str, settings: Settings) -> list[Job]:
     if len(jobs) > 1:
         raise BatchError(f"{path}: holds the indices of one image, not of {len(jobs)}")
     if not path.endswith(".npz"):

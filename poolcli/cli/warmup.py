@@ -98,14 +98,14 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
     if mode in MODES:
         for window in _WINDOWS:
             yield partial(downsample, picture, mode, **window)
-        if MODES[mode].indices:
+        if MODES[mode].selects:
             yield partial(downsample, picture, mode, return_indices=True)
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
     if mode not in UPSAMPLINGS:
         return
     if "indices" in UPSAMPLINGS[mode].parameters:
-        finder = next(row.name for row in MODES.values() if row.indices)
+        finder = next(row.name for row in MODES.values() if row.selects)
         indices = downsample(picture, finder, return_indices=True)[1]
         yield partial(upsample, picture[: len(indices), : len(indices[0])], mode, indices=indices)
     else:

@@ -474,6 +474,7 @@ class Fold:
     few: tuple[Part, ...] = ()  # the parts for windows of few values, which may need narrower states
     own: Operation | None = None  # what is faster over windows of few values than lifting one after the other
     max_dense_stride: int = 1
+    of_region: Any = None  # of pools that select: what finds the value in the region of a large window
 
     @cached_property
     def operation(self) -> Operation:

@@ -1,0 +1,150 @@
+"""Where pools that select took their values from: the first in row order of equal values.
+
+The pool chooses as it does without; then each value is looked for in its window, while that is in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+from numba import from_dtype, types
+from numpy.typing import NDArray
+
+from poolcli.engine.arithmetic import tap
+from poolcli.engine.bands import Bands
+from poolcli.engine.choices import Choice, Region
+from poolcli.engine.compile import bind
+from poolcli.engine.operation import Operation, record
+
+choose: Any = None  # bound to the operator of the pool
+number: Any = None  # bound to the dtype of the image
+
+
+def _locate(lines, taps, cursor, constants, table, result):
+    """Write the flat index, row * width + column, of each value that is chosen.
+
+    Of a value that several planes have each takes the next, and the last of them where there are fewer.
+    """
+    size = cursor.lanes
+    chosen = np.empty((len(result), size), lines.dtype)
+    choose(lines, taps, cursor, constants, table, chosen)
+    found = np.empty(size, np.int32)
+    before = np.empty(size, np.int32)  # how many equal values are to be passed over
+    for p in range(len(result)):
+        wanted, out = chosen[p], result[p]
+        for j in range(size):
+            found[j] = np.int32(0)
+            before[j] = np.int32(0)
+        for q in range(p):
+            earlier = chosen[q]
+            for j in range(size):
+                before[j] += np.int32(1) if earlier[j] == wanted[j] else np.int32(0)
+        for k in range(len(taps)):
+            values = tap(lines, taps, k, size)
+            for j in range(size):
+                equal = values[j] == wanted[j] or (values[j] != values[j] and wanted[j] != wanted[j])
+                found[j] = np.int32(k) if equal and before[j] >= 0 else found[j]
+                before[j] -= np.int32(1) if equal else np.int32(0)
+        for j in range(size):
+            k = found[j]
+            out[j] = taps[k].row * cursor.width + taps[k].column + j % cursor.plane * cursor.stride
+
+
+class Selecting(Protocol):
+    """A pool that selects: by an operator, and in large windows channel by channel."""
+
+    @property
+    def operation(self) -> Operation:
+        """Return how rows of windows of few values are pooled."""
+
+    @property
+    def of_region(self) -> Callable[[Region], Sequence[Any]]:
+        """Return what finds the values of a large window."""
+
+
+def located(pool: Selecting) -> Choice:
+    """Return the pool that finds where a pool takes its values from."""
+    operation, of_region = pool.operation, pool.of_region
+    finding = Operation(
+        _locate,
+        operation.source,
+        np.dtype(np.int64),
+        {"choose": bind(operation.operator, **operation.bound)},
+        operation.constants,
+        operation.table,
+        operation.planes,
+        max_dense_stride=0,
+    )
+    return Choice(finding, lambda region: _positions(region, of_region(region)))
+
+
+def _positions(region: Region, values: Sequence[Any]) -> list[int]:
+    """Return where in the image the values of a window are."""
+    met: list[Any] = []
+    positions = []
+    for value in values:
+        positions.append(region.index(_occurrence(region, value, met.count(value))))
+        met.append(value)
+    return positions
+
+
+def _occurrence(region: Region, value: Any, before: int) -> int:
+    """Return which of the values, in row order, equals this one, after so many that do; or the last that does."""
+    last = begin = 0
+    for block in region.blocks:
+        values = block.ravel()
+        hits = np.flatnonzero(values == value if value == value else values != values)
+        if before < hits.size:
+            return begin + int(hits[before])
+        if hits.size:
+            last = begin + int(hits[-1])
+        before -= hits.size
+        begin += values.size
+    return last
+
+
+PICKED = record("rows", "pixels", "channels")
+"""Rows of the indices of an image, pixels and channels of the image."""
+
+_picking = Bands(
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(types.int64, 2, "C", readonly=True),
+    types.Array(from_dtype(PICKED), 1, "C"),
+    types.Array(types.uint8, 2, "C"),
+)
+
+
+def pick(image: NDArray[Any], indices: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the values of (N, H, W, C) at indices (planes, N, rows, columns, C)."""
+    planes, images, rows, columns, channels = indices.shape
+    out = np.empty(indices.shape, image.dtype)
+    if out.size:
+        about = np.array([(rows, image.shape[1] * image.shape[2], channels)], PICKED)
+        _picking.run(
+            _picker(image.dtype.itemsize),
+            planes * images * rows,
+            image.reshape(images, -1).view(np.uint8),
+            indices.reshape(planes * images * rows, columns * channels),
+            about,
+            out.reshape(planes * images * rows, -1).view(np.uint8),
+        )
+    return out
+
+
+@cache
+def _picker(size: int) -> Any:
+    return _picking.compile(_pick, number=np.dtype(f"u{size}").type)
+
+
+def _pick(start, stop, image, indices, picked, out):
+    rows, channels = picked[0].rows, picked[0].channels
+    source, target = image.view(number), out.view(number)
+    for i in range(start, stop):
+        pixels, row, line = source[i // rows % len(source)], indices[i], target[i]
+        for x in range(row.size // channels):
+            for c in range(channels):
+                line[x * channels + c] = pixels[row[x * channels + c] * channels + c]
+    return 1
