@@ -1,5 +1,6 @@
 """Every pooling, global-reduction and upsampling operator of convolutional networks, over arrays and image files."""
 
+from poolcli.backward import downsample_backward
 from poolcli.downsample import MODES, downsample
 from poolcli.images import ImageError, read_image, write_image
 from poolcli.reduce import REDUCTIONS, reduce
@@ -12,6 +13,7 @@ __all__ = [
     "UPSAMPLINGS",
     "ImageError",
     "downsample",
+    "downsample_backward",
     "read_image",
     "reduce",
     "resize",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
 
     from poolcli.axes import Layout
     from poolcli.engine.operation import Pool
-    from poolcli.geometry import Windows
+    from poolcli.geometry import Shape, Windows
 
 Size = int | tuple[int, int]
 
@@ -33,12 +33,18 @@ class Mode(ModeRow):
     selects: bool = False
     unordered: bool = False
     low_pass: bool = False  # its windows are those of the low-passed image
+    gradient: str = ""  # as the kernel; of those that select it is that of the value that was taken
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
 
     @property
     def channelwise(self) -> bool:
         """Return whether channels are pooled alike, wherever they stand: draws and networks know their numbers."""
         return not {"seed", "weights"} & {*self.parameters}
+
+    @property
+    def has_gradient(self) -> bool:
+        """Return whether the result changes with the values: not where these are names."""
+        return bool(self.gradient) or (self.selects and not self.unordered)
 
     def blends(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it makes values that the image does not have."""
@@ -71,21 +77,29 @@ MODES: Mapping[str, Mode] = {
         Mode("min", "min(r)", "extremes:minimum", selects=True),
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:percentile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:percentile", ("q",), selects=True),
-        Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True),
+        Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True,
+             gradient="rank:kmax_gradient"),
         Mode("majority", "the commonest r, the smallest of equals", "rank:majority", selects=True, unordered=True),
-        Mode("average", "sum(r) / n", "means:average", ("count_include_pad",)),
-        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad"), mean={"norm": "mean"}),
-        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad"), mean={"norm": "mean"}),
-        Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",)),
-        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:mixed", ("lam",)),
-        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:soft", ("beta",)),
+        Mode("average", "sum(r) / n", "means:average", ("count_include_pad",),
+             gradient="means:average_gradient"),
+        Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad"),
+             gradient="norms:l2_gradient", mean={"norm": "mean"}),
+        Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad"),
+             gradient="norms:lp_gradient", mean={"norm": "mean"}),
+        Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",),
+             gradient="norms:gem_gradient"),
+        Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:mixed", ("lam",),
+             gradient="means:mixed_gradient"),
+        Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:soft", ("beta",),
+             gradient="softmax:soft_gradient"),
         Mode("random", "one r, drawn with probability e^(beta r) / sum(e^(beta r))", "softmax:random",
              ("beta", "seed"), selects=True),
         Mode("stochastic", "one r, drawn with probability max(r, 0) / sum(max(r, 0))", "softmax:stochastic",
              ("seed",), selects=True),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
              mean={"norm": "weights"}),
-        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur", low_pass=True),
+        Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
+             gradient="means:average_gradient", low_pass=True),
     )
 }  # fmt: skip
 
@@ -154,35 +168,61 @@ def downsample(
     >>> downsample(image, "percentile", kernel_size=(2, 4), q=100)
     array([[8]], dtype=uint8)
     """
-    import numpy as np
-
-    from poolcli import axes, dtypes, geometry
+    from poolcli import dtypes, geometry
 
     row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, takes(MODES))
     if flag("return_indices", return_indices):
         check_indices(row, values, "return_indices")
-    array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
-    source = dtypes.check(array.dtype)
-    target = source if dtype is None else dtypes.check(dtype)
-    if array.ndim not in (2, 3, 4):
-        raise ValueError(f"an array of rank {array.ndim} is not an image: it must be (H, W), (H, W, C) or (N, H, W, C)")
-    height, width = array.shape[-3:-1] if array.ndim > 2 else array.shape
-    shape = geometry.shape(kernel_size, stride, padding, dilation, ceil, size)
-    rows, columns = geometry.windows(height, width, shape)
-    if not values.get("count_include_pad"):
-        rows, columns = rows.without_padding(), columns.without_padding()
-    batch = as_batch(dtypes.to_working(array))
-
-    def as_given(planes: NDArray[Any]) -> Any:
-        shaped = planes.reshape(len(planes), *array.shape[: array.ndim == 4], *planes.shape[2:4], *array.shape[2:][-1:])
-        return laid_out(shaped if row.planes(values) else shaped[0])
-
+    asked = Asked.of(image, row, values, layout)
+    target = asked.source if dtype is None else dtypes.check(dtype)
+    grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
     if return_indices:
-        found, indices = selected(batch, row, values, (rows, columns), source)
-        return as_given(dtypes.saturate_cast(found, target)), as_given(indices)
-    (planes,) = pooled(batch, row, values, [(rows, columns)], source, target)
-    return as_given(planes)
+        found, indices = selected(asked.batch, row, values, grid, asked.source)
+        return asked.as_given(dtypes.saturate_cast(found, target)), asked.as_given(indices)
+    (planes,) = pooled(asked.batch, row, values, [grid], asked.source, target)
+    return asked.as_given(planes)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a mode: its arguments, and the image as a batch."""
+
+    row: Mode
+    values: dict[str, Any]
+    array: NDArray[Any]  # with channels last
+    laid_out: Callable[[NDArray[Any]], NDArray[Any]]  # returns what is made of it with channels where they were
+    batch: NDArray[Any]
+    source: np.dtype[Any]
+
+    @classmethod
+    def of(cls, image: ArrayLike, row: Mode, values: dict[str, Any], layout: Layout) -> Asked:
+        """Return what is asked, or raise an error if the array is not an image."""
+        import numpy as np
+
+        from poolcli import axes, dtypes
+
+        array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
+        source = dtypes.check(array.dtype)
+        return cls(row, values, array, laid_out, dtypes.to_working(as_batch(array)), source)
+
+    def grid(self, shape: Shape) -> tuple[Windows, Windows]:
+        """Return the windows along rows and columns, or raise a ValueError if they do not fit."""
+        from poolcli import geometry
+
+        _, height, width, _ = self.batch.shape
+        rows, columns = geometry.windows(height, width, shape)
+        return (
+            (rows, columns)
+            if self.values.get("count_include_pad")
+            else (rows.without_padding(), columns.without_padding())
+        )
+
+    def as_given(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """Return (planes, N, rows, columns, C) in the rank and the layout of the image."""
+        images, channels = self.array.shape[: self.array.ndim == 4], self.array.shape[2:][-1:]
+        shaped = planes.reshape(len(planes), *images, *planes.shape[2:4], *channels)
+        return self.laid_out(shaped if self.row.planes(self.values) else shaped[0])
 
 
 def pooled(
@@ -194,12 +234,10 @@ def pooled(
     target: np.dtype[Any],
 ) -> list[NDArray[Any]]:
     """Pool (N, H, W, C) of a working dtype and return, for each grid, (planes, N, rows, columns, C) of the target."""
-    from poolcli import dtypes, geometry
+    from poolcli import dtypes
     from poolcli.engine.regions import pool_grids
 
-    if mode.low_pass:
-        _, height, width, _ = batch.shape
-        grids = [(geometry.low_passed(rows, height), geometry.low_passed(columns, width)) for rows, columns in grids]
+    grids = [seen(batch, mode, grid) for grid in grids]
     if "weights" in values:
         from poolcli.pools.lip import load
 
@@ -211,6 +249,16 @@ def pooled(
         for rows, columns in grids
     ]
     return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
+
+
+def seen(batch: NDArray[Any], mode: Mode, grid: tuple[Windows, Windows]) -> tuple[Windows, Windows]:
+    """Return the windows that a mode sees of (N, H, W, C): those of the low-passed image have more pixels."""
+    from poolcli import geometry
+
+    if not mode.low_pass:
+        return grid
+    rows, columns = (geometry.low_passed(side, n) for side, n in zip(grid, batch.shape[1:3], strict=True))
+    return rows, columns
 
 
 def selected(

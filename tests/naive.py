@@ -106,6 +106,96 @@ def indices(image, values, **geometry):
     return out
 
 
+def downsample_backward(grad, image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False, size=None,
+                        **parameters):  # fmt: skip
+    """Return the gradient of sum(grad * out), (H, W, C), for a grad (planes, rows, columns, C)."""
+    found = windows(image.shape, kernel_size, stride, padding, dilation, ceil, size)
+    out = np.zeros(image.shape)
+    for (i, j), (inside, padded) in found.items():
+        for c in range(image.shape[2]):
+            r = [image[y, x, c].item() for y, x in inside]
+            n = padded if parameters.get("count_include_pad") else len(r)
+            place = Place(i, j, c)
+            if mode == "blur":
+                shares = [blur_shares(inside, image.shape)]
+            else:
+                slopes = SLOPES.get(mode, taken)
+                own = {**_without(parameters, "count_include_pad"), "mode": mode, "n": n, "place": place}
+                shares = [dict(zip(inside, one, strict=True)) for one in slopes(r, **own)]
+            for p, one in enumerate(shares):
+                for (y, x), share in one.items():
+                    out[y, x, c] += grad[p, i, j, c] * share
+    return out
+
+
+def taken(r, mode, n, place, **parameters):
+    """Return for each plane 1 for the value that is taken, the first of equal ones, and 0 for the others."""
+    own = {"place": place} if mode in ("random", "stochastic") else {}
+    values = MODES[mode](r, **parameters, **own)
+    left, found, planes = list(range(len(r))), [], []
+    for value in values if isinstance(values, list) else [values]:
+        found = [k for k in left if r[k] == value][:1] or found  # the last again, where all are taken
+        left = [k for k in left if k not in found]
+        planes.append([float(k in found) for k in range(len(r))])
+    return planes
+
+
+def kmax_slopes(r, mode, n, place, k=2, combine="planes"):
+    if combine == "planes":
+        return taken(r, mode, n, place, k=k)
+    each = taken(r, mode, n, place, k=min(k, len(r)))
+    return [[sum(share) / len(each) for share in zip(*each, strict=True)]]
+
+
+def average_slopes(r, mode, n, place):
+    return [[1 / n] * len(r)]
+
+
+def lp_slopes(r, mode, n, place, p=3.0, norm="size"):
+    total = sum(abs(value) ** p for value in r)
+    over = {"size": n, "mean": n ** (1 / p), "sum": 1}[norm]
+    if total == 0:
+        return [[0.0] * len(r)]
+    return [
+        [math.copysign(abs(value) ** (p - 1), value) * total ** (1 / p - 1) / over if value else 0.0 for value in r]
+    ]
+
+
+def l2_slopes(r, mode, n, place, norm="size"):
+    return lp_slopes(r, mode, n, place, 2.0, norm)
+
+
+def gem_slopes(r, mode, n, place, p=3.0):
+    return lp_slopes([max(value, 0) for value in r], mode, n, place, p, "mean")
+
+
+def mixed_slopes(r, mode, n, place, lam=0.5):
+    return [[lam * one + (1 - lam) / len(r) for one in taken(r, "max", n, place)[0]]]
+
+
+def soft_slopes(r, mode, n, place, beta=1.0):
+    w = weights(r, beta)
+    out = soft(r, beta)
+    return [[weight / sum(w) * (1 + beta * (value - out)) for value, weight in zip(r, w, strict=True)]]
+
+
+def blur_shares(inside, shape):
+    """Return by pixel how much it adds to the mean of the pixels in `inside` after (1 2 1) along both axes."""
+    shares = {}
+    for y, x in inside:
+        for dy, down in ((-1, 1), (0, 2), (1, 1)):
+            for dx, across in ((-1, 1), (0, 2), (1, 1)):
+                at = y + dy, x + dx
+                if 0 <= at[0] < shape[0] and 0 <= at[1] < shape[1]:
+                    shares[at] = shares.get(at, 0) + down * across
+    total = sum(shares.values())
+    return {at: share / total for at, share in shares.items()}
+
+
+SLOPES = {"kmax": kmax_slopes, "average": average_slopes, "l2": l2_slopes, "lp": lp_slopes, "gem": gem_slopes,
+          "mixed": mixed_slopes, "soft": soft_slopes}  # fmt: skip
+
+
 def median(r):
     return sorted(r)[(len(r) - 1) // 2]
 

@@ -21,6 +21,7 @@ TABLES = {"downsample": poolcli.MODES, "reduce": poolcli.REDUCTIONS, "upsample":
 # them, and for `write_image`, which takes what `read_image` gave: both parts of it, around the target.
 BY_POSITION = {
     "resize": ["image", "size", "mode"],
+    "downsample_backward": ["grad", "image", "mode"],
     "write_image": ["array", "target", "info"],
     "read_image": ["source"],
 }

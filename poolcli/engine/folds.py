@@ -128,7 +128,7 @@ def _put_sum2(state, j, value):
     state[1, j], state[2, j] = value
 
 
-_GET = {1: _get1, 2: _get2, 3: _get3}
+GET = {1: _get1, 2: _get2, 3: _get3}
 _PUT = {1: _put1, 2: _put2}
 _GET_SUM, _PUT_SUM = {1: _get_sum1, 2: _get_sum2}, {1: _put_sum1, 2: _put_sum2}
 
@@ -380,7 +380,7 @@ def lifted(
     **settings: Any,
 ) -> Part:
     """Return states of values that are lifted and combined: one after the other, or `in_pairs`."""
-    bound = {"combine": combine, "get": _GET[numbers], "put": _PUT[numbers]}
+    bound = {"combine": combine, "get": GET[numbers], "put": _PUT[numbers]}
     gather = _gathering(lift, number, in_pairs=in_pairs, **bound)
     joiner = np.add if combine is added else _Joiner(_join_all, constants, numbers, tuple(bound.items()))
     return _part(task, gather, number, numbers, joiner, constants=constants, **settings)
@@ -458,8 +458,8 @@ def _finishing(
     signature = types.void(arrays[0], arrays[-1], floats, floats, _array(target, 1))
     bound = {"finish": finish, "read": reader(names)}
     if len(states) == 1:
-        return specialise(_finish_all, signature, get=_GET[states[0][1]], **bound)
-    return specialise(_finish_all_of_two, signature, get_second=_GET[states[1][1]], **bound)
+        return specialise(_finish_all, signature, get=GET[states[0][1]], **bound)
+    return specialise(_finish_all_of_two, signature, get_second=GET[states[1][1]], **bound)
 
 
 @dataclass(frozen=True)
@@ -487,11 +487,11 @@ class Fold:
         dtype, numbers = last.operation.target.type, last.operation.planes
         if first is last:
             operator: Any = _fold
-            bound |= {"number": dtype, "size_of_state": numbers, "get": _GET[numbers]}
+            bound |= {"number": dtype, "size_of_state": numbers, "get": GET[numbers]}
         else:
             operator = _fold_two
             bound |= {"number": first.operation.target.type, "gather_second": last.gather}
-            bound |= {"second_number": dtype, "size_of_state": numbers, "get_second": _GET[numbers]}
+            bound |= {"second_number": dtype, "size_of_state": numbers, "get_second": GET[numbers]}
         task, dense = self.task, self.max_dense_stride
         return Operation(operator, task.source, task.target, bound, self.constants, max_dense_stride=dense)
 

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, bounds, extreme, itself, largest, lifted, summed, valued
+from poolcli.engine.gradients import Both, Even, Gradient, Selected
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.regions import ROWS, Part, States
+from poolcli.pools.extremes import maximum
 
 number: Any = None  # bound to what holds every sum: exactly, for integers
 word: Any = None  # bound to the dtype of integers of 64 bits
@@ -185,6 +187,17 @@ def blur(task: Task) -> Fold:
     dtype = task.blend_dtype if exact else np.float64
     part, few = (summed(task, bind(add_weighted, number=one), one, weighted=True) for one in (np.float64, dtype))
     return Fold(task, (part,), quotient, limits=limits(task), few=(few,))
+
+
+def average_gradient(task: Task) -> Gradient:
+    """Return the gradient of average, and of blur: d/dr = w / sum(w)."""
+    return Even()
+
+
+def mixed_gradient(task: Task) -> Gradient:
+    """Return the gradient of mixed: d/dr = (1 - lam) / n, and lam more for the first of the largest values."""
+    lam = task.parameters["lam"]
+    return Both(Even(1 - lam), Selected(maximum(task), lam))
 
 
 def limits(task: Task) -> Part | None:

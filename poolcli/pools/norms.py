@@ -12,6 +12,7 @@ import numpy as np
 from poolcli.engine.arithmetic import alike, power
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, Largest, bounds, lifted, relative
+from poolcli.engine.gradients import Gradient, Steep
 from poolcli.engine.operation import Task, constants
 
 raised: Any = None  # bound to a^p
@@ -147,6 +148,65 @@ def lp(task: Task) -> Fold:
 def gem(task: Task) -> Fold:
     """Return the pool of gem: (sum(max(r, 0)^p) / n)^(1/p)."""
     return _norm(task, task.parameters["p"], "mean", clip_negative=True)
+
+
+@scalar
+def no_power(a, constants):
+    """Return a^0."""
+    return alike(1, a)
+
+
+@scalar
+def any_power_less_1(a, constants):
+    """Return a^(p - 1)."""
+    return power(a, alike(constants.p - 1, a))
+
+
+_POWERS_LESS_1: dict[float, Any] = {1: no_power, 2: first_power, 3: second_power, 4: third_power}
+
+
+@scalar
+def steepness(state, n, constants):
+    """Return what all slopes have in common, 0 where the result is 0, and what values are divided by."""
+    m, total = state
+    n, one = alike(n, total), alike(1, total)
+    inside = n if constants.division == DIVIDE_SUM else one
+    over = one if constants.division == DIVIDE_NOTHING else n
+    common = power(total / inside, alike(1 / constants.p - 1, total)) / over
+    return common if total > 0 else total, _scale(m), one
+
+
+@scalar
+def norm_slope(r, m, unused, constants):
+    """Return (a / m)^(p - 1) with the sign of r; 0 where a is."""
+    steep = raised(abs(r) / m, constants)
+    below = alike(0, r) if constants.clip_negative else -steep
+    return alike(0, r) if r == 0 else (below if r < 0 else steep)
+
+
+def l2_gradient(task: Task) -> Gradient:
+    """Return the gradient of l2: d/dr = r / (n sqrt(sum(r^2)))."""
+    return _norm_gradient(task, 2.0, task.parameters["norm"])
+
+
+def lp_gradient(task: Task) -> Gradient:
+    """Return the gradient of lp: d/dr = sign(r) |r|^(p - 1) (sum(|r|^p))^(1/p - 1) / n."""
+    return _norm_gradient(task, task.parameters["p"], task.parameters["norm"])
+
+
+def gem_gradient(task: Task) -> Gradient:
+    """Return the gradient of gem: d/dr = (max(r, 0) / out)^(p - 1) / n."""
+    return _norm_gradient(task, task.parameters["p"], "mean", clip_negative=True)
+
+
+def _norm_gradient(task: Task, p: float, division: str, clip_negative: bool = False) -> Gradient:
+    named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
+    number = np.float64 if task.taps > _FEW or p < 1 else task.blend_dtype
+    raised = _POWERS.get(p, any_power)
+    lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
+    part = relative(task, lift, shared, number, Largest(magnitude), constants=named)
+    slope = bind(norm_slope, raised=_POWERS_LESS_1.get(p, any_power_less_1))
+    return Steep(task, part, steepness, slope, named)
 
 
 def _norm(task: Task, p: float, division: str, clip_negative: bool = False) -> Fold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from poolcli.engine import selection
 from poolcli.engine.arithmetic import maximum, minimum, saturate_cast, tap
 from poolcli.engine.choices import Choice
 from poolcli.engine.compile import bind, inlined, scalar
+from poolcli.engine.gradients import Gradient, Selected
 from poolcli.engine.operation import Task, constants
 from poolcli.engine.ranks import ranked, read
 
@@ -95,6 +97,12 @@ def kmax(task: Task) -> Choice:
     return read(
         task, reading, lambda region: selection.mean_of_largest(region.values, k, task.target), ranks, constants(k=k)
     )
+
+
+def kmax_gradient(task: Task) -> Gradient:
+    """Return the gradient of kmax: to each of the k largest values that of its plane, or 1/k of that of the mean."""
+    planes = {**task.parameters, "combine": "planes"}
+    return Selected(kmax(replace(task, parameters=planes)), mean=task.parameters["combine"] == "mean")
 
 
 def _mean_of_largest(block, constants, out):

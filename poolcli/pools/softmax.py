@@ -16,8 +16,9 @@ from poolcli.engine.choices import Choice
 from poolcli.engine.compile import scalar
 from poolcli.engine.draws import drawn
 from poolcli.engine.folds import Fold, largest, relative, smallest
+from poolcli.engine.gradients import Gradient, Steep
 from poolcli.engine.operation import NONE, Operation, Task, constants
-from poolcli.pools.means import average, limits
+from poolcli.pools.means import average, average_gradient, limits
 
 best: Any = None  # bound to what finds the heaviest value
 number: Any = None  # bound to the float that weights are computed in
@@ -66,6 +67,30 @@ def soft(task: Task) -> Fold:
         return fold
     bound = {"number": task.blend_dtype, "best": heaviest}
     return replace(fold, own=Operation(soft_of_few, task.source, task.target, bound, beta))
+
+
+@scalar
+def softness(state, n, constants):
+    """Return 1 / sum(w), the heaviest value m and the result."""
+    m, above, below = state
+    return 1 / below, m, above / below
+
+
+@scalar
+def soft_slope(r, m, out, constants):
+    """Return w (1 + beta (r - out))."""
+    beta = alike(constants.beta, r)
+    return boltzmann(r, m, constants) * (1 + beta * (r - out))
+
+
+def soft_gradient(task: Task) -> Gradient:
+    """Return the gradient of soft: d/dr = e^(beta r) (1 + beta (r - out)) / sum(e^(beta r))."""
+    if task.parameters["beta"] == 0:
+        return average_gradient(task)
+    beta = constants(beta=task.beta)
+    number = task.blend_dtype if task.taps <= _FEW else np.float64
+    part = relative(task, weighted, boltzmann, number, _heaviest(task), 2, beta)
+    return Steep(task, part, softness, soft_slope, beta)
 
 
 @scalar

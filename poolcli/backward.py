@@ -1,0 +1,132 @@
+"""Gradients: what each value of an image adds to a sum of results."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from poolcli.downsample import MODES, Asked, Mode, Size, seen
+from poolcli.parameters import Parameters, find, resolve
+from poolcli.rows import imported, takes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from poolcli.axes import Layout
+    from poolcli.engine.gradients import Gradient
+
+
+def downsample_backward(
+    grad: ArrayLike,
+    image: ArrayLike,
+    mode: str,
+    *,
+    kernel_size: Size | None = None,
+    stride: Size | None = None,
+    padding: Size | Literal["same", "same-lower"] = 0,
+    dilation: Size = 1,
+    ceil: bool = False,
+    size: Size | None = None,
+    layout: Layout = "hwc",
+    **parameters: Unpack[Parameters],
+) -> Any:
+    """Return the gradient of sum(grad * downsample(image, mode, ...)) with respect to the numbers of the image.
+
+    Modes that select send the gradient of a window to the value that was taken, the first in row order of equal ones.
+    Modes that blend send to each value its share: average 1/n, soft e^(beta r) (1 + beta (r - out)) / sum(e^(beta r)),
+    gem (r / out)^(p - 1) / n. Results are the same on any number of threads.
+
+    Args:
+        grad: array of the shape that `downsample` returns, of any dtype: the gradient with respect to its result.
+        image: array (H, W), (H, W, C) or (N, H, W, C), as for `downsample`.
+        mode: a key of `poolcli.MODES`, but "majority", which has no gradient.
+        kernel_size: F, as all that follow as for `downsample`.
+        stride: S.
+        padding: pixels around the image, or "same", "same-lower".
+        dilation: distance between the values of a window, in pixels.
+        ceil: round the output size up.
+        size: output size instead of F and S.
+        layout: where channels are, in `grad`, `image` and the result: "hwc" or "chw".
+        **parameters: of the mode.
+
+    Returns:
+        An array of the image's shape: float32, or float64 where the image has integers of 32 or 64 bits, or float64.
+
+    Raises:
+        ValueError: a value is not allowed, `grad` has another shape, or the mode has no gradient.
+        TypeError: the dtype is not supported, or there is no such parameter.
+
+    Soft pooling's gradient is from Stergiou, Poppe and Kalliatakis 2021.
+
+    >>> import numpy as np
+    >>> image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.uint8)
+    >>> downsample_backward([[1, 2]], image, "max")
+    array([[0., 1., 0., 0.],
+           [0., 0., 2., 0.]], dtype=float32)
+    >>> downsample_backward([[1, 2]], image, "average")
+    array([[0.25, 0.25, 0.5 , 0.5 ],
+           [0.25, 0.25, 0.5 , 0.5 ]], dtype=float32)
+    """
+    from poolcli import dtypes, geometry
+
+    row = find(MODES, mode)
+    values = resolve(mode, row.parameters, parameters, takes(MODES))
+    check_gradient(row)
+    asked = Asked.of(image, row, values, layout)
+    grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
+    number = dtypes.blend_dtype(asked.source)
+    grads = _planes(grad, asked, (grid[0].size, grid[1].size), layout, number)
+    rows, columns = seen(asked.batch, row, grid)
+    gradient = _gradient(row, number, asked, rows.max_count * columns.max_count)
+    return asked.laid_out(gradient.back(grads, asked.batch, rows, columns).reshape(asked.array.shape))
+
+
+def check_gradient(row: Mode) -> None:
+    """Raise a ValueError if a mode has no gradient."""
+    if not row.has_gradient:
+        able = ", ".join(name for name, mode in MODES.items() if mode.has_gradient)
+        raise ValueError(f"mode {row.name!r} has no gradient: the modes that have one are {able}")
+
+
+def _planes(
+    grad: ArrayLike, asked: Asked, windows: tuple[int, int], layout: Layout, number: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return gradients as (planes, N, rows, columns, C), or raise a ValueError if they are of another shape."""
+    import numpy as np
+
+    from poolcli import axes
+
+    given = np.asarray(grad)
+    planes = asked.row.planes(asked.values)
+    empty = np.broadcast_to(number.type(0), (planes or 1, len(asked.batch), *windows, asked.batch.shape[3]))
+    expected = asked.as_given(empty).shape
+    if given.shape != expected:
+        raise ValueError(f"grad is of shape {given.shape}, and the result of {expected}: they must be alike")
+    each = [axes.taken(one, layout, asked.row.channelwise)[0] for one in (given if planes else [given])]
+    return np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
+
+
+def _gradient(row: Mode, number: np.dtype[Any], asked: Asked, taps: int) -> Gradient:
+    from poolcli.dtypes import maximum
+
+    return _made(row.gradient, row.kernel, number, asked.batch.dtype, taps, maximum(asked.source), **asked.values)
+
+
+@lru_cache(maxsize=64)
+def _made(
+    gradient: str,
+    kernel: str,
+    number: np.dtype[Any],
+    source: np.dtype[Any],
+    taps: int,
+    maximum: float,
+    **parameters: Any,
+) -> Gradient:
+    from poolcli.engine.gradients import Selected
+    from poolcli.engine.operation import Task
+
+    if gradient:
+        made: Gradient = imported(f"pools.{gradient}")(Task(source, number, taps, parameters, maximum))
+        return made
+    return Selected(imported(f"pools.{kernel}")(Task(source, source, taps, parameters, maximum)))

@@ -1,0 +1,202 @@
+"""Gradients of windows that blend: every pixel gathers what the windows that cover it send to it.
+
+    out = sum over these windows of  w sent slope(r, a, b, constants)
+
+`sent` is the gradient of a window's result times a factor of that window, a and b are two more numbers of it, as the
+maximum of its values, and w is the weight of the pixel in it. Where no slope is given it is 1, and what a column of
+windows sends is summed before it is spread along the row.
+
+Pixels are lanes: what windows send is spread over a row of pixels once, and serves all rows that the windows cover.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import from_dtype, types
+from numpy.typing import NDArray
+
+from poolcli.engine.arithmetic import alike, copy_row, fill_row
+from poolcli.engine.bands import Bands
+from poolcli.engine.compile import scalar
+from poolcli.engine.operation import reader, record
+from poolcli.geometry import Windows
+
+number: Any = None  # bound to the float of the gradient
+source: Any = None  # bound to the dtype of the image
+slope: Any = None
+read: Any = None
+
+NUMBERS = 3  # of a window: what it sends, a and b
+_TILE = 1 << 16  # numbers that are spread at once, so that they stay in the second-level cache
+_LEAST = 256  # pixels of a tile
+
+SPREAD = record("height", "rows", "width", "channels", "pixels", "slots")
+"""Rows of an image and of its windows, its width and channels, pixels of a tile, rows of windows that are kept."""
+
+_lines = types.Array(types.uint8, 2, "C", readonly=True)
+_owners, _weights = types.Array(types.int64, 2, "C"), types.Array(types.float64, 2, "C")
+_about, _out = types.Array(from_dtype(SPREAD), 1, "C"), types.Array(types.uint8, 2, "C")
+_axes = (_owners, _weights, _owners, _weights)
+_evenly = Bands(_lines, *_axes, _about, _out)
+_steeply = Bands(_lines, types.Array(types.uint8, 3, "C", readonly=True), *_axes, _about,
+                 types.Array(types.float64, 1, "C"), _out, least=16)  # fmt: skip
+
+
+class Cover(NamedTuple):
+    """Of each pixel of an axis the windows that cover it, -1 for none, and its weights in them, (most, pixels)."""
+
+    owners: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    @property
+    def spans(self) -> NDArray[np.int64]:
+        """Return of each pixel the first window that covers it, and the one after the last, (pixels, 2)."""
+        last = self.owners.max(0) + 1
+        return np.stack([np.where(self.owners < 0, last, self.owners).min(0), last], 1)
+
+    @property
+    def reach(self) -> int:
+        """Return how many neighbouring windows hold all that cover a pixel."""
+        return max(int((self.spans[:, 1] - self.spans[:, 0]).max()), 1)
+
+
+@lru_cache(maxsize=64)
+def cover(windows: Windows, n: int) -> Cover:
+    """Return which windows cover each of n pixels, in rising order."""
+    owner = np.repeat(np.arange(windows.size), windows.count)
+    tap = np.arange(len(owner)) - np.repeat(np.cumsum(windows.count) - windows.count, windows.count)
+    weight = windows.weights[np.minimum(owner, len(windows.weights) - 1), tap]
+    position = windows.first[owner] + tap * windows.step
+    order = np.lexsort((owner, position))
+    order = order[weight[order] != 0]
+    owner, weight, position = owner[order], weight[order], position[order]
+    times = np.bincount(position, minlength=n)
+    which = np.arange(len(owner)) - np.repeat(np.cumsum(times) - times, times)
+    found = Cover(np.full((max(times.max(initial=0), 1), n), -1), np.zeros((max(times.max(initial=0), 1), n)))
+    found.owners[which, position], found.weights[which, position] = owner, weight
+    return found
+
+
+def spread_evenly(sent: NDArray[Any], shape: tuple[int, ...], rows: Windows, columns: Windows) -> NDArray[Any]:
+    """Return (N, H, W, C) of this shape: the sums of what the windows (N, rows, columns, C) that cover a pixel send."""
+    images, height, width, channels = shape
+    out = np.empty(shape, sent.dtype)
+    if out.size:
+        down, across = cover(rows, height), cover(columns, width)
+        about = np.array([(height, rows.size, width, channels, width, 1)], SPREAD)
+        lines = sent.reshape(images * rows.size, -1).view(np.uint8)
+        band = _even_band(sent.dtype)
+        _evenly.run(band, images * height, lines, *down, *across, about, _rows_of(out))
+    return out
+
+
+def spread_steeply(
+    image: NDArray[Any], sent: NDArray[Any], rows: Windows, columns: Windows, slope: Any, constants: Any
+) -> NDArray[Any]:
+    """Return the same of windows that send more to some values of (N, H, W, C) than to others.
+
+    `sent` is (3, N, rows, columns, C): what they send, a and b.
+    """
+    images, height, width, channels = image.shape
+    out = np.empty(image.shape, sent.dtype)
+    if out.size:
+        down, across = cover(rows, height), cover(columns, width)
+        kept = NUMBERS * down.reach * len(across.owners)
+        pixels = min(width, max(_TILE // (kept * channels), _LEAST // channels, 1))
+        about = np.array([(height, rows.size, width, channels, pixels, down.reach)], SPREAD)
+        lines = sent.reshape(NUMBERS, images * rows.size, -1).view(np.uint8)
+        band = _steep_band(sent.dtype, image.dtype, slope, constants._fields)
+        parameters = np.hstack([*constants]).astype(np.float64)
+        _steeply.run(band, images * height, _rows_of(image), lines, *down, *across, about, parameters, _rows_of(out))
+    return out
+
+
+def _rows_of(image: NDArray[Any]) -> NDArray[np.uint8]:
+    return image.reshape(image.shape[0] * image.shape[1], -1).view(np.uint8)
+
+
+@cache
+def _even_band(dtype: np.dtype[Any]) -> Any:
+    return _evenly.compile(_spread_evenly, number=dtype.type)
+
+
+@cache
+def _steep_band(dtype: np.dtype[Any], image: np.dtype[Any], slope: Any, names: tuple[str, ...]) -> Any:
+    return _steeply.compile(_spread_steeply, number=dtype.type, source=image.type, slope=slope, read=reader(names))
+
+
+def _spread_evenly(start, stop, sent, down, heights, across, widths, about, out):
+    height, rows, width, channels = about[0].height, about[0].rows, about[0].width, about[0].channels
+    lines, target = sent.view(number), out.view(number)
+    total = np.empty(lines.shape[1], number)
+    for i in range(start, stop):
+        y, row = i % height, target[i]
+        alike = i > start and y > 0
+        for q in range(len(down)):
+            alike = alike and down[q, y] == down[q, y - 1] and heights[q, y] == heights[q, y - 1]
+        if alike:
+            copy_row(target[i - 1], row)
+            continue
+        fill_row(total, number(0))
+        for q in range(len(down)):
+            if down[q, y] >= 0:
+                line, weight = lines[i // height * rows + down[q, y]], number(heights[q, y])
+                for j in range(total.size):
+                    total[j] += weight * line[j]
+        fill_row(row, number(0))
+        for q in range(len(across)):
+            for x in range(width):
+                owner = across[q, x]
+                if owner >= 0:
+                    weight = number(widths[q, x])
+                    for c in range(channels):
+                        row[x * channels + c] += weight * total[owner * channels + c]
+    return 1
+
+
+@scalar
+def _repeat(line, owners, weights, begin, end, channels, out):
+    """Write for each pixel the numbers of the window that covers it, times a weight; no window has weight 0."""
+    for x in range(begin, end):
+        first, at, weight = max(owners[x], 0) * channels, (x - begin) * channels, alike(weights[x], line[0])
+        for c in range(channels):
+            out[at + c] = weight * line[first + c]
+
+
+def _spread_steeply(start, stop, image, sent, down, heights, across, widths, about, parameters, out):
+    height, rows, width, channels = about[0].height, about[0].rows, about[0].width, about[0].channels
+    pixels, slots = about[0].pixels, about[0].slots
+    constants = read(parameters)
+    values, lines, target = image.view(source), sent.view(number), out.view(number)
+    ring = np.empty((slots, len(across), 3, pixels * channels), number)
+    loaded = np.empty(slots, np.int64)
+    ones = np.ones(width)
+    for x in range(0, width, pixels):
+        end = min(x + pixels, width)
+        fill_row(loaded, -1)
+        for i in range(start, stop):
+            row = target[i][x * channels : end * channels]
+            r = values[i][x * channels : end * channels]
+            fill_row(row, number(0))
+            y = i % height
+            for p in range(len(down)):
+                if down[p, y] < 0:
+                    continue
+                line = i // height * rows + down[p, y]
+                slot = line % slots
+                for q in range(len(across)):
+                    given = ring[slot, q]
+                    if loaded[slot] != line:
+                        _repeat(lines[0, line], across[q], widths[q], x, end, channels, given[0])
+                        for t in range(1, 3):
+                            _repeat(lines[t, line], across[q], ones, x, end, channels, given[t])
+                    g, a, b = given[0], given[1], given[2]
+                    weight = number(heights[p, y])
+                    for j in range(row.size):
+                        part = weight * g[j] * slope(number(r[j]), a[j], b[j], constants)
+                        row[j] += part if g[j] != 0 else number(0)
+                loaded[slot] = line
+    return 1

@@ -1,0 +1,157 @@
+"""Gradients against their twins, against finite differences, and on small grids whose results can be read."""
+
+import naive
+import numpy as np
+import pytest
+from comparison import seen
+from effort import JIT
+from pictures import GEOMETRIES, VARIANTS, describe, picture
+
+import poolcli
+from poolcli.dtypes import DTYPES
+
+SMOOTH = [(mode, parameters) for mode, parameters in VARIANTS if poolcli.MODES[mode].has_gradient]
+IDS = [f"{mode}-{describe(parameters)}" for mode, parameters in SMOOTH]
+# Of modes that select or average the shares of a window sum to 1, and no value is left out.
+CONSERVING = ("max", "min", "median", "percentile", "kmax", "average", "mixed", "random", "stochastic", "blur")
+
+
+def allowed(mode, parameters, geometry):
+    """Return parameters for windows of this size."""
+    few = parameters.get("k", 1) > np.prod(geometry.get("kernel_size", 2)) and "size" not in geometry
+    return {**parameters, "k": 2} if few else parameters
+
+
+def noise(shape, dtype=np.float64):
+    return np.random.default_rng(4).standard_normal(shape).astype(dtype)
+
+
+# All windows in one dtype; in the others those with padding and dilation, and bins.
+CASES = [("uint8", geometry) for geometry in GEOMETRIES]
+CASES += [(dtype, geometry) for dtype in DTYPES if dtype != "uint8" for geometry in (GEOMETRIES[4], GEOMETRIES[-1])]
+
+
+@pytest.mark.quick_when(lambda dtype, geometry, **_: dtype == "uint8" and (JIT or not geometry))
+@pytest.mark.parametrize(("dtype", "geometry"), CASES, ids=[f"{dtype}-{describe(window)}" for dtype, window in CASES])
+@pytest.mark.parametrize(("mode", "parameters"), SMOOTH, ids=IDS)
+def test_twin(mode, parameters, dtype, geometry):
+    image = picture(dtype)
+    parameters = allowed(mode, parameters, geometry)
+    grad = noise(poolcli.downsample(image, mode, **geometry, **parameters).shape)
+    result = poolcli.downsample_backward(grad, image, mode, **geometry, **parameters)
+    planes = grad.reshape(-1, *grad.shape[-3:])
+    numbers = image.astype(np.float64) if dtype in ("float16", "float32") else image
+    exact = naive.downsample_backward(planes, numbers, mode, **geometry, **seen(image, mode, parameters))
+    narrow = np.dtype(dtype).itemsize <= 2 or dtype == "float32"
+    assert result.dtype == (np.float32 if narrow else np.float64)
+    np.testing.assert_allclose(result, exact, rtol=0, atol=np.abs(exact).max() * (2e-6 if narrow else 1e-12))
+
+
+@pytest.mark.quick_when(lambda geometry, **_: JIT and geometry.get("kernel_size") == 3)
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
+@pytest.mark.parametrize(("mode", "parameters"), SMOOTH, ids=IDS)
+def test_finite_differences(mode, parameters, geometry):
+    """Of distinct values, where the result is smooth: (f(x + h) - f(x - h)) / 2h."""
+    parameters = allowed(mode, parameters, geometry)
+    image = np.random.default_rng(2).permutation(11 * 13 * 2).reshape(11, 13, 2) / 143 - 0.7
+    grad = noise(poolcli.downsample(image, mode, **geometry, **parameters).shape)
+    result = poolcli.downsample_backward(grad, image, mode, **geometry, **parameters)
+    step = 1e-6
+    for at in np.ndindex(image.shape):
+        moved = []
+        for sign in (1, -1):
+            other = image.copy()
+            other[at] += sign * step
+            moved.append(poolcli.downsample(other, mode, **geometry, **parameters))
+        if poolcli.MODES[mode].selects and np.abs(moved[0] - moved[1]).max(initial=0) > 2.5 * step:
+            continue  # another value was drawn
+        expected = (grad * (moved[0] - moved[1])).sum() / (2 * step)
+        assert abs(result[at] - expected) <= 1e-6 * max(np.abs(result).max(), 1), at
+
+
+def test_gradients_that_can_be_read():
+    image = np.array([[1, 5, 2, 0], [3, 4, 8, 6]], np.float32)
+    grad = np.array([[2, 4]])
+    assert poolcli.downsample_backward(grad, image, "max").tolist() == [[0, 2, 0, 0], [0, 0, 4, 0]]
+    assert poolcli.downsample_backward(grad, image, "average").tolist() == [[0.5, 0.5, 1, 1], [0.5, 0.5, 1, 1]]
+    # Lower medians are 3 and 2.
+    assert poolcli.downsample_backward(grad, image, "median").tolist() == [[0, 0, 4, 0], [2, 0, 0, 0]]
+    # (1/4) r / sqrt(9 + 16): the first window of l2 is 3 0 0 4, the second 0, which has none.
+    corners = np.array([[3, 0, 0, 0], [0, 4, 0, 0]])
+    expected = [[0.3, 0, 0, 0], [0, 0.4, 0, 0]]
+    np.testing.assert_allclose(poolcli.downsample_backward(grad, corners, "l2"), expected, rtol=1e-15)
+    # Windows of one row overlap in the middle, whose 5 is the largest of both.
+    row = np.array([[1, 5, 2]], np.uint8)
+    assert poolcli.downsample_backward([[1, 2]], row, "max", kernel_size=(1, 2), stride=1).tolist() == [[0, 3, 0]]
+
+
+@pytest.mark.parametrize("mode", ["max", "min", "median", "random", "stochastic"])
+def test_the_first_of_equal_values_has_all(mode):
+    grad = noise((3, 4))
+    expected = np.zeros((6, 8))
+    expected[::2, ::2] = grad
+    np.testing.assert_array_equal(poolcli.downsample_backward(grad, np.full((6, 8), 7.0), mode), expected)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
+@pytest.mark.parametrize("mode", CONSERVING)
+def test_nothing_is_lost(mode, geometry):
+    image = picture("float64")
+    grad = noise(poolcli.downsample(image, mode, **geometry).shape)
+    result = poolcli.downsample_backward(grad, image, mode, **geometry)
+    assert abs(result.sum() - grad.sum()) < 1e-11
+
+
+def test_the_conserving_are_those_that_select_or_average():
+    others = {"l2", "lp", "gem", "soft"}
+    assert {*CONSERVING} == {name for name, mode in poolcli.MODES.items() if mode.has_gradient} - others
+
+
+@pytest.mark.parametrize(("mode", "parameters"), SMOOTH, ids=IDS)
+def test_large_windows(mode, parameters):
+    image = noise((70, 80, 2))
+    grad = noise(poolcli.downsample(image, mode, size=1, **parameters).shape)
+    result = poolcli.downsample_backward(grad, image, mode, size=1, **parameters)
+    exact = naive.downsample_backward(grad.reshape(-1, 1, 1, 2), image, mode, size=1, **parameters)
+    np.testing.assert_allclose(result, exact, rtol=0, atol=np.abs(exact).max() * 1e-12)
+
+
+@pytest.mark.parametrize(("mode", "parameters"), [("kmax", {}), ("soft", {}), ("random", {}), ("max", {})])
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3), (2, 6, 8, 3)], ids=str)
+def test_ranks_and_layouts(shape, mode, parameters):
+    image = noise(shape, np.float32)
+    grad = noise(poolcli.downsample(image, mode).shape)
+    result = poolcli.downsample_backward(grad, image, mode)
+    assert result.shape == image.shape
+    if len(shape) == 2:
+        return
+    moved, first = np.moveaxis(image, -1, -3), np.moveaxis(grad, -1, -3)
+    other = poolcli.downsample_backward(first, moved, mode, layout="chw")
+    np.testing.assert_array_equal(np.moveaxis(other, -3, -1), result)
+
+
+def test_threads_and_batches_change_nothing():
+    import numba
+
+    image = noise((3, 90, 70, 3), np.float32)
+    for mode in ("soft", "max", "average"):
+        geometry = {"kernel_size": 5, "stride": 2}
+        grad = noise(poolcli.downsample(image, mode, **geometry).shape)
+        result = poolcli.downsample_backward(grad, image, mode, **geometry)
+        before = numba.get_num_threads()
+        numba.set_num_threads(1)
+        try:
+            alone = [poolcli.downsample_backward(g, one, mode, **geometry) for g, one in zip(grad, image, strict=True)]
+        finally:
+            numba.set_num_threads(before)
+        np.testing.assert_array_equal(result, np.stack(alone))
+
+
+def test_bad_input_is_named():
+    image = np.zeros((4, 6, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"grad is of shape \(2, 2\), and the result of \(2, 3, 3\): they must be"):
+        poolcli.downsample_backward(np.ones((2, 2)), image, "max")
+    with pytest.raises(ValueError, match="mode 'majority' has no gradient: the modes that have one are max, min"):
+        poolcli.downsample_backward(np.ones((2, 3, 3)), image, "majority")
+    with pytest.raises(ValueError, match="mode 'max' takes no p"):
+        poolcli.downsample_backward(np.ones((2, 3, 3)), image, "max", p=2)
