@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from poolcli.downsample import MODES, Asked, Mode, Size, seen
+from poolcli.downsample import MODES, Asked, Mode, Size, loaded, seen
 from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import imported, takes
 
@@ -110,7 +110,8 @@ def _planes(
 def _gradient(row: Mode, number: np.dtype[Any], asked: Asked, taps: int) -> Gradient:
     from poolcli.dtypes import maximum
 
-    return _made(row.gradient, row.kernel, number, asked.batch.dtype, taps, maximum(asked.source), **asked.values)
+    values = loaded(asked.values, asked.batch.shape[3])
+    return _made(row.gradient, row.kernel, number, asked.batch.dtype, taps, maximum(asked.source), **values)
 
 
 @lru_cache(maxsize=64)

@@ -97,7 +97,7 @@ MODES: Mapping[str, Mode] = {
         Mode("stochastic", "one r, drawn with probability max(r, 0) / sum(max(r, 0))", "softmax:stochastic",
              ("seed",), selects=True),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
-             mean={"norm": "weights"}),
+             gradient="lip:lip_gradient", mean={"norm": "weights"}),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
              gradient="means:average_gradient", low_pass=True),
     )
@@ -238,17 +238,24 @@ def pooled(
     from poolcli.engine.regions import pool_grids
 
     grids = [seen(batch, mode, grid) for grid in grids]
-    if "weights" in values:
-        from poolcli.pools.lip import load
-
-        values = {**values, "weights": load(values["weights"])}
-        values["weights"].check(batch.shape[3])
+    values = loaded(values, batch.shape[3])
     output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype
     pools = [
         _pool(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
         for rows, columns in grids
     ]
     return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
+
+
+def loaded(values: dict[str, Any], channels: int) -> dict[str, Any]:
+    """Return parameters with the network that weights are of, or raise a ValueError if it does not fit."""
+    if "weights" not in values:
+        return values
+    from poolcli.pools.lip import load
+
+    network = load(values["weights"])
+    network.check(channels)
+    return {**values, "weights": network}
 
 
 def seen(batch: NDArray[Any], mode: Mode, grid: tuple[Windows, Windows]) -> tuple[Windows, Windows]:

@@ -97,7 +97,7 @@ def indices(image, values, **geometry):
             left = list(inside)
             for p, value in enumerate(values[:, i, j, c]):
                 equal = [
-                    at for at in left if image[*at, c] == value or (value != value and image[*at, c] != image[*at, c])
+                    at for at in left if image[at][c] == value or (value != value and image[at][c] != image[at][c])
                 ]
                 if equal:  # else the window has fewer pixels than there are planes: its last again
                     y, x = equal[0]
@@ -116,6 +116,10 @@ def downsample_backward(grad, image, mode, *, kernel_size=2, stride=None, paddin
             r = [image[y, x, c].item() for y, x in inside]
             n = padded if parameters.get("count_include_pad") else len(r)
             place = Place(i, j, c)
+            if mode == "lip":
+                for at, share in lip_shares(image, inside, c, **parameters).items():
+                    out[at] += grad[0, i, j, c] * share
+                continue
             if mode == "blur":
                 shares = [blur_shares(inside, image.shape)]
             else:
@@ -299,20 +303,49 @@ def lip(image, inside, c, weights, norm="weights", maximum=1.0):
 
 
 def importance(image, y, x, c, weights, maximum):
+    return importance_and_shares(image, y, x, c, weights, maximum)[0]
+
+
+def importance_and_shares(image, y, x, c, weights, maximum):
+    """Return G of a pixel, and its derivative with respect to each number of the image that it sees."""
     convolution, bias, mix, shift = (weights[name].tolist() for name in NETWORK)
     height, width, _ = image.shape
     seen = [c] if len(mix) == 1 else range(image.shape[2])
     logit = shift[0 if len(mix) == 1 else c]
+    shares = {}
     for kernel, b, v in zip(convolution, bias, mix[0 if len(mix) == 1 else c], strict=True):
-        total = b
+        total, met = b, {}
         for plane, channel in zip(kernel, seen, strict=True):
             for dy in (-1, 0, 1):
                 for dx in (-1, 0, 1):
                     if 0 <= y + dy < height and 0 <= x + dx < width:
-                        total += plane[dy + 1][dx + 1] * image[y + dy, x + dx, channel].item() / maximum
+                        weight = plane[dy + 1][dx + 1] / maximum
+                        total += weight * image[y + dy, x + dx, channel].item()
+                        met[y + dy, x + dx, channel] = weight
         logit += v * max(total, 0)
+        if total > 0:
+            for at, weight in met.items():
+                shares[at] = shares.get(at, 0) + v * weight
     bound = float(weights.get("bound", 12))
-    return bound / (1 + math.exp(-logit)) if bound else logit
+    if not bound:
+        return logit, shares
+    sigmoid = 1 / (1 + math.exp(-logit))
+    return bound * sigmoid, {at: bound * sigmoid * (1 - sigmoid) * share for at, share in shares.items()}
+
+
+def lip_shares(image, inside, c, weights, norm="weights", maximum=1.0):
+    """Return the derivative of lip with respect to each number of the image that one of its networks sees."""
+    each = [importance_and_shares(image, y, x, c, weights, maximum) for y, x in inside]
+    w = [math.exp(g) for g, _ in each]
+    r = [image[y, x, c].item() for y, x in inside]
+    out = sum(value * weight for value, weight in zip(r, w, strict=True)) / sum(w)
+    over = sum(w) * (len(r) if norm == "count" else 1)
+    shares = {}
+    for (y, x), (_, slopes), weight, value in zip(inside, each, w, r, strict=True):
+        shares[y, x, c] = shares.get((y, x, c), 0) + weight / over
+        for at, slope in slopes.items():
+            shares[at] = shares.get(at, 0) + weight * (value - out) * slope / over
+    return shares
 
 
 NETWORK = ("conv.weight", "conv.bias", "logit.weight", "logit.bias")

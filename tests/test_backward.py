@@ -103,7 +103,7 @@ def test_nothing_is_lost(mode, geometry):
 
 
 def test_the_conserving_are_those_that_select_or_average():
-    others = {"l2", "lp", "gem", "soft"}
+    others = {"l2", "lp", "gem", "soft", "lip"}
     assert {*CONSERVING} == {name for name, mode in poolcli.MODES.items() if mode.has_gradient} - others
 
 
@@ -112,7 +112,7 @@ def test_large_windows(mode, parameters):
     image = noise((70, 80, 2))
     grad = noise(poolcli.downsample(image, mode, size=1, **parameters).shape)
     result = poolcli.downsample_backward(grad, image, mode, size=1, **parameters)
-    exact = naive.downsample_backward(grad.reshape(-1, 1, 1, 2), image, mode, size=1, **parameters)
+    exact = naive.downsample_backward(grad.reshape(-1, 1, 1, 2), image, mode, size=1, **seen(image, mode, parameters))
     np.testing.assert_allclose(result, exact, rtol=0, atol=np.abs(exact).max() * 1e-12)
 
 
@@ -145,6 +145,21 @@ def test_threads_and_batches_change_nothing():
         finally:
             numba.set_num_threads(before)
         np.testing.assert_array_equal(result, np.stack(alone))
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+@pytest.mark.parametrize("bound", [0, 3])
+def test_networks_of_any_shape(bound, inputs):
+    random = np.random.default_rng(3).standard_normal
+    shapes = ((4, inputs, 3, 3), (4,), (inputs, 4), (inputs,))
+    weights = {name: random(shape) / 2 for name, shape in zip(naive.NETWORK, shapes, strict=True)}
+    weights["bound"] = np.array(bound)
+    image = noise((7, 8, 3))
+    grad = noise((1, 3, 4, 3))
+    for geometry in ({}, {"kernel_size": 3, "stride": 2, "padding": (0, 1)}):
+        result = poolcli.downsample_backward(grad[0], image, "lip", weights=weights, **geometry)
+        exact = naive.downsample_backward(grad, image, "lip", weights=weights, **geometry)
+        np.testing.assert_allclose(result, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
 
 
 def test_bad_input_is_named():

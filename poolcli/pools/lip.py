@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from poolcli import geometry
+from poolcli.engine import windows
 from poolcli.engine.arithmetic import exponential, tap
 from poolcli.engine.compile import bind, inlined, scalar
-from poolcli.engine.folds import Fold, lifted, valued
+from poolcli.engine.folds import Fold, itself, lifted, valued
+from poolcli.engine.gradients import Gradient
+from poolcli.engine.network import add_gradient
 from poolcli.engine.operation import Operation, Task, constants
+from poolcli.engine.spread import spread_evenly
+from poolcli.geometry import Windows
 from poolcli.pools.means import limits
 from poolcli.stored import arrays
 
@@ -36,6 +43,14 @@ class Network:
         """Return all numbers as the operator takes them, for values of which `maximum` counts as 1."""
         scaled = tuple(weight / maximum for weight in self.convolution)
         return constants((*scaled, *self.rest), row=0, hidden=self.hidden, inputs=self.inputs, bound=self.bound)
+
+    def slope(self, importance: NDArray[Any]) -> NDArray[Any]:
+        """Return dG/dlogit of e^G: bound s (1 - s), s = G / bound + 1/2 the sigmoid; without a bound 1 up to 80."""
+        g: NDArray[Any] = np.log(importance)
+        if self.bound == 0:
+            return np.asarray(np.abs(g) < 80, g.dtype)
+        s = g / g.dtype.type(self.bound) + g.dtype.type(0.5)
+        return np.asarray(g.dtype.type(self.bound) * s * (1 - s))
 
     def check(self, channels: int) -> None:
         """Raise a ValueError if an image has another number of channels."""
@@ -163,14 +178,19 @@ def weighted_mean_over_n(sums, n, constants):
     return sums[0] / sums[1] / n
 
 
+def _weighing(task: Task, wide: np.dtype[Any]) -> Operation:
+    """Return the operation that writes r e^G and e^G of every pixel, as floats of this dtype."""
+    how = {"number": wide.type, "importance": bind(_importance, number=wide.type)}
+    numbers = task.parameters["weights"].constants(task.maximum)
+    return Operation(weigh, task.source, wide, how, numbers, planes=2)
+
+
 def lip(task: Task) -> Fold:
     """Return the pool of lip: sum(r e^G) / sum(e^G), or that over n."""
-    network = task.parameters["weights"]
     # In float32 weights err by 1e-6: of values that cannot cancel so does the result, beside which half a unit is much.
     narrow = task.blend_dtype == np.float32 and task.source.kind == "u"
     wide = np.dtype(np.float32 if narrow else np.float64)
-    how = {"number": wide.type, "importance": bind(_importance, number=wide.type)}
-    prepass = Operation(weigh, task.source, wide, how, network.constants(task.maximum), planes=2)
+    prepass = _weighing(task, wide)
     plane, float64 = replace(task, source=wide), np.dtype(np.float64)
     down = lifted(plane, valued, np.float64, in_pairs=True, max_dense_stride=4)
     across = lifted(replace(task, source=float64), valued, np.float64, in_pairs=True, max_dense_stride=2).operation
@@ -179,3 +199,41 @@ def lip(task: Task) -> Fold:
     by_weights = task.parameters["norm"] == "weights"
     finish, between = (weighted_mean, limits(task)) if by_weights else (weighted_mean_over_n, None)
     return Fold(task, (part,), finish, limits=between, own=own)
+
+
+@dataclass(frozen=True)
+class LipGradient:
+    """The gradient of lip: e^G / sum(e^G) of each value, and through G, (r - out) e^G / sum(e^G) dG/dr."""
+
+    task: Task
+
+    def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
+        """Return the gradient with respect to the image."""
+        network, task = self.task.parameters["weights"], self.task
+        _, height, width, _ = image.shape
+        around = (geometry.sliding(n, 3, 1, (1, 1)) for n in (height, width))
+        above, below = windows.pool(image, _weighing(task, task.target), *around)
+        # What each window sends to e^G r, and to e^G.
+        sums = [self._summed(plane, rows, columns) for plane in (above, below)]
+        sent = grads[0] / sums[1]
+        if task.parameters["norm"] != "weights":
+            sent /= np.outer(rows.divisor, columns.divisor)[..., None].astype(sent.dtype)
+        out = sums[0] / sums[1]
+        values = spread_evenly(np.ascontiguousarray(sent, task.target), image.shape, rows, columns)
+        weights = spread_evenly(np.ascontiguousarray(sent * out, task.target), image.shape, rows, columns)
+        logits = (above * values - below * weights) * network.slope(below)
+        values *= below
+        add_gradient(image, logits, network.constants(task.maximum), values)
+        return values
+
+    def _summed(self, plane: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
+        """Return the sums of windows, (N, rows, columns, C)."""
+        task = replace(self.task, source=plane.dtype, target=np.dtype(np.float64))
+        part = lifted(task, valued, np.float64, in_pairs=True, max_dense_stride=4)
+        sums: NDArray[Any] = Fold(task, (part,), itself).pool(plane, rows, columns)[0]
+        return sums
+
+
+def lip_gradient(task: Task) -> Gradient:
+    """Return the gradient of lip."""
+    return LipGradient(task)
