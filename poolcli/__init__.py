@@ -1,6 +1,6 @@
 """Every pooling, global-reduction and upsampling operator of convolutional networks, over arrays and image files."""
 
-from poolcli.backward import downsample_backward
+from poolcli.backward import downsample_backward, reduce_backward
 from poolcli.downsample import MODES, downsample
 from poolcli.images import ImageError, read_image, write_image
 from poolcli.reduce import REDUCTIONS, reduce
@@ -16,6 +16,7 @@ __all__ = [
     "downsample_backward",
     "read_image",
     "reduce",
+    "reduce_backward",
     "resize",
     "upsample",
     "write_image",

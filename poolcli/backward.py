@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.downsample import MODES, Asked, Mode, Size, loaded, seen
 from poolcli.parameters import Parameters, find, resolve
+from poolcli.reduce import arguments_of, maps_of, reduce
 from poolcli.rows import imported, takes
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from poolcli.axes import Layout
     from poolcli.engine.gradients import Gradient
+    from poolcli.geometry import Windows
 
 
 def downsample_backward(
@@ -77,9 +79,63 @@ def downsample_backward(
     grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
     number = dtypes.blend_dtype(asked.source)
     grads = _planes(grad, asked, (grid[0].size, grid[1].size), layout, number)
-    rows, columns = seen(asked.batch, row, grid)
-    gradient = _gradient(row, number, asked, rows.max_count * columns.max_count)
-    return asked.laid_out(gradient.back(grads, asked.batch, rows, columns).reshape(asked.array.shape))
+    found = sent_back(grads, asked.batch, row, values, grid, asked.source)
+    return asked.laid_out(found.reshape(asked.array.shape))
+
+
+def reduce_backward(
+    grad: ArrayLike,
+    image: ArrayLike,
+    mode: str,
+    *,
+    layout: Layout = "hwc",
+    **parameters: Unpack[Parameters],
+) -> Any:
+    """Return the gradient of sum(grad * reduce(image, mode, ...)) with respect to the numbers of the image.
+
+    The local pools send it as `downsample_backward` does, with the whole map as the window. Covariance R = X X^T / n
+    sends 2 G X / n, G the gradient of R made symmetric; with f of its eigenvalues G is U (K * (U^T G' U)) U^T,
+    K_ij = (f(l_i) - f(l_j)) / (l_i - l_j), or f'(l_i) where they coincide, and G' the gradient of U f(L) U^T.
+
+    Args:
+        grad: array of the shape that `reduce` returns: the gradient with respect to its result.
+        image: array (H, W), (H, W, C) or (N, H, W, C), as for `reduce`.
+        mode: a key of `poolcli.REDUCTIONS`, but "majority", which has no gradient.
+        layout: where channels are, in `image` and the result: "hwc" or "chw".
+        **parameters: of the mode.
+
+    Returns:
+        An array of the image's shape: float32, or float64 where the image has integers of 32 or 64 bits, or float64.
+
+    Raises:
+        ValueError: a value is not allowed, `grad` has another shape, or the mode has no gradient.
+        TypeError: the dtype is not supported, or there is no such parameter.
+
+    The gradients of covariances are from Ionescu, Vantzos and Sminchisescu 2015, and Li et al. 2017.
+
+    >>> import numpy as np
+    >>> image = np.array([[1, 5], [3, 4]], np.float32)
+    >>> reduce_backward([2], image, "gap")
+    array([[0.5, 0.5],
+           [0.5, 0.5]], dtype=float32)
+    """
+    import numpy as np
+
+    from poolcli import axes, dtypes
+
+    row, values = arguments_of(mode, parameters)
+    if applied := row.applied(values):
+        check_gradient(applied)
+    array, batch = maps_of(image, layout)
+    number = dtypes.blend_dtype(array.dtype)
+    given = np.asarray(grad)
+    expected = reduce(array[:1] if array.ndim == 4 else array, mode, **parameters).shape
+    expected = (*array.shape[: array.ndim == 4], *expected[array.ndim == 4 :])
+    if given.shape != expected:
+        raise ValueError(f"grad is of shape {given.shape}, and the result of {expected}: they must be alike")
+    grads = given.reshape(len(batch), *expected[array.ndim == 4 :]).astype(number, copy=False)
+    found = imported(row.backward)(grads, batch, values).reshape(array.shape)
+    return axes.as_laid_out(found, layout, array.ndim > 2)
 
 
 def check_gradient(row: Mode) -> None:
@@ -107,11 +163,21 @@ def _planes(
     return np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
 
 
-def _gradient(row: Mode, number: np.dtype[Any], asked: Asked, taps: int) -> Gradient:
+def sent_back(
+    grads: NDArray[Any],
+    batch: NDArray[Any],
+    row: Mode,
+    values: dict[str, Any],
+    grid: tuple[Windows, Windows],
+    source: np.dtype[Any],
+) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C) of what a mode makes of its windows, for that of results."""
     from poolcli.dtypes import maximum
 
-    values = loaded(asked.values, asked.batch.shape[3])
-    return _made(row.gradient, row.kernel, number, asked.batch.dtype, taps, maximum(asked.source), **values)
+    rows, columns = seen(batch, row, grid)
+    taps, own = rows.max_count * columns.max_count, loaded(values, batch.shape[3])
+    gradient = _made(row.gradient, row.kernel, grads.dtype, batch.dtype, taps, maximum(source), **own)
+    return gradient.back(grads, batch, rows, columns)
 
 
 @lru_cache(maxsize=64)

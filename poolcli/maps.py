@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes, geometry
+from poolcli.backward import sent_back
 from poolcli.downsample import MODES, pooled
 
 
@@ -35,10 +36,34 @@ def binned_columns(
     yield from (f"{mode}{part}{rank}_{channel}" for part in bins for rank in ranks for channel in channels)
 
 
+def binned_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C) of what `binned` makes of it."""
+    mode = MODES[values["pool"]]
+    images, height, width, channels = batch.shape
+    own = {name: value for name, value in values.items() if name in mode.parameters}
+    planes, begin = mode.planes(own) or 1, 0
+    out = np.zeros(batch.shape, grads.dtype)
+    for level in values.get("levels", (1,)):
+        end = begin + level * level * planes * channels
+        part = grads[:, begin:end].reshape(images, level, level, planes, channels).transpose(3, 0, 1, 2, 4)
+        grid = geometry.adaptive(height, level), geometry.adaptive(width, level)
+        out += sent_back(np.ascontiguousarray(part), dtypes.to_working(batch), mode, own, grid, batch.dtype)
+        begin = end
+    return out
+
+
 def flattened(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any] | None) -> NDArray[Any]:
     """Return all values, channel after channel, (N, length)."""
     axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
     return batch.transpose(axes).reshape(len(batch), -1)
+
+
+def flattened_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C) of all its values."""
+    images, height, width, channels = batch.shape
+    if values["order"] == "rows":
+        return grads.reshape(images, channels, height, width).transpose(0, 2, 3, 1)
+    return grads.reshape(images, channels, width, height).transpose(0, 3, 2, 1)
 
 
 def flattened_columns(
@@ -57,6 +82,13 @@ def covariance(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[
     from poolcli.pools.covariance import covariance
 
     return covariance(dtypes.to_working(batch), **values)
+
+
+def covariance_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C) of the covariance of its channels."""
+    from poolcli.pools.covariance import covariance_gradient
+
+    return covariance_gradient(grads, dtypes.to_working(batch), values)
 
 
 def covariance_columns(

@@ -11,7 +11,7 @@ from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import ModeRow, imported, takes
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
 
@@ -26,6 +26,7 @@ class Reduction(ModeRow):
     pool: str = ""  # the local mode that it applies to the whole map; or the parameter of this name says which
     function: str = "maps:binned"  # module:function that makes vectors of maps
     columns: str = "maps:binned_columns"  # and the one that says what each number is
+    backward: str = "maps:binned_backward"  # and that of the gradient
     selects: bool = False  # of itself: where a local mode is applied, that says whether
     unordered: bool = False
     mixed: bool = False  # its numbers are no channel's
@@ -66,10 +67,12 @@ REDUCTIONS: Mapping[str, Reduction] = {
         Reduction("gmp", "max(r), of each channel", pool="max"),
         Reduction("covariance", "X X^T / n = U L U^T, X the channels by n pixels; U L^power U^T; U log(L) U^T",
                   ("center", "power", "log", "top_k", "matrix"),
-                  function="maps:covariance", columns="maps:covariance_columns", mixed=True),
+                  function="maps:covariance", columns="maps:covariance_columns",
+                  backward="maps:covariance_backward", mixed=True),
         Reduction("spp", "the pool of each of level x level bins, level after level", ("levels", "pool")),
         Reduction("flatten", "all r, channel after channel", ("order",),
-                  function="maps:flattened", columns="maps:flattened_columns", selects=True),
+                  function="maps:flattened", columns="maps:flattened_columns",
+                  backward="maps:flattened_backward", selects=True),
         *(
             Reduction(mode.name, mode.formula, pool=mode.name,
                       parameters=tuple(name for name in mode.parameters if name != "count_include_pad"))
@@ -129,24 +132,35 @@ def reduce(
     """
     import numpy as np
 
-    from poolcli import axes, dtypes
+    from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
-    array = axes.channels_last(np.asarray(image), layout)
+    array, batch = maps_of(image, layout)
     source = dtypes.check(array.dtype)
     target = None if dtype is None else dtypes.check(dtype)
-    if array.ndim not in (2, 3, 4):
-        raise ValueError(f"an array of rank {array.ndim} is no map: it must be (H, W), (H, W, C) or (N, H, W, C)")
-    batch = array[None] if array.ndim < 4 else array
-    batch = batch[..., None] if array.ndim == 2 else batch
-    if 0 in batch.shape[1:]:
-        raise ValueError(f"the map is empty: its shape is {array.shape}")
     if not len(batch):  # no map, but of a known length
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
     result = imported(row.function)(batch.astype(source, copy=False), values, target)
     out = result if target is None else dtypes.saturate_cast(result, target)
     out = out.copy() if np.shares_memory(out, array) else out
     return out if array.ndim == 4 else out[0]
+
+
+def maps_of(image: ArrayLike, layout: Layout) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return an array with channels last, and that as (N, H, W, C), or raise an error if it is not of maps."""
+    import numpy as np
+
+    from poolcli import axes, dtypes
+
+    array = axes.channels_last(np.asarray(image), layout)
+    dtypes.check(array.dtype)
+    if array.ndim not in (2, 3, 4):
+        raise ValueError(f"an array of rank {array.ndim} is no map: it must be (H, W), (H, W, C) or (N, H, W, C)")
+    batch = array[None] if array.ndim < 4 else array
+    batch = batch[..., None] if array.ndim == 2 else batch
+    if 0 in batch.shape[1:]:
+        raise ValueError(f"the map is empty: its shape is {array.shape}")
+    return array, batch
 
 
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:

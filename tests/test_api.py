@@ -22,6 +22,7 @@ TABLES = {"downsample": poolcli.MODES, "reduce": poolcli.REDUCTIONS, "upsample":
 BY_POSITION = {
     "resize": ["image", "size", "mode"],
     "downsample_backward": ["grad", "image", "mode"],
+    "reduce_backward": ["grad", "image", "mode"],
     "write_image": ["array", "target", "info"],
     "read_image": ["source"],
 }

@@ -8,7 +8,6 @@ from effort import JIT
 from pictures import GEOMETRIES, VARIANTS, describe, picture
 
 import poolcli
-from poolcli.dtypes import DTYPES
 
 SMOOTH = [(mode, parameters) for mode, parameters in VARIANTS if poolcli.MODES[mode].has_gradient]
 IDS = [f"{mode}-{describe(parameters)}" for mode, parameters in SMOOTH]
@@ -26,9 +25,10 @@ def noise(shape, dtype=np.float64):
     return np.random.default_rng(4).standard_normal(shape).astype(dtype)
 
 
-# All windows in one dtype; in the others those with padding and dilation, and bins.
+# All windows in one dtype; in one of each kind those with padding and dilation, and bins.
 CASES = [("uint8", geometry) for geometry in GEOMETRIES]
-CASES += [(dtype, geometry) for dtype in DTYPES if dtype != "uint8" for geometry in (GEOMETRIES[4], GEOMETRIES[-1])]
+OTHERS = ("bool", "int16", "uint64", "float32", "float64")
+CASES += [(dtype, geometry) for dtype in OTHERS for geometry in (GEOMETRIES[4], GEOMETRIES[-1])]
 
 
 @pytest.mark.quick_when(lambda dtype, geometry, **_: dtype == "uint8" and (JIT or not geometry))
@@ -160,6 +160,57 @@ def test_networks_of_any_shape(bound, inputs):
         result = poolcli.downsample_backward(grad[0], image, "lip", weights=weights, **geometry)
         exact = naive.downsample_backward(grad, image, "lip", weights=weights, **geometry)
         np.testing.assert_allclose(result, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
+
+
+REDUCING = [
+    ("gap", {}), ("gmp", {}), ("flatten", {}), ("flatten", {"order": "columns"}), ("median", {}), ("gem", {}),
+    ("spp", {}), ("spp", {"pool": "soft", "levels": (1, 3)}), ("spp", {"pool": "kmax", "levels": 2}), ("lip", {}),
+    ("covariance", {}), ("covariance", {"center": True}), ("covariance", {"matrix": True}),
+    ("covariance", {"center": True, "power": 0.5}), ("covariance", {"power": 2.5, "matrix": True}),
+    ("covariance", {"log": True, "center": True, "matrix": True}), ("covariance", {"power": 0.5, "top_k": 2}),
+    ("covariance", {"log": True, "top_k": 2}), ("covariance", {"top_k": 1, "center": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 3), (2, 5, 6, 3)], ids=str)
+@pytest.mark.parametrize(("mode", "parameters"), REDUCING, ids=[f"{m}-{describe(p)}" for m, p in REDUCING])
+def test_gradients_of_reductions(mode, parameters, shape):
+    image = noise(shape)
+    grad = noise(poolcli.reduce(image, mode, **parameters).shape)
+    result = poolcli.reduce_backward(grad, image, mode, **parameters)
+    step = 1e-6
+    expected = np.empty(shape)
+    for at in np.ndindex(shape):
+        moved = []
+        for sign in (1, -1):
+            other = image.copy()
+            other[at] += sign * step
+            moved.append(poolcli.reduce(other, mode, **parameters))
+        expected[at] = (grad * (moved[0] - moved[1])).sum() / (2 * step)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+def test_gradients_of_covariances_stay_finite_where_eigenvalues_coincide():
+    """The covariance is 1/2 on the diagonal: f'(1/2) = sqrt(1/2) in both eigenvectors, times 2 G X / n."""
+    image = np.array([[[1, 0], [0, 1]], [[-1, 0], [0, -1]]], np.float64)
+    result = poolcli.reduce_backward(np.ones((2, 2)), image, "covariance", power=0.5, matrix=True)
+    expected = np.sqrt(0.5) * 2 / 4 * (image @ np.ones((2, 2)))
+    np.testing.assert_allclose(result, expected, rtol=1e-14)
+    flat = poolcli.reduce_backward(np.ones(6), np.full((5, 5, 3), 0.5), "covariance", log=True)
+    assert np.isfinite(flat).all()
+
+
+def test_gradients_of_reductions_are_laid_out_as_the_image():
+    image = noise((2, 3, 6, 7), np.float32)
+    grad = noise((2, 6))
+    result = poolcli.reduce_backward(grad, image, "covariance", layout="chw")
+    other = poolcli.reduce_backward(grad, np.moveaxis(image, 1, -1), "covariance")
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(np.moveaxis(result, 1, -1), other)
+    with pytest.raises(ValueError, match=r"grad is of shape \(6,\), and the result of \(2, 6\): they must be alike"):
+        poolcli.reduce_backward(np.ones(6), image, "covariance", layout="chw")
+    with pytest.raises(ValueError, match="mode 'majority' has no gradient"):
+        poolcli.reduce_backward(np.ones((2, 3)), image, "majority", layout="chw")
 
 
 def test_bad_input_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -76,8 +77,7 @@ def second_moments(image: NDArray[Any], center: bool) -> NDArray[np.float64]:
     """Return (1/n) sum (x - m) (x - m)^T over the n pixels of each image, (N, C, C); m is their mean, or 0."""
     images, height, width, channels = image.shape
     n = height * width
-    part = sums(Task(image.dtype, np.dtype(np.float64), n, {}))
-    total = regions.whole(image, part) if center else np.zeros((1, images, channels), np.int64)
+    total = regions.whole(image, _sums(image)) if center else np.zeros((1, images, channels), np.int64)
     mean = sum_of(total) / n
     out = np.empty((images, channels, channels))
     for i in range(images):
@@ -158,3 +158,61 @@ def _spectral(matrix: NDArray[np.float64], power: float, log: bool, top_k: int) 
     with np.errstate(over="ignore"):
         values = np.log(np.maximum(values, floor)) if log else np.where(values > floor, np.abs(values), 0) ** power
     return np.asarray((vectors * values) @ vectors.T)
+
+
+def covariance_gradient(grads: NDArray[Any], image: NDArray[Any], asked: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C) of (N, C, C), or of upper triangles: 2 G (X - m) / n."""
+    channels, n = image.shape[3], image.shape[1] * image.shape[2]
+    center, top_k = asked["center"], asked["top_k"] or image.shape[3]
+    found = second_moments(image, center)
+    mean = sum_of(regions.whole(image, _sums(image))) / n if center else np.zeros((len(image), channels))
+    out = np.empty(image.shape, grads.dtype)
+    step = max(_NUMBERS // channels, 64)
+    for i in range(len(image)):
+        g = np.zeros((channels, channels))
+        if asked["matrix"]:
+            g[:] = grads[i]
+        else:
+            g[np.triu_indices(channels)] = grads[i]
+        g = (g + g.T) / 2
+        if asked["power"] != 1 or asked["log"] or top_k < channels:
+            g = _spectral_gradient(g, found[i], asked["power"], asked["log"], top_k)
+        pixels, result = image[i].reshape(n, channels), out[i].reshape(n, channels)
+        for begin in range(0, n, step):
+            result[begin : begin + step] = (pixels[begin : begin + step] - mean[i]) @ (2 / n * g)
+    return out
+
+
+def _sums(image: NDArray[Any]) -> Part:
+    return sums(Task(image.dtype, np.dtype(np.float64), image.shape[1] * image.shape[2], {}))
+
+
+def _spectral_gradient(
+    g: NDArray[np.float64], matrix: NDArray[np.float64], power: float, log: bool, top_k: int
+) -> NDArray[np.float64]:
+    """Return U (K * (U^T G U)) U^T, K the divided differences of f; it does not change with eigenvalues that are 0."""
+    if not np.isfinite(matrix).all():
+        return np.full_like(matrix, np.nan)
+    values, vectors = np.linalg.eigh(matrix)
+    floor = len(matrix) * max(values[-1] * 2.0**-50, np.finfo(np.float64).tiny)
+    live = values > floor
+    kept = np.arange(len(values)) >= len(values) - top_k
+    smallest = np.log(floor) if log else 0.0
+    bounded = np.maximum(values, floor)
+    results = np.where(kept, np.where(live, np.log(bounded) if log else bounded**power, smallest), 0)
+    # Between two that f changes: from their ratio e^t, which stays exact where they coincide.
+    high, low = np.maximum.outer(bounded, bounded), np.minimum.outer(bounded, bounded)
+    t = np.log1p((high - low) / low)
+    grown = np.where(t == 0, 1, np.expm1(t))
+    between = (
+        np.where(t == 0, 1, t) / grown / low
+        if log
+        else (low ** (power - 1) * np.where(t == 0, power, np.expm1(power * t) / grown))
+    )
+    # Between one that f changes and one that it does not, or drops.
+    distance = np.subtract.outer(values, values)
+    apart = distance != 0
+    across = np.where(apart, np.subtract.outer(results, results) / np.where(apart, distance, 1), 0)
+    changed = live & kept
+    k = np.where(np.logical_and.outer(changed, changed), between, across)
+    return np.asarray(vectors @ (k * (vectors.T @ g @ vectors)) @ vectors.T)
