@@ -25,13 +25,13 @@ def noise(shape, dtype=np.float64):
     return np.random.default_rng(4).standard_normal(shape).astype(dtype)
 
 
-# All windows in one dtype; in one of each kind those with padding and dilation, and bins.
-CASES = [("uint8", geometry) for geometry in GEOMETRIES]
-OTHERS = ("bool", "int16", "uint64", "float32", "float64")
+# All windows in one dtype; in two more those with padding and dilation, and bins.
+CASES = [("float64", geometry) for geometry in GEOMETRIES]
+OTHERS = ("uint8", "float32")
 CASES += [(dtype, geometry) for dtype in OTHERS for geometry in (GEOMETRIES[4], GEOMETRIES[-1])]
 
 
-@pytest.mark.quick_when(lambda dtype, geometry, **_: dtype == "uint8" and (JIT or not geometry))
+@pytest.mark.quick_when(lambda dtype, geometry, **_: dtype == "float64" and (JIT or not geometry))
 @pytest.mark.parametrize(("dtype", "geometry"), CASES, ids=[f"{dtype}-{describe(window)}" for dtype, window in CASES])
 @pytest.mark.parametrize(("mode", "parameters"), SMOOTH, ids=IDS)
 def test_twin(mode, parameters, dtype, geometry):
@@ -47,8 +47,8 @@ def test_twin(mode, parameters, dtype, geometry):
     np.testing.assert_allclose(result, exact, rtol=0, atol=np.abs(exact).max() * (2e-6 if narrow else 1e-12))
 
 
-@pytest.mark.quick_when(lambda geometry, **_: JIT and geometry.get("kernel_size") == 3)
-@pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
+@pytest.mark.quick_when(lambda geometry, **_: JIT and "ceil" in geometry)
+@pytest.mark.parametrize("geometry", [GEOMETRIES[k] for k in (1, 4, 5, 6)], ids=describe)
 @pytest.mark.parametrize(("mode", "parameters"), SMOOTH, ids=IDS)
 def test_finite_differences(mode, parameters, geometry):
     """Of distinct values, where the result is smooth: (f(x + h) - f(x - h)) / 2h."""
@@ -119,7 +119,7 @@ def test_large_windows(mode, parameters):
 @pytest.mark.parametrize(("mode", "parameters"), [("kmax", {}), ("soft", {}), ("random", {}), ("max", {})])
 @pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3), (2, 6, 8, 3)], ids=str)
 def test_ranks_and_layouts(shape, mode, parameters):
-    image = noise(shape, np.float32)
+    image = noise(shape)
     grad = noise(poolcli.downsample(image, mode).shape)
     result = poolcli.downsample_backward(grad, image, mode)
     assert result.shape == image.shape
@@ -133,7 +133,7 @@ def test_ranks_and_layouts(shape, mode, parameters):
 def test_threads_and_batches_change_nothing():
     import numba
 
-    image = noise((3, 90, 70, 3), np.float32)
+    image = noise((3, 90, 70, 3))
     for mode in ("soft", "max", "average"):
         geometry = {"kernel_size": 5, "stride": 2}
         grad = noise(poolcli.downsample(image, mode, **geometry).shape)
