@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from poolcli.downsample import MODES, Asked, Mode, Size, loaded, seen
+from poolcli.downsample import MODES, Asked, Mode, Size, low_passed, made, with_network
 from poolcli.parameters import Parameters, find, resolve
-from poolcli.reduce import arguments_of, maps_of, reduce
+from poolcli.reduce import arguments_of, maps_of
 from poolcli.rows import imported, takes
 
 if TYPE_CHECKING:
@@ -43,9 +42,10 @@ def downsample_backward(
         grad: array of the shape that `downsample` returns, of any dtype: the gradient with respect to its result.
         image: array (H, W), (H, W, C) or (N, H, W, C), as for `downsample`.
         mode: a key of `poolcli.MODES`, but "majority", which has no gradient.
-        kernel_size: F, as all that follow as for `downsample`.
-        stride: S.
-        padding: pixels around the image, or "same", "same-lower".
+        kernel_size: F, in pixels, one number or (height, width); 2 unless given. This and the next five arguments say
+            where windows lie, as they do for `downsample`.
+        stride: S, the distance between windows in pixels; F unless given.
+        padding: pixels around the image, at most half a window; or "same", "same-lower".
         dilation: distance between the values of a window, in pixels.
         ceil: round the output size up.
         size: output size instead of F and S.
@@ -129,11 +129,9 @@ def reduce_backward(
     array, batch = maps_of(image, layout)
     number = dtypes.blend_dtype(array.dtype)
     given = np.asarray(grad)
-    expected = reduce(array[:1] if array.ndim == 4 else array, mode, **parameters).shape
-    expected = (*array.shape[: array.ndim == 4], *expected[array.ndim == 4 :])
-    if given.shape != expected:
-        raise ValueError(f"grad is of shape {given.shape}, and the result of {expected}: they must be alike")
-    grads = given.reshape(len(batch), *expected[array.ndim == 4 :]).astype(number, copy=False)
+    each = imported(row.shape)(batch.shape[1:], values)
+    _check_shape(given, (*array.shape[: array.ndim == 4], *each))
+    grads = given.reshape(len(batch), *each).astype(number, copy=False)
     found = imported(row.backward)(grads, batch, values).reshape(array.shape)
     return axes.as_laid_out(found, layout, array.ndim > 2)
 
@@ -143,6 +141,11 @@ def check_gradient(row: Mode) -> None:
     if not row.has_gradient:
         able = ", ".join(name for name, mode in MODES.items() if mode.has_gradient)
         raise ValueError(f"mode {row.name!r} has no gradient: the modes that have one are {able}")
+
+
+def _check_shape(grad: NDArray[Any], expected: tuple[int, ...]) -> None:
+    if grad.shape != expected:
+        raise ValueError(f"grad is of shape {grad.shape}, and the result of {expected}: they must be alike")
 
 
 def _planes(
@@ -156,9 +159,7 @@ def _planes(
     given = np.asarray(grad)
     planes = asked.row.planes(asked.values)
     empty = np.broadcast_to(number.type(0), (planes or 1, len(asked.batch), *windows, asked.batch.shape[3]))
-    expected = asked.as_given(empty).shape
-    if given.shape != expected:
-        raise ValueError(f"grad is of shape {given.shape}, and the result of {expected}: they must be alike")
+    _check_shape(given, asked.as_given(empty).shape)
     each = [axes.taken(one, layout, asked.row.channelwise)[0] for one in (given if planes else [given])]
     return np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
 
@@ -171,29 +172,15 @@ def sent_back(
     grid: tuple[Windows, Windows],
     source: np.dtype[Any],
 ) -> NDArray[Any]:
-    """Return the gradient with respect to (N, H, W, C) of what a mode makes of its windows, for that of results."""
+    """Return the gradient with respect to (N, H, W, C), given that with respect to what a mode makes of its windows."""
     from poolcli.dtypes import maximum
-
-    rows, columns = seen(batch, row, grid)
-    taps, own = rows.max_count * columns.max_count, loaded(values, batch.shape[3])
-    gradient = _made(row.gradient, row.kernel, grads.dtype, batch.dtype, taps, maximum(source), **own)
-    return gradient.back(grads, batch, rows, columns)
-
-
-@lru_cache(maxsize=64)
-def _made(
-    gradient: str,
-    kernel: str,
-    number: np.dtype[Any],
-    source: np.dtype[Any],
-    taps: int,
-    maximum: float,
-    **parameters: Any,
-) -> Gradient:
     from poolcli.engine.gradients import Selected
-    from poolcli.engine.operation import Task
 
-    if gradient:
-        made: Gradient = imported(f"pools.{gradient}")(Task(source, number, taps, parameters, maximum))
-        return made
-    return Selected(imported(f"pools.{kernel}")(Task(source, source, taps, parameters, maximum)))
+    rows, columns = low_passed(batch, row, grid)
+    taps, own = rows.max_count * columns.max_count, with_network(values, batch.shape[3])
+    gradient: Gradient
+    if row.gradient:
+        gradient = made(row.gradient, grads.dtype, batch.dtype, taps, maximum(source), **own)
+    else:
+        gradient = Selected(made(row.kernel, batch.dtype, batch.dtype, taps, maximum(source), **own))
+    return gradient.back(grads, batch, rows, columns)

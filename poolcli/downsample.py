@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
-    from poolcli.engine.operation import Pool
     from poolcli.geometry import Shape, Windows
 
 Size = int | tuple[int, int]
@@ -212,11 +211,9 @@ class Asked:
 
         _, height, width, _ = self.batch.shape
         rows, columns = geometry.windows(height, width, shape)
-        return (
-            (rows, columns)
-            if self.values.get("count_include_pad")
-            else (rows.without_padding(), columns.without_padding())
-        )
+        if self.values.get("count_include_pad"):
+            return rows, columns
+        return rows.without_padding(), columns.without_padding()
 
     def as_given(self, planes: NDArray[Any]) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) in the rank and the layout of the image."""
@@ -237,18 +234,18 @@ def pooled(
     from poolcli import dtypes
     from poolcli.engine.regions import pool_grids
 
-    grids = [seen(batch, mode, grid) for grid in grids]
-    values = loaded(values, batch.shape[3])
+    grids = [low_passed(batch, mode, grid) for grid in grids]
+    values = with_network(values, batch.shape[3])
     output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype
     pools = [
-        _pool(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
+        made(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
         for rows, columns in grids
     ]
     return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
 
 
-def loaded(values: dict[str, Any], channels: int) -> dict[str, Any]:
-    """Return parameters with the network that weights are of, or raise a ValueError if it does not fit."""
+def with_network(values: dict[str, Any], channels: int) -> dict[str, Any]:
+    """Return parameters with the network in the place of its weights, or raise a ValueError if it does not fit."""
     if "weights" not in values:
         return values
     from poolcli.pools.lip import load
@@ -258,8 +255,8 @@ def loaded(values: dict[str, Any], channels: int) -> dict[str, Any]:
     return {**values, "weights": network}
 
 
-def seen(batch: NDArray[Any], mode: Mode, grid: tuple[Windows, Windows]) -> tuple[Windows, Windows]:
-    """Return the windows that a mode sees of (N, H, W, C): those of the low-passed image have more pixels."""
+def low_passed(batch: NDArray[Any], mode: Mode, grid: tuple[Windows, Windows]) -> tuple[Windows, Windows]:
+    """Return the windows of (N, H, W, C), with all pixels and weights of the low-pass if a mode has one."""
     from poolcli import geometry
 
     if not mode.low_pass:
@@ -280,7 +277,7 @@ def selected(
     from poolcli.engine.winners import located, pick
 
     taps = grid[0].max_count * grid[1].max_count
-    pool: Any = _pool(mode.kernel, batch.dtype, batch.dtype, taps, dtypes.maximum(source), **values)
+    pool = made(mode.kernel, batch.dtype, batch.dtype, taps, dtypes.maximum(source), **values)
     indices = located(pool).pool(batch, *grid)
     return pick(batch, indices), indices
 
@@ -303,10 +300,10 @@ def check_indices(mode: Mode, values: Mapping[str, Any], option: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _pool(
-    kernel: str, target: np.dtype[Any], source: np.dtype[Any], taps: int, maximum: float, **parameters: Any
-) -> Pool:
+def made(
+    function: str, target: np.dtype[Any], source: np.dtype[Any], taps: int, maximum: float, **parameters: Any
+) -> Any:
+    """Return the pool, or the gradient, that a function of a family makes of a task."""
     from poolcli.engine.operation import Task
 
-    made: Pool = imported(f"pools.{kernel}")(Task(source, target, taps, parameters, maximum))
-    return made
+    return imported(f"pools.{function}")(Task(source, target, taps, parameters, maximum))

@@ -36,19 +36,27 @@ def binned_columns(
     yield from (f"{mode}{part}{rank}_{channel}" for part in bins for rank in ranks for channel in channels)
 
 
+def binned_shape(shape: tuple[int, ...], values: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of what `binned` makes of one map (H, W, C)."""
+    bins = sum(level * level for level in values.get("levels", (1,)))
+    return (bins * (MODES[values["pool"]].planes(values) or 1) * shape[2],)
+
+
 def binned_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
     """Return the gradient with respect to (N, H, W, C) of what `binned` makes of it."""
     mode = MODES[values["pool"]]
     images, height, width, channels = batch.shape
     own = {name: value for name, value in values.items() if name in mode.parameters}
     planes, begin = mode.planes(own) or 1, 0
-    out = np.zeros(batch.shape, grads.dtype)
+    working, out = dtypes.to_working(batch), None
     for level in values.get("levels", (1,)):
         end = begin + level * level * planes * channels
         part = grads[:, begin:end].reshape(images, level, level, planes, channels).transpose(3, 0, 1, 2, 4)
         grid = geometry.adaptive(height, level), geometry.adaptive(width, level)
-        out += sent_back(np.ascontiguousarray(part), dtypes.to_working(batch), mode, own, grid, batch.dtype)
+        found = sent_back(np.ascontiguousarray(part), working, mode, own, grid, batch.dtype)
+        out = found if out is None else out + found
         begin = end
+    assert out is not None  # there is a level
     return out
 
 
@@ -56,6 +64,11 @@ def flattened(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[A
     """Return all values, channel after channel, (N, length)."""
     axes = (0, 3, 1, 2) if values["order"] == "rows" else (0, 3, 2, 1)
     return batch.transpose(axes).reshape(len(batch), -1)
+
+
+def flattened_shape(shape: tuple[int, ...], values: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of what `flattened` makes of one map (H, W, C)."""
+    return (shape[0] * shape[1] * shape[2],)
 
 
 def flattened_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
@@ -82,6 +95,12 @@ def covariance(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[
     from poolcli.pools.covariance import covariance
 
     return covariance(dtypes.to_working(batch), **values)
+
+
+def covariance_shape(shape: tuple[int, ...], values: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of what `covariance` makes of one map (H, W, C)."""
+    channels = shape[2]
+    return (channels, channels) if values["matrix"] else (channels * (channels + 1) // 2,)
 
 
 def covariance_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:

@@ -26,7 +26,8 @@ class Reduction(ModeRow):
     pool: str = ""  # the local mode that it applies to the whole map; or the parameter of this name says which
     function: str = "maps:binned"  # module:function that makes vectors of maps
     columns: str = "maps:binned_columns"  # and the one that says what each number is
-    backward: str = "maps:binned_backward"  # and that of the gradient
+    shape: str = "maps:binned_shape"  # and the one of their shape
+    backward: str = "maps:binned_backward"  # and the one of their gradient
     selects: bool = False  # of itself: where a local mode is applied, that says whether
     unordered: bool = False
     mixed: bool = False  # its numbers are no channel's
@@ -68,11 +69,11 @@ REDUCTIONS: Mapping[str, Reduction] = {
         Reduction("covariance", "X X^T / n = U L U^T, X the channels by n pixels; U L^power U^T; U log(L) U^T",
                   ("center", "power", "log", "top_k", "matrix"),
                   function="maps:covariance", columns="maps:covariance_columns",
-                  backward="maps:covariance_backward", mixed=True),
+                  shape="maps:covariance_shape", backward="maps:covariance_backward", mixed=True),
         Reduction("spp", "the pool of each of level x level bins, level after level", ("levels", "pool")),
         Reduction("flatten", "all r, channel after channel", ("order",),
                   function="maps:flattened", columns="maps:flattened_columns",
-                  backward="maps:flattened_backward", selects=True),
+                  shape="maps:flattened_shape", backward="maps:flattened_backward", selects=True),
         *(
             Reduction(mode.name, mode.formula, pool=mode.name,
                       parameters=tuple(name for name in mode.parameters if name != "count_include_pad"))

@@ -213,6 +213,13 @@ def test_gradients_of_reductions_are_laid_out_as_the_image():
         poolcli.reduce_backward(np.ones((2, 3)), image, "majority", layout="chw")
 
 
+def test_a_batch_of_no_images_has_no_gradient():
+    none = np.zeros((0, 6, 8, 3))
+    for mode in ("max", "average", "soft", "mixed", "lip"):
+        assert poolcli.downsample_backward(poolcli.downsample(none, mode), none, mode).shape == none.shape
+        assert poolcli.reduce_backward(poolcli.reduce(none, mode), none, mode).shape == none.shape
+
+
 def test_bad_input_is_named():
     image = np.zeros((4, 6, 3), np.uint8)
     with pytest.raises(ValueError, match=r"grad is of shape \(2, 2\), and the result of \(2, 3, 3\): they must be"):

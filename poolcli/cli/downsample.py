@@ -25,9 +25,7 @@ _FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
 @click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(MODES)
-@click.option(
-    "--save-indices", metavar="FILE.npz", help=f"Write where values were taken from, for unpool. Of {_FINDERS}."
-)
+@click.option("--save-indices", metavar="FILE.npz", help=f"Write where {_FINDERS} took their values from, for unpool.")
 @options.window
 @mode_parameters(MODES)
 @options.files

@@ -33,6 +33,8 @@ _bands = Bands(
 def add_gradient(image: NDArray[Any], logits: NDArray[Any], constants: Any, out: NDArray[Any]) -> None:
     """Add to (N, H, W, C) what the gradient of the logits comes to of the values that the network sees."""
     images, height, width, channels = image.shape
+    if not image.size:
+        return
     about = np.array([(height, width, channels, constants.hidden, constants.inputs)], NETWORK)
     lines = [one.reshape(images * height, -1).view(np.uint8) for one in (image, logits, out)]
     _bands.run(

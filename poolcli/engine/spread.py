@@ -171,7 +171,7 @@ def _spread_steeply(start, stop, image, sent, down, heights, across, widths, abo
     pixels, slots = about[0].pixels, about[0].slots
     constants = read(parameters)
     values, lines, target = image.view(source), sent.view(number), out.view(number)
-    ring = np.empty((slots, len(across), 3, pixels * channels), number)
+    ring = np.empty((slots, len(across), NUMBERS, pixels * channels), number)
     loaded = np.empty(slots, np.int64)
     ones = np.ones(width)
     for x in range(0, width, pixels):
@@ -191,7 +191,7 @@ def _spread_steeply(start, stop, image, sent, down, heights, across, widths, abo
                     given = ring[slot, q]
                     if loaded[slot] != line:
                         _repeat(lines[0, line], across[q], widths[q], x, end, channels, given[0])
-                        for t in range(1, 3):
+                        for t in range(1, NUMBERS):
                             _repeat(lines[t, line], across[q], ones, x, end, channels, given[t])
                     g, a, b = given[0], given[1], given[2]
                     weight = number(heights[p, y])

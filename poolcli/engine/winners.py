@@ -106,8 +106,8 @@ def _occurrence(region: Region, value: Any, before: int) -> int:
     return last
 
 
-PICKED = record("rows", "pixels", "channels")
-"""Rows of the indices of an image, pixels and channels of the image."""
+PICKED = record("rows", "channels")
+"""Rows of the indices of an image, and its channels."""
 
 _picking = Bands(
     types.Array(types.uint8, 2, "C", readonly=True),
@@ -122,7 +122,7 @@ def pick(image: NDArray[Any], indices: NDArray[np.int64]) -> NDArray[Any]:
     planes, images, rows, columns, channels = indices.shape
     out = np.empty(indices.shape, image.dtype)
     if out.size:
-        about = np.array([(rows, image.shape[1] * image.shape[2], channels)], PICKED)
+        about = np.array([(rows, channels)], PICKED)
         _picking.run(
             _picker(image.dtype.itemsize),
             planes * images * rows,

@@ -148,13 +148,18 @@ def _upper(channels: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.tri(channels, dtype=bool).T)
 
 
+def _spectrum(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the eigenvalues, rising, their vectors, and the value below which they are rounding errors."""
+    values, vectors = np.linalg.eigh(matrix)
+    return values, vectors, len(matrix) * max(float(values[-1]) * 2.0**-50, float(np.finfo(np.float64).tiny))
+
+
 def _spectral(matrix: NDArray[np.float64], power: float, log: bool, top_k: int) -> NDArray[np.float64]:
     """Return U f(L) U^T of the `top_k` largest eigenvalues L."""
     if not np.isfinite(matrix).all():
         return np.full_like(matrix, np.nan)
-    values, vectors = np.linalg.eigh(matrix)
+    values, vectors, floor = _spectrum(matrix)
     values, vectors = values[-top_k:], vectors[:, -top_k:]
-    floor = len(matrix) * max(values[-1] * 2.0**-50, np.finfo(np.float64).tiny)  # below it are rounding errors
     with np.errstate(over="ignore"):
         values = np.log(np.maximum(values, floor)) if log else np.where(values > floor, np.abs(values), 0) ** power
     return np.asarray((vectors * values) @ vectors.T)
@@ -193,8 +198,7 @@ def _spectral_gradient(
     """Return U (K * (U^T G U)) U^T, K the divided differences of f; it does not change with eigenvalues that are 0."""
     if not np.isfinite(matrix).all():
         return np.full_like(matrix, np.nan)
-    values, vectors = np.linalg.eigh(matrix)
-    floor = len(matrix) * max(values[-1] * 2.0**-50, np.finfo(np.float64).tiny)
+    values, vectors, floor = _spectrum(matrix)
     live = values > floor
     kept = np.arange(len(values)) >= len(values) - top_k
     smallest = np.log(floor) if log else 0.0

@@ -14,6 +14,7 @@ from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, Largest, bounds, lifted, relative
 from poolcli.engine.gradients import Gradient, Steep
 from poolcli.engine.operation import Task, constants
+from poolcli.engine.regions import Part
 
 raised: Any = None  # bound to a^p
 rooted: Any = None  # bound to the root of order p
@@ -201,16 +202,25 @@ def gem_gradient(task: Task) -> Gradient:
 
 def _norm_gradient(task: Task, p: float, division: str, clip_negative: bool = False) -> Gradient:
     named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
-    number = np.float64 if task.taps > _FEW or p < 1 else task.blend_dtype
-    raised = _POWERS.get(p, any_power)
-    lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
-    part = relative(task, lift, shared, number, Largest(magnitude), constants=named)
+    part = _relative_powers(task, p, named)
     slope = bind(norm_slope, raised=_POWERS_LESS_1.get(p, any_power_less_1))
     return Steep(task, part, steepness, slope, named)
 
 
+def _number(task: Task, p: float) -> type:
+    """Return the float that powers are added up in."""
+    return np.float64 if task.taps > _FEW or p < 1 else task.blend_dtype
+
+
+def _relative_powers(task: Task, p: float, named: Any) -> Part:
+    """Return the largest magnitude m of windows, and sums of (a / m)^p."""
+    raised = _POWERS.get(p, any_power)
+    lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
+    return relative(task, lift, shared, _number(task, p), Largest(magnitude), constants=named)
+
+
 def _norm(task: Task, p: float, division: str, clip_negative: bool = False) -> Fold:
-    number = np.float64 if task.taps > _FEW or p < 1 else task.blend_dtype
+    number = _number(task, p)
     # Powers that neither overflow nor vanish are taken as they are: those of integers are exact, and ties stay ties.
     small = task.source.kind in "iu" and task.source.itemsize <= 2
     plain = p in _POWERS and (small or (number == np.float64 and task.source != np.float64))
@@ -223,7 +233,5 @@ def _norm(task: Task, p: float, division: str, clip_negative: bool = False) -> F
     if plain:
         part = lifted(task, bind(power_of, raised=raised), number, constants=named)
         return Fold(task, (part,), finish, named, limits)
-    lift, shared = bind(relative_power_of, raised=raised), bind(share, raised=raised)
-    part = relative(task, lift, shared, number, Largest(magnitude), constants=named)
-    finish = bind(relative_root, finish=finish)
-    return Fold(task, (part,), finish, named, limits)
+    part = _relative_powers(task, p, named)
+    return Fold(task, (part,), bind(relative_root, finish=finish), named, limits)
