@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.downsample import MODES, Asked, Mode, Size, low_passed, made, with_network
-from poolcli.parameters import Parameters, find, resolve
+from poolcli.parameters import Convolution, Parameters, find, resolve
 from poolcli.reduce import arguments_of, maps_of
+from poolcli.resize import Scale, as_batch, output_grid, resample_backward
+from poolcli.resize import asked_of as filter_of
 from poolcli.rows import imported, takes
+from poolcli.upsample import asked_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +34,7 @@ def downsample_backward(
     ceil: bool = False,
     size: Size | None = None,
     layout: Layout = "hwc",
+    wrt: str = "image",
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Return the gradient of sum(grad * downsample(image, mode, ...)) with respect to the numbers of the image.
@@ -50,10 +55,12 @@ def downsample_backward(
         ceil: round the output size up.
         size: output size instead of F and S.
         layout: where channels are, in `grad`, `image` and the result: "hwc" or "chw".
+        wrt: with respect to what: "image"; or "p" of gem and lp, "lam" of mixed, "beta" of soft, "weights" of lip.
         **parameters: of the mode.
 
     Returns:
         An array of the image's shape: float32, or float64 where the image has integers of 32 or 64 bits, or float64.
+        With respect to a parameter a float64, or a mapping of arrays of float64, as the weights are.
 
     Raises:
         ValueError: a value is not allowed, `grad` has another shape, or the mode has no gradient.
@@ -75,12 +82,13 @@ def downsample_backward(
     row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, takes(MODES))
     check_gradient(row)
+    _check_wrt(mode, wrt, row.learns)
     asked = Asked.of(image, row, values, layout)
     grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
     number = dtypes.blend_dtype(asked.source)
     grads = _planes(grad, asked, (grid[0].size, grid[1].size), layout, number)
-    found = sent_back(grads, asked.batch, row, values, grid, asked.source)
-    return asked.laid_out(found.reshape(asked.array.shape))
+    found = sent_back(grads, asked.batch, row.with_respect_to(wrt), values, grid, asked.source)
+    return asked.laid_out(found.reshape(asked.array.shape)) if wrt == "image" else found
 
 
 def reduce_backward(
@@ -89,6 +97,7 @@ def reduce_backward(
     mode: str,
     *,
     layout: Layout = "hwc",
+    wrt: str = "image",
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Return the gradient of sum(grad * reduce(image, mode, ...)) with respect to the numbers of the image.
@@ -102,10 +111,11 @@ def reduce_backward(
         image: array (H, W), (H, W, C) or (N, H, W, C), as for `reduce`.
         mode: a key of `poolcli.REDUCTIONS`, but "majority", which has no gradient.
         layout: where channels are, in `image` and the result: "hwc" or "chw".
+        wrt: with respect to what: "image", or a parameter as for `downsample_backward`.
         **parameters: of the mode.
 
     Returns:
-        An array of the image's shape: float32, or float64 where the image has integers of 32 or 64 bits, or float64.
+        As of `downsample_backward`.
 
     Raises:
         ValueError: a value is not allowed, `grad` has another shape, or the mode has no gradient.
@@ -126,14 +136,133 @@ def reduce_backward(
     row, values = arguments_of(mode, parameters)
     if applied := row.applied(values):
         check_gradient(applied)
+    _check_wrt(mode, wrt, row.learns(values))
     array, batch = maps_of(image, layout)
     number = dtypes.blend_dtype(array.dtype)
     given = np.asarray(grad)
     each = imported(row.shape)(batch.shape[1:], values)
     _check_shape(given, (*array.shape[: array.ndim == 4], *each))
     grads = given.reshape(len(batch), *each).astype(number, copy=False)
-    found = imported(row.backward)(grads, batch, values).reshape(array.shape)
-    return axes.as_laid_out(found, layout, array.ndim > 2)
+    found = imported(row.backward)(grads, batch, values, wrt)
+    return axes.as_laid_out(found.reshape(array.shape), layout, array.ndim > 2) if wrt == "image" else found
+
+
+def upsample_backward(
+    grad: ArrayLike,
+    image: ArrayLike,
+    mode: str,
+    *,
+    scale: Scale | None = None,
+    size: Size | None = None,
+    layout: Layout = "hwc",
+    wrt: str = "image",
+    **parameters: Unpack[Convolution],
+) -> Any:
+    """Return the gradient of sum(grad * upsample(image, mode, ...)) with respect to the numbers of the image.
+
+    All modes but unpool are linear, out = A image: this is the adjoint, A^T grad. unpool gives each value what stands
+    at its index, or 0 where a larger one has the same index.
+
+    Args:
+        grad: array of the shape that `upsample` returns, of any dtype: the gradient with respect to its result.
+        image: array (H, W), (H, W, C) or (N, H, W, C), as for `upsample`.
+        mode: a key of `poolcli.UPSAMPLINGS`.
+        scale: S, as for `upsample`.
+        size: output size in pixels instead of S.
+        layout: where channels are, in all arrays: "hwc" or "chw".
+        wrt: with respect to what: "image", or "weights" of transposed, resize-conv and subpixel, of numbers.
+        **parameters: of the mode.
+
+    Returns:
+        An array of the image's shape: float32, or float64 where the image has integers of 32 or 64 bits, or float64.
+        With respect to weights one of their shape, float64.
+
+    Raises:
+        ValueError: a value is not allowed, or `grad` has another shape.
+        TypeError: the dtype is not supported, or there is no such parameter.
+
+    >>> upsample_backward([[1, 2, 3, 4]], [[0.5, 0.5]], "nearest", scale=(1, 2))
+    array([[3., 7.]])
+    """
+    from poolcli import dtypes, weights
+
+    row, array, asked = asked_of(image, mode, scale, size, layout, parameters)
+    given = asked.values.get("weights")
+    _check_wrt(mode, wrt, row.learns)
+    if wrt != "image" and weights.is_named(given):
+        raise ValueError(f"weights={given or weights.NAMES[0]!r} are not learned: give an array of numbers")
+    batch = as_batch(array)
+    shape = imported(row.shape)(array.shape[array.ndim == 4 :], asked)
+    grads = _laid_in(grad, (*array.shape[: array.ndim == 4], *shape), batch, layout)
+    if wrt != "image":
+        return imported(row.learns[wrt])(grads, dtypes.to_working(batch), asked)
+    return _laid_out(imported(row.backward)(grads, dtypes.to_working(batch), asked), array, layout)
+
+
+def resize_backward(
+    grad: ArrayLike,
+    image: ArrayLike,
+    size: Size | None = None,
+    mode: str = "bilinear",
+    *,
+    scale: Scale | None = None,
+    antialias: bool = False,
+    layout: Layout = "hwc",
+    **parameters: Unpack[Parameters],
+) -> Any:
+    """Return the gradient of sum(grad * resize(image, ...)) with respect to the numbers of the image: the adjoint.
+
+    Args:
+        grad: array of the shape that `resize` returns, of any dtype: the gradient with respect to its result.
+        image: array (H, W), (H, W, C) or (N, H, W, C), as for `resize`.
+        size: of the output, in pixels.
+        mode: the filter, as for `resize`.
+        scale: output over input size, instead of the size.
+        antialias: whether the filter was stretched where the image shrinks.
+        layout: where channels are, in all arrays: "hwc" or "chw".
+        **parameters: of the mode.
+
+    Returns:
+        An array of the image's shape: float32, or float64 where the image has integers of 32 or 64 bits, or float64.
+
+    Raises:
+        ValueError: a value is not allowed, or `grad` has another shape.
+        TypeError: the dtype is not supported, or there is no such parameter.
+
+    >>> resize_backward([[1, 2]], [[0.5, 0.5, 0.5, 0.5]], (1, 2), antialias=True)
+    array([[0.5  , 0.625, 0.875, 1.   ]])
+    """
+    import numpy as np
+
+    from poolcli import axes
+
+    row, values = filter_of(mode, antialias, parameters)
+    array = axes.channels_last(np.asarray(image), layout)
+    batch = as_batch(array)
+    grid = output_grid(batch.shape[1:3], size, scale)
+    grads = _laid_in(grad, (*array.shape[: array.ndim == 4], *grid.sizes, *array.shape[2:][-1:]), batch, layout)
+    return _laid_out(resample_backward(grads, batch.shape, row, grid, values, antialias), array, layout)
+
+
+def _laid_in(grad: ArrayLike, shape: tuple[int, ...], batch: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """Return gradients of this shape, channels last, as (N, rows, columns, C), or raise an error if they are not."""
+    import numpy as np
+
+    from poolcli import axes, dtypes
+
+    number = dtypes.blend_dtype(dtypes.check(batch.dtype))
+    given = np.asarray(grad)
+    _check_shape(given, axes.as_laid_out(np.broadcast_to(number.type(0), shape), layout, len(shape) > 2).shape)
+    last = np.ascontiguousarray(axes.channels_last(given, layout), number)
+    sizes = shape[-3:-1] if len(shape) > 2 else shape
+    return last.reshape(len(batch), *sizes, shape[-1] if len(shape) > 2 else 1)
+
+
+def _laid_out(found: NDArray[Any], array: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """Return a gradient in the shape of an array, which has channels last, and in the layout of the caller."""
+    from poolcli import axes
+
+    return axes.as_laid_out(found.reshape(array.shape), layout, array.ndim > 2)
 
 
 def check_gradient(row: Mode) -> None:
@@ -141,6 +270,14 @@ def check_gradient(row: Mode) -> None:
     if not row.has_gradient:
         able = ", ".join(name for name, mode in MODES.items() if mode.has_gradient)
         raise ValueError(f"mode {row.name!r} has no gradient: the modes that have one are {able}")
+
+
+def _check_wrt(mode: str, wrt: str, learns: Mapping[str, str]) -> None:
+    """Raise a ValueError if a mode has no gradient with respect to this."""
+    able = ("image", *learns)
+    if wrt not in able:
+        others = " or ".join(map(repr, able))
+        raise ValueError(f"wrt={wrt!r} is not allowed: mode {mode!r} has a gradient with respect to {others}")
 
 
 def _check_shape(grad: NDArray[Any], expected: tuple[int, ...]) -> None:
@@ -171,8 +308,8 @@ def sent_back(
     values: dict[str, Any],
     grid: tuple[Windows, Windows],
     source: np.dtype[Any],
-) -> NDArray[Any]:
-    """Return the gradient with respect to (N, H, W, C), given that with respect to what a mode makes of its windows."""
+) -> Any:
+    """Return the gradient with respect to (N, H, W, C), or a parameter, given that of the results."""
     from poolcli.dtypes import maximum
     from poolcli.engine.gradients import Selected
 

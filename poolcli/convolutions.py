@@ -1,184 +1,61 @@
-"""Convolutions that enlarge: transposed, after an enlargement, and to sub-pixels.
+"""Convolutions that enlarge: after an enlargement, and to sub-pixels, with their gradients.
 
-Every mode is a function of an image (N, H, W, C), of what is asked, and of the dtype to write; and one of the shape
-that this gives.
+Every mode is a function of an image (N, H, W, C), of what is asked, and of the dtype to write; one of the shape that
+this gives; and two of the gradient with respect to its result, which return that with respect to image and weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli import dtypes, geometry, weights
+from poolcli import dtypes, weights
 from poolcli.engine import convolve as engine
 from poolcli.engine.interleave import take
-from poolcli.filters import FILTERS
+from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import PARAMETERS
-from poolcli.resize import Enlargement, Grid, resample
+from poolcli.resize import Enlargement, Grid, resample, resample_backward
 from poolcli.sampling import beyond
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
 Array = NDArray[Any]
 
-_WINDOW = (3, 3)  # of a convolution to the same size, unless given
-
-
-@dataclass(frozen=True)
-class Side:
-    """One axis of a transposed convolution."""
-
-    taps: int
-    stride: int
-    padding: int
-    output_padding: int
-    dilation: int
-
-    def size(self, n: int) -> int:
-        """Return the output size of an axis of n."""
-        return engine.transposed_size(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
-
-    def axis(self, n: int) -> engine.Taps:
-        """Return the taps of an axis of n."""
-        return engine.transposed(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
-
-    def begin(self, tap: int) -> int:
-        """Return the output pixel that a tap of the first pixel is added to; it may lie outside."""
-        return tap * self.dilation - self.padding
-
-
-def transposed(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
-    """Add every value times the weights to the output, S pixels apart."""
-    given, strides, dilations = asked.values["weights"], asked.strides, _dilations(asked)
-    loaded = weights.load(given, asked.values["kernel_size"], _window(strides), strides, dilations)
-    sides = _sides(loaded.shape[-2:], asked)
-    _sizes(image.shape[1:3], sides)
-    if loaded.ndim == 4:
-        return _transposed_across_channels(image, loaded, sides, output)
-    rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
-    factors = None
-    if weights.is_named(given):
-        profiles = weights.profiles(given, loaded.shape, strides, dilations)
-        down, across = (_met(*axis) for axis in zip(profiles, image.shape[1:3], sides, strict=True))
-        factors = 1 / down, 1 / across
-    return engine.convolve(image, loaded, rows, columns, "constant", output, factors)
-
-
-def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
-    """Return the shape that `transposed` makes of (H, W) or (H, W, C)."""
-    window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
-    return (*_sizes(shape[:2], _sides(window[-2:], asked)), *_channels(shape, window))
-
-
-def _transposed_across_channels(image: Array, loaded: Array, sides: list[Side], output: np.dtype[Any]) -> Array:
-    """Return the same for weights that make channels of all channels."""
-    _check_channels(loaded, image)
-    blend_dtype = dtypes.blend_dtype(image.dtype, output)
-    out: Array = np.zeros((len(image), *_sizes(image.shape[1:3], sides), loaded.shape[1]), blend_dtype)
-    values = image.astype(blend_dtype, copy=False)
-    for ky, kx in np.ndindex(loaded.shape[2:]):
-        _add(out, values @ loaded[:, :, ky, kx].astype(blend_dtype), sides, (ky, kx))
-    return dtypes.saturate_cast(out, output)
-
-
-def _add(out: Array, part: Array, sides: list[Side], tap: Pair) -> None:
-    """Add an image to every S-th pixel of another, as far as it lies inside."""
-    to, of = [], []
-    for side, k, n, size in zip(sides, tap, part.shape[1:3], out.shape[1:3], strict=True):
-        begin, stride = side.begin(k), side.stride
-        first = max(0, -(begin // stride))
-        last = max(min(n, -((begin - size) // stride)), first)
-        of.append(slice(first, last))
-        to.append(slice(begin + first * stride, begin + last * stride, stride))
-    rows, columns = of
-    if rows.stop > rows.start and columns.stop > columns.start:
-        out[:, to[0], to[1]] += part[:, rows, columns]
-
-
-def _met(profile: NDArray[np.float64], n: int, side: Side) -> NDArray[np.float64]:
-    """Return of every pixel of an axis the sum of the weights that meet it, less than 1 at the frame; 1 for none."""
-    met = np.zeros(side.size(n))
-    for k, weight in enumerate(profile):
-        begin = side.begin(k)
-        first = begin % side.stride if begin < 0 else begin
-        met[first : max(begin + (n - 1) * side.stride + 1, 0) : side.stride] += weight
-    return np.where((met == 0) | (np.abs(met - 1) < 1e-12), 1, met)
-
-
-def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
-    """Spread every value over its window."""
-    sides = _pooled_sides(asked)
-    _sizes(image.shape[1:3], sides)
-    rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
-    # How many pixels of each window lie inside, as `average` counts them.
-    counts = []
-    for axis, n, side in zip((rows, columns), image.shape[1:3], sides, strict=True):
-        begin = np.arange(n) * side.stride - side.padding
-        counts.append(np.minimum(begin + side.taps, axis.size) - np.maximum(begin, 0))
-    blend_dtype = dtypes.blend_dtype(image.dtype, output)
-    shares = image / np.maximum(np.outer(*counts), 1)[:, :, None].astype(blend_dtype)
-    ones = np.ones((sides[0].taps, sides[1].taps))
-    return engine.convolve(shares.astype(blend_dtype), ones, rows, columns, "constant", output)
-
-
-def average_unpool_shape(shape: Shape, asked: Enlargement) -> Shape:
-    """Return the shape that `average_unpool` makes of (H, W) or (H, W, C)."""
-    return (*_sizes(shape[:2], _pooled_sides(asked)), *shape[2:])
-
-
-def _pooled_sides(asked: Enlargement) -> list[Side]:
-    return _sides(geometry.pair("kernel_size", asked.values["kernel_size"] or asked.strides), asked)
-
-
-def _window(strides: Pair) -> Pair:
-    """Return F of a transposed convolution unless given: windows that overlap by half."""
-    return 2 * strides[0] - strides[0] % 2, 2 * strides[1] - strides[1] % 2
-
-
-def _dilations(asked: Enlargement) -> Pair:
-    return geometry.pair("dilation", asked.values.get("dilation") or 1)
-
-
-def _sides(sizes: Shape, asked: Enlargement) -> list[Side]:
-    """Return both axes for windows of these sizes; unless padding is given, the output is S times the input."""
-    padding, output_padding = asked.values["padding"], asked.values["output_padding"]
-    strides, dilations = asked.strides, _dilations(asked)
-    spans = [d * (f - 1) + 1 for d, f in zip(dilations, sizes, strict=True)]
-    if padding is None and output_padding is None:
-        paddings = [max(-(-(span - s) // 2), 0) for span, s in zip(spans, strides, strict=True)]
-        extras = [s - span + 2 * p for span, s, p in zip(spans, strides, paddings, strict=True)]
-    else:
-        paddings = list(geometry.pair("padding", 0 if padding is None else padding, 0))
-        extras = list(geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0))
-        for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
-            most = max(stride, dilation) - 1
-            if extra > most:
-                raise ValueError(
-                    f"output_padding={extra} is not allowed: it must be at most {most}, below S or dilation"
-                )
-    return [Side(*side) for side in zip(sizes, strides, paddings, extras, dilations, strict=True)]
-
-
-def _sizes(shape: Shape, sides: list[Side]) -> Pair:
-    """Return the size of the output, or raise a ValueError if there is none."""
-    rows, columns = (side.size(n) for side, n in zip(sides, shape, strict=True))
-    if min(rows, columns) < 1:
-        left = f"{max(rows, 0)} x {max(columns, 0)}"
-        raise ValueError(f"padding leaves {left} pixels of {shape[0]} x {shape[1]}: no image")
-    return rows, columns
+_WINDOW = (3, 3)  # unless given
 
 
 def resize_conv(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Enlarge, then convolve in the grid of the output."""
-    down, across = asked.strides
-    row = FILTERS[asked.values["enlarge"]]
-    grid = Grid((image.shape[1] * down, image.shape[2] * across))
-    usual = {name: PARAMETERS[name].default for name in row.parameters}
-    large = resample(image, row, grid, usual, dtypes.blend_dtype(image.dtype, output))
+    large = resample(image, *_enlarging(image, asked), dtypes.blend_dtype(image.dtype, output))
     return _convolved(large, _loaded(asked), asked.values["border"], output)
+
+
+def resize_conv_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
+    """Return the gradient with respect to the image."""
+    row, grid, values = _enlarging(image, asked)
+    shape = (len(image), *grid.sizes, image.shape[3])
+    large = _convolved_backward(grads, shape, _loaded(asked), asked.values["border"])
+    return resample_backward(large, image.shape, row, grid, values)
+
+
+def resize_conv_weights_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
+    """Return the gradient with respect to the weights."""
+    large = resample(image, *_enlarging(image, asked), grads.dtype)
+    return _taps_backward(grads, large, _loaded(asked), asked.values["border"])
+
+
+def _enlarging(image: Array, asked: Enlargement) -> tuple[Filter, Grid, dict[str, Any]]:
+    """Return how an image is enlarged before it is convolved."""
+    return _enlargement(image.shape, asked.strides, asked.values["enlarge"])
+
+
+def _enlargement(shape: Shape, strides: Pair, name: str) -> tuple[Filter, Grid, dict[str, Any]]:
+    row = FILTERS[name]
+    usual = {name: PARAMETERS[name].default for name in row.parameters}
+    return row, Grid((shape[1] * strides[0], shape[2] * strides[1])), usual
 
 
 def resize_conv_shape(shape: Shape, asked: Enlargement) -> Shape:
@@ -198,6 +75,25 @@ def subpixel(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     return depth_to_space(convolved, strides, asked.values["order"])
 
 
+def subpixel_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
+    """Return the gradient with respect to the image."""
+    loaded = _loaded(asked)
+    return _convolved_backward(_of_phases(grads, image, loaded, asked), image.shape, loaded, asked.values["border"])
+
+
+def subpixel_weights_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
+    """Return the gradient with respect to the weights."""
+    loaded = _loaded(asked)
+    return _taps_backward(_of_phases(grads, image, loaded, asked), image, loaded, asked.values["border"])
+
+
+def _of_phases(grads: Array, image: Array, loaded: Array, asked: Enlargement) -> Array:
+    """Return the gradient with respect to what was convolved: S x S pixels are channels, or copies of one."""
+    if loaded.ndim == 4:
+        return space_to_depth(grads, asked.strides, asked.values["order"])
+    return resample_backward(grads, image.shape, *_enlargement(image.shape, asked.strides, "nearest"))
+
+
 def subpixel_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `subpixel` makes of (H, W) or (H, W, C)."""
     return _same_size_shape(shape, asked, asked.strides[0] * asked.strides[1])
@@ -206,10 +102,10 @@ def subpixel_shape(shape: Shape, asked: Enlargement) -> Shape:
 def _same_size_shape(shape: Shape, asked: Enlargement, phases: int) -> Shape:
     window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
     down, across = asked.strides
-    return (shape[0] * down, shape[1] * across, *_channels(shape, window, phases))
+    return (shape[0] * down, shape[1] * across, *channels_of(shape, window, phases))
 
 
-def _channels(shape: Shape, window: Shape, phases: int = 1) -> Shape:
+def channels_of(shape: Shape, window: Shape, phases: int = 1) -> Shape:
     """Return the axis of channels that weights make; one channel of a grey image has none."""
     if len(window) == 2:
         return shape[2:]
@@ -229,6 +125,15 @@ def depth_to_space(image: Array, strides: Pair, order: str) -> Array:
     return np.ascontiguousarray(parts).reshape(images, height * down, width * across, count)
 
 
+def space_to_depth(image: Array, strides: Pair, order: str) -> Array:
+    """Return pixels of (N, H, W, C) as channels: those that `depth_to_space` made them of."""
+    images, height, width, channels = image.shape
+    down, across = strides
+    parts = image.reshape(images, height // down, down, width // across, across, channels)
+    axes = (0, 1, 3, 5, 2, 4) if order == "crd" else (0, 1, 3, 2, 4, 5)
+    return np.ascontiguousarray(parts.transpose(axes)).reshape(images, height // down, width // across, -1)
+
+
 def _loaded(asked: Enlargement) -> NDArray[np.float64]:
     return weights.load(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
 
@@ -239,10 +144,9 @@ def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) 
     if loaded.ndim == 2:
         rows, columns = (replace(engine.plain(n, f, before), size=n) for n, f, before in sides)
         return engine.convolve(image, loaded, rows, columns, border, output)
-    _check_channels(loaded, image)
+    check_channels(loaded, image)
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
-    around = (beyond(np.arange(-before, n + f - 1 - before), n, border) for n, f, before in sides)
-    padded: Array = take(image, *around).astype(blend_dtype, copy=False)
+    padded = take(image, *_around(image.shape, loaded, border)).astype(blend_dtype, copy=False)
     height, width = image.shape[1:3]
     out: Array = np.zeros((*image.shape[:3], loaded.shape[1]), blend_dtype)
     for ky, kx in np.ndindex(loaded.shape[2:]):
@@ -250,7 +154,57 @@ def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) 
     return dtypes.saturate_cast(out, output)
 
 
-def _check_channels(loaded: Array, image: Array) -> None:
+def _around(shape: Shape, loaded: Array, border: str) -> list[NDArray[np.int64]]:
+    """Return the rows and columns of an image with those beyond it that windows see, -1 for 0."""
+    sides = zip(shape[1:3], loaded.shape[-2:], strict=True)
+    return [beyond(np.arange(n + f - 1) - (f - 1) // 2, n, border) for n, f in sides]
+
+
+def _convolved_backward(grads: Array, shape: Shape, loaded: Array, border: str) -> Array:
+    """Return the gradient with respect to (N, H, W, C) of its convolution to the same size."""
+    height, width = shape[1:3]
+    if loaded.ndim == 2:
+        rows, columns = (engine.transposed(n, f, 1, 0, 0) for n, f in zip(shape[1:3], loaded.shape, strict=True))
+        padded = engine.convolve(grads, loaded, rows, columns, "constant", grads.dtype)
+    else:
+        window = loaded.shape[2:]
+        padded = np.zeros((shape[0], height + window[0] - 1, width + window[1] - 1, shape[3]), grads.dtype)
+        for ky, kx in np.ndindex(window):
+            padded[:, ky : ky + height, kx : kx + width] += grads @ loaded[:, :, ky, kx].T.astype(grads.dtype)
+    for axis, (index, f) in enumerate(zip(_around(shape, loaded, border), loaded.shape[-2:], strict=True), 1):
+        padded = _folded(padded, axis, index, (f - 1) // 2, shape[axis])
+    return np.ascontiguousarray(padded)
+
+
+def _folded(padded: Array, axis: int, index: NDArray[np.int64], before: int, n: int) -> Array:
+    """Return the inside of an axis, to which pixels that stand for others beyond it are added."""
+    moved = np.moveaxis(padded, axis, 0)
+    inside = moved[before : before + n]
+    for place in (*range(before), *range(before + n, len(index))):
+        if index[place] >= 0:
+            inside[index[place]] += moved[place]
+    return np.moveaxis(inside, 0, axis)
+
+
+def _taps_backward(grads: Array, image: Array, loaded: Array, border: str) -> Array:
+    """Return the gradient with respect to the weights of a convolution to the same size."""
+    height, width = image.shape[1:3]
+    padded = take(image, *_around(image.shape, loaded, border))
+    out = np.zeros(loaded.shape)
+    for ky, kx in np.ndindex(loaded.shape[-2:]):
+        out[..., ky, kx] = products(padded[:, ky : ky + height, kx : kx + width], grads, loaded.ndim == 4)
+    return out
+
+
+def products(image: Array, grads: Array, across_channels: bool) -> Array:
+    """Return the sum of values (N, H, W, C) times gradients over all pixels: of each pair of channels, or of all."""
+    if not across_channels:
+        return np.asarray(np.multiply(image, grads, dtype=grads.dtype).sum(dtype=np.float64))
+    return np.asarray((image.swapaxes(2, 3).astype(grads.dtype) @ grads).sum((0, 1), dtype=np.float64))
+
+
+def check_channels(loaded: Array, image: Array) -> None:
+    """Raise a ValueError if weights are for another number of channels."""
     if loaded.shape[0] != image.shape[3]:
         raise ValueError(
             f"weights {loaded.shape} are for {loaded.shape[0]} channels, and the image has {image.shape[3]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -33,6 +33,7 @@ class Mode(ModeRow):
     unordered: bool = False
     low_pass: bool = False  # its windows are those of the low-passed image
     gradient: str = ""  # as the kernel; of those that select it is that of the value that was taken
+    learns: Mapping[str, str] = field(default_factory=dict)  # parameters that have a gradient, and that, as `gradient`
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
 
     @property
@@ -44,6 +45,10 @@ class Mode(ModeRow):
     def has_gradient(self) -> bool:
         """Return whether the result changes with the values: not where these are names."""
         return bool(self.gradient) or (self.selects and not self.unordered)
+
+    def with_respect_to(self, name: str) -> Mode:
+        """Return the mode with the gradient in a parameter, or itself for that in the image."""
+        return replace(self, gradient=self.learns[name]) if name in self.learns else self
 
     def blends(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it makes values that the image does not have."""
@@ -84,19 +89,19 @@ MODES: Mapping[str, Mode] = {
         Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad"),
              gradient="norms:l2_gradient", mean={"norm": "mean"}),
         Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad"),
-             gradient="norms:lp_gradient", mean={"norm": "mean"}),
+             gradient="norms:lp_gradient", learns={"p": "norms:lp_gradient_of_p"}, mean={"norm": "mean"}),
         Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",),
-             gradient="norms:gem_gradient"),
+             gradient="norms:gem_gradient", learns={"p": "norms:gem_gradient_of_p"}),
         Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:mixed", ("lam",),
-             gradient="means:mixed_gradient"),
+             gradient="means:mixed_gradient", learns={"lam": "means:mixed_gradient_of_lam"}),
         Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:soft", ("beta",),
-             gradient="softmax:soft_gradient"),
+             gradient="softmax:soft_gradient", learns={"beta": "softmax:soft_gradient_of_beta"}),
         Mode("random", "one r, drawn with probability e^(beta r) / sum(e^(beta r))", "softmax:random",
              ("beta", "seed"), selects=True),
         Mode("stochastic", "one r, drawn with probability max(r, 0) / sum(max(r, 0))", "softmax:stochastic",
              ("seed",), selects=True),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
-             gradient="lip:lip_gradient", mean={"norm": "weights"}),
+             gradient="lip:lip_gradient", learns={"weights": "lip:lip_gradient_of_weights"}, mean={"norm": "weights"}),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
              gradient="means:average_gradient", low_pass=True),
     )

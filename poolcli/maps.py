@@ -42,22 +42,28 @@ def binned_shape(shape: tuple[int, ...], values: Mapping[str, Any]) -> tuple[int
     return (bins * (MODES[values["pool"]].planes(values) or 1) * shape[2],)
 
 
-def binned_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
-    """Return the gradient with respect to (N, H, W, C) of what `binned` makes of it."""
-    mode = MODES[values["pool"]]
+def binned_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any], wrt: str) -> Any:
+    """Return the gradient with respect to (N, H, W, C), or a parameter, of what `binned` makes of it."""
+    mode = MODES[values["pool"]].with_respect_to(wrt)
     images, height, width, channels = batch.shape
     own = {name: value for name, value in values.items() if name in mode.parameters}
     planes, begin = mode.planes(own) or 1, 0
-    working, out = dtypes.to_working(batch), None
+    working, found = dtypes.to_working(batch), []
     for level in values.get("levels", (1,)):
         end = begin + level * level * planes * channels
         part = grads[:, begin:end].reshape(images, level, level, planes, channels).transpose(3, 0, 1, 2, 4)
         grid = geometry.adaptive(height, level), geometry.adaptive(width, level)
-        found = sent_back(np.ascontiguousarray(part), working, mode, own, grid, batch.dtype)
-        out = found if out is None else out + found
+        found.append(sent_back(np.ascontiguousarray(part), working, mode, own, grid, batch.dtype))
         begin = end
-    assert out is not None  # there is a level
-    return out
+    return _added(found)
+
+
+def _added(parts: list[Any]) -> Any:
+    """Return the sum of numbers or arrays, or of mappings of them, name by name."""
+    first, *others = parts
+    if isinstance(first, Mapping):
+        return {name: _added([part[name] for part in parts]) for name in first}
+    return sum(others, first)
 
 
 def flattened(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any] | None) -> NDArray[Any]:
@@ -71,7 +77,7 @@ def flattened_shape(shape: tuple[int, ...], values: Mapping[str, Any]) -> tuple[
     return (shape[0] * shape[1] * shape[2],)
 
 
-def flattened_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
+def flattened_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any], wrt: str) -> NDArray[Any]:
     """Return the gradient with respect to (N, H, W, C) of all its values."""
     images, height, width, channels = batch.shape
     if values["order"] == "rows":
@@ -103,7 +109,7 @@ def covariance_shape(shape: tuple[int, ...], values: Mapping[str, Any]) -> tuple
     return (channels, channels) if values["matrix"] else (channels * (channels + 1) // 2,)
 
 
-def covariance_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
+def covariance_backward(grads: NDArray[Any], batch: NDArray[Any], values: Mapping[str, Any], wrt: str) -> NDArray[Any]:
     """Return the gradient with respect to (N, H, W, C) of the covariance of its channels."""
     from poolcli.pools.covariance import covariance_gradient
 

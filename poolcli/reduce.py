@@ -36,6 +36,11 @@ class Reduction(ModeRow):
         """Return the local mode that it applies, if it applies one."""
         return MODES.get(self.value("pool", arguments) or self.pool)
 
+    def learns(self, arguments: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the parameters that have a gradient."""
+        mode = self.applied(arguments)
+        return mode.learns if mode else {}
+
     def blends(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it makes values that the image does not have."""
         mode = self.applied(arguments)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
+    from poolcli.sampling import Resampling
 
 Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
@@ -73,14 +74,7 @@ def resize(
 
     from poolcli import axes, dtypes
 
-    row = find(FILTERS, mode)
-    values = resolve(mode, row.parameters, parameters, _TAKES)
-    check_fill(parameters, values)
-    antialias = flag("antialias", antialias)
-    if antialias and "rounding" in parameters:
-        raise ValueError(
-            "antialias takes a mean of pixels: rounding, which says which of two is nearest, is without it"
-        )
+    row, values = asked_of(mode, antialias, parameters)
     array = axes.channels_last(np.asarray(image), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
@@ -89,6 +83,18 @@ def resize(
     out = resample(dtypes.to_working(batch), row, grid, values, dtypes.kernel_output(source, target), antialias)
     result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)
+
+
+def asked_of(mode: str, antialias: bool, given: Mapping[str, Any]) -> tuple[Filter, dict[str, Any]]:
+    """Return the row of a filter and its parameters, or raise an error."""
+    row = find(FILTERS, mode)
+    values: dict[str, Any] = resolve(mode, row.parameters, given, _TAKES)
+    check_fill(given, values)
+    if flag("antialias", antialias) and "rounding" in given:
+        raise ValueError(
+            "antialias takes a mean of pixels: rounding, which says which of two is nearest, is without it"
+        )
+    return row, values
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,38 @@ def resample(
         return take(batch, *(sampling.nearest(*side, values["coordinates"], values["rounding"]) for side in sides))
     from poolcli.engine import resample as engine
 
-    own = tuple(values[name] for name in row.own)
-    how = sampling.Resampling(row, own, values["coordinates"], values.get("border", "edge"), antialias)
+    how = _how(row, values, antialias)
     rows, columns = (sampling.axis(*side, how) for side in sides)
     return engine.resample(batch, rows, columns, output, values.get("fill", 0.0))
+
+
+def resample_backward(
+    grads: NDArray[Any],
+    shape: tuple[int, ...],
+    row: Filter,
+    grid: Grid,
+    values: Mapping[str, Any],
+    antialias: bool = False,
+) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C) of this shape: sums over outputs that see a pixel."""
+    from poolcli import sampling
+    from poolcli.engine import resample as engine
+
+    sides = list(zip(shape[1:3], grid.sizes, grid.scales, strict=True))
+    if row.copies and not antialias:
+        near = [(sampling.nearest(*side, values["coordinates"], values["rounding"]), side[0]) for side in sides]
+        rows, columns = (sampling.transposed(sampling.copied(pixel, n), n) for pixel, n in near)
+    else:
+        how = _how(row, values, antialias)
+        rows, columns = (sampling.adjoint(*side, how) for side in sides)
+    return engine.resample(grads, rows, columns, grads.dtype, 0.0)
+
+
+def _how(row: Filter, values: Mapping[str, Any], antialias: bool) -> Resampling:
+    from poolcli.sampling import Resampling
+
+    own = tuple(values[name] for name in row.own)
+    return Resampling(row, own, values["coordinates"], values.get("border", "edge"), antialias)
 
 
 @dataclass(frozen=True)
@@ -150,6 +184,11 @@ class Enlargement:
 def interpolate(batch: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
     """Enlarge (N, H, W, C) by the filter that has the name of the mode."""
     return resample(batch, FILTERS[asked.mode], asked.grid(batch.shape[1:3]), asked.values, output)
+
+
+def interpolate_backward(grads: NDArray[Any], batch: NDArray[Any], asked: Enlargement) -> NDArray[Any]:
+    """Return the gradient with respect to (N, H, W, C)."""
+    return resample_backward(grads, batch.shape, FILTERS[asked.mode], asked.grid(batch.shape[1:3]), asked.values)
 
 
 def interpolated_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:

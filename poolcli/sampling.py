@@ -64,6 +64,39 @@ def taps(n: int, x: Floats, resampling: Resampling, scale: float = 1.0) -> Axis:
     return _by_phase(Axis(first - low, weights, index, -low), n)
 
 
+@lru_cache(maxsize=64)
+def adjoint(n: int, size: int, scale: float | None, resampling: Resampling) -> Axis:
+    """Return of every pixel of an axis of n the outputs that it counts in, with its weights in them."""
+    return transposed(axis(n, size, scale, resampling), n, resampling.border == "wrap")
+
+
+def transposed(axis: Axis, n: int, wraps: bool = False) -> Axis:
+    """Return the taps of the transposed matrix: of each of n pixels, over the outputs; where it wraps, in a circle."""
+    size, count = axis.weights.shape
+    output = np.repeat(np.arange(size), count)
+    place = (axis.first[:, None] + np.arange(count)).ravel()
+    pixel, weights = axis.index[place], axis.weights.ravel()
+    if wraps:  # the pixel after the last is the first, whose output comes a whole turn later
+        output = output - (place - axis.before) // n * size
+    counts = (pixel >= 0) & (weights != 0)
+    output, pixel, weights = output[counts], pixel[counts], weights[counts]
+    first, last = np.full(n, np.iinfo(np.int64).max), np.full(n, np.iinfo(np.int64).min)
+    np.minimum.at(first, pixel, output)
+    np.maximum.at(last, pixel, output)
+    first = np.where(first > last, 0, first)  # a pixel that no output sees
+    most = int((last - first).max(initial=0)) + 1
+    spread = np.zeros((n, most))
+    np.add.at(spread, (pixel, output - first[pixel]), weights)
+    low, high = min(int(first.min()), 0), max(int(first.max()) + most, size)
+    index = beyond(np.arange(low, high, dtype=np.int64), size, "wrap" if wraps else "constant")
+    return _by_phase(Axis(first - low, spread, index, -low), size)
+
+
+def copied(pixel: Integers, n: int) -> Axis:
+    """Return the taps of outputs that are copies of these pixels of an axis of n."""
+    return Axis(pixel, np.ones((len(pixel), 1)), np.arange(n, dtype=np.int64))
+
+
 def _by_phase(axis: Axis, n: int) -> Axis:
     """Return the same axis with a row of weights for each phase, where it has phases."""
     size = len(axis.first)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.engine.interleave import take
-from poolcli.engine.scatter import scatter, survey
+from poolcli.engine.scatter import returned, scatter, survey
 from poolcli.resize import Enlargement
 from poolcli.stored import Indices, load_indices
 
@@ -24,12 +24,32 @@ def nails(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDA
     return take(image, *pixels)
 
 
+def nails_backward(grads: NDArray[Any], image: NDArray[Any], asked: Enlargement) -> NDArray[Any]:
+    """Return the gradient with respect to the image: that of the first pixels of regions."""
+    down, across = asked.strides
+    return np.ascontiguousarray(grads[:, ::down, ::across])
+
+
 def unpool(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
     """Put each value at its index, the largest where several have the same."""
     loaded = load_indices(asked.values["indices"])
     height, width = _size(image.shape[1:3], asked, loaded)
     indices = _fitting(loaded.indices, image.shape, asked.rank)
     out = np.zeros((image.shape[0], height, width, image.shape[3]), image.dtype)  # first: a scale may ask too much
+    scatter(image, indices, _surveyed(indices, loaded, asked, (height, width)), out)
+    return out
+
+
+def unpool_backward(grads: NDArray[Any], image: NDArray[Any], asked: Enlargement) -> NDArray[Any]:
+    """Return the gradient with respect to the image: what stands at the index of a value, where it was put there."""
+    loaded = load_indices(asked.values["indices"])
+    indices = _fitting(loaded.indices, image.shape, asked.rank)
+    return returned(grads, image, indices, _surveyed(indices, loaded, asked, grads.shape[1:3]))
+
+
+def _surveyed(indices: NDArray[np.int64], loaded: Indices, asked: Enlargement, size: tuple[int, ...]) -> NDArray[Any]:
+    """Return what `survey` does, or raise a ValueError if indices do not lie in an image of this size."""
+    height, width = size
     size_is_known = asked.size is not None or loaded.shape is not None
     surveyed = survey(indices, (0, 0) if size_is_known else asked.strides, width)
     if not ((surveyed["smallest"] >= 0) & (surveyed["largest"] < height * width)).all():
@@ -37,8 +57,7 @@ def unpool(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> ND
         raise ValueError(f"the indices reach {reach}, beyond an image of {height} x {width} pixels")
     if surveyed["astray"].any():  # of another width, an index means another pixel
         raise ValueError("the indices do not lie in their regions of S x S: size says how large their image was")
-    scatter(image, indices, surveyed, out)
-    return out
+    return surveyed
 
 
 def unpooled_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:

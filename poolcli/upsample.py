@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,7 +13,7 @@ from poolcli.resize import Enlargement, Scale, Size, as_batch, as_given, check_f
 from poolcli.rows import ModeRow, imported, takes
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
 
@@ -25,17 +25,21 @@ class Upsampling(ModeRow):
     Functions are named as module:function of poolcli, and imported when they are called: the table and its help do
     without NumPy. `function(batch, asked, dtype)` makes (N, rows, columns, C) of (N, H, W, C), what is asked is a
     `resize.Enlargement`; `shape(shape, asked)` tells what shape it makes of (H, W) or (H, W, C).
+    `backward(grads, batch, asked)` makes the gradient with respect to the batch of that with respect to the result, and
+    the functions of `learns` that with respect to a parameter.
     """
 
     name: str
     formula: str
     function: str
+    backward: str
     shape: str = "resize:whole_times"
     parameters: tuple[str, ...] = ()
     selects: bool = False  # only ever returns values of the input, and 0
     unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     fractional: bool = False  # takes any scale, or a size instead
     takes_size: bool = False
+    learns: Mapping[str, str] = field(default_factory=dict)
 
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
@@ -82,8 +86,8 @@ class Upsampling(ModeRow):
 
 def _interpolation(row: Filter) -> Upsampling:
     return Upsampling(
-        row.name, row.formula, "resize:interpolate", "resize:interpolated_shape", row.parameters,
-        selects=row.copies, unordered=row.copies, fractional=True, takes_size=True,
+        row.name, row.formula, "resize:interpolate", "resize:interpolate_backward", "resize:interpolated_shape",
+        row.parameters, selects=row.copies, unordered=row.copies, fractional=True, takes_size=True,
     )  # fmt: skip
 
 
@@ -92,22 +96,26 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
     for mode in (
         *(_interpolation(row) for row in FILTERS.values() if row.copies),
         Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", "unpooling:nails",
-                   selects=True, unordered=True),
+                   "unpooling:nails_backward", selects=True, unordered=True),
         *(_interpolation(row) for row in FILTERS.values() if not row.copies),
         Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", "unpooling:unpool",
-                   "unpooling:unpooled_shape", ("indices",), selects=True, unordered=True, takes_size=True),
+                   "unpooling:unpool_backward", "unpooling:unpooled_shape", ("indices",),
+                   selects=True, unordered=True, takes_size=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
-                   "convolutions:average_unpool", "convolutions:average_unpool_shape",
-                   ("kernel_size", "padding", "output_padding")),
+                   "transposed:average_unpool", "transposed:average_unpool_backward",
+                   "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding")),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
-                   "convolutions:transposed", "convolutions:transposed_shape",
-                   ("weights", "kernel_size", "padding", "output_padding", "dilation")),
+                   "transposed:transposed", "transposed:transposed_backward", "transposed:transposed_shape",
+                   ("weights", "kernel_size", "padding", "output_padding", "dilation"),
+                   learns={"weights": "transposed:transposed_weights_backward"}),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
-                   "convolutions:resize_conv", "convolutions:resize_conv_shape",
-                   ("weights", "kernel_size", "enlarge", "border")),
+                   "convolutions:resize_conv", "convolutions:resize_conv_backward", "convolutions:resize_conv_shape",
+                   ("weights", "kernel_size", "enlarge", "border"),
+                   learns={"weights": "convolutions:resize_conv_weights_backward"}),
         Upsampling("subpixel", "a convolution to C S^2 channels, which become S x S pixels",
-                   "convolutions:subpixel", "convolutions:subpixel_shape",
-                   ("weights", "kernel_size", "order", "border")),
+                   "convolutions:subpixel", "convolutions:subpixel_backward", "convolutions:subpixel_shape",
+                   ("weights", "kernel_size", "order", "border"),
+                   learns={"weights": "convolutions:subpixel_weights_backward"}),
     )
 }  # fmt: skip
 
@@ -168,22 +176,31 @@ def upsample(
     array([[0, 5, 0, 0],
            [0, 0, 8, 0]], dtype=uint8)
     """
-    import numpy as np
-
     from poolcli import axes, dtypes
 
+    row, array, asked = asked_of(image, mode, scale, size, layout, parameters)
+    source = dtypes.check(array.dtype)
+    target = source if dtype is None else dtypes.check(dtype)
+    batch = dtypes.to_working(as_batch(array))
+    out = imported(row.function)(batch, asked, dtypes.kernel_output(source, target))
+    result = as_given(out, array, target)
+    return axes.as_laid_out(result, layout, result.ndim > 2)
+
+
+def asked_of(
+    image: ArrayLike, mode: str, scale: Scale | None, size: Size | None, layout: Layout, given: Mapping[str, Any]
+) -> tuple[Upsampling, NDArray[Any], Enlargement]:
+    """Return the row of a mode, the array with channels last, and what is asked of it; or raise an error."""
+    import numpy as np
+
+    from poolcli import axes
+
     row = find(UPSAMPLINGS, mode)
-    values = row.resolve(parameters)
-    check_fill(parameters, values)
+    values = row.resolve(given)
+    check_fill(given, values)
     array = axes.channels_last(np.asarray(image), layout)
     indices = values.get("indices")
     if indices is not None and not isinstance(indices, (str, PathLike, Mapping)):  # files have channels last
         values["indices"] = axes.channels_last(np.asarray(indices), layout)
-    source = dtypes.check(array.dtype)
-    target = source if dtype is None else dtypes.check(dtype)
-    batch = dtypes.to_working(as_batch(array))
     row.check_scale(scale, size)
-    asked = Enlargement(mode, scale, size, values, array.ndim)
-    out = imported(row.function)(batch, asked, dtypes.kernel_output(source, target))
-    result = as_given(out, array, target)
-    return axes.as_laid_out(result, layout, result.ndim > 2)
+    return row, array, Enlargement(mode, scale, size, values, array.ndim)

@@ -23,6 +23,8 @@ BY_POSITION = {
     "resize": ["image", "size", "mode"],
     "downsample_backward": ["grad", "image", "mode"],
     "reduce_backward": ["grad", "image", "mode"],
+    "resize_backward": ["grad", "image", "size", "mode"],
+    "upsample_backward": ["grad", "image", "mode"],
     "write_image": ["array", "target", "info"],
     "read_image": ["source"],
 }

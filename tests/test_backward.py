@@ -162,6 +162,67 @@ def test_networks_of_any_shape(bound, inputs):
         np.testing.assert_allclose(result, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
 
 
+LEARNED = [
+    ("gem", "p", 3, {}), ("gem", "p", 2.5, {}), ("gem", "p", 0.7, {}), ("lp", "p", 3, {}),
+    ("lp", "p", 1.7, {"norm": "mean"}), ("lp", "p", 2, {"norm": "sum"}), ("lp", "p", 2, {"count_include_pad": True}),
+    ("mixed", "lam", 0.3, {}), ("soft", "beta", 1, {}), ("soft", "beta", 0, {}), ("soft", "beta", -2, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("geometry", [{}, {"kernel_size": 3, "stride": 2, "padding": 1}, {"size": 1}], ids=describe)
+@pytest.mark.parametrize(("mode", "name", "value", "parameters"), LEARNED, ids=str)
+def test_gradients_of_parameters(mode, name, value, parameters, geometry):
+    image = noise((9, 11, 2))
+    if "size" in geometry:
+        parameters = {other: one for other, one in parameters.items() if other != "count_include_pad"}
+    grad = noise(poolcli.downsample(image, mode, **geometry).shape)
+    result = poolcli.downsample_backward(grad, image, mode, wrt=name, **{name: value}, **geometry, **parameters)
+    steps = 1e-5, -1e-5
+    moved = [poolcli.downsample(image, mode, **{name: value + step}, **geometry, **parameters) for step in steps]
+    expected = (grad * (moved[0] - moved[1])).sum() / 2e-5
+    assert abs(result - expected) <= 1e-6 * max(abs(expected), 1)
+
+
+def test_gradients_of_parameters_see_integers_as_shares():
+    image = picture("uint8")
+    grad = np.ones(poolcli.downsample(image, "soft").shape)
+    result = poolcli.downsample_backward(grad, image, "soft", wrt="beta", beta=3)
+    floats = poolcli.downsample_backward(grad * 255, image / 255, "soft", wrt="beta", beta=3)
+    np.testing.assert_allclose(result, floats, rtol=1e-6)
+
+
+def test_gradients_of_parameters_of_reductions():
+    maps = noise((2, 6, 7, 3))
+    for mode, parameters in (("gem", {}), ("spp", {"pool": "gem", "levels": (1, 2)})):
+        given = noise(poolcli.reduce(maps, mode, **parameters).shape)
+        found = poolcli.reduce_backward(given, maps, mode, wrt="p", **parameters)
+        moved = [poolcli.reduce(maps, mode, p=p, **parameters) for p in (3 + 1e-5, 3 - 1e-5)]
+        assert abs(found - (given * (moved[0] - moved[1])).sum() / 2e-5) < 1e-6
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_gradients_of_networks(inputs):
+    random = np.random.default_rng(3).standard_normal
+    shapes = ((4, inputs, 3, 3), (4,), (inputs, 4), (inputs,))
+    weights = {name: random(shape) / 2 for name, shape in zip(naive.NETWORK, shapes, strict=True)}
+    image, grad = noise((2, 7, 8, 3)), noise((2, 3, 4, 3))
+    result = poolcli.downsample_backward(grad, image, "lip", weights=weights, wrt="weights")
+    assert {name: one.shape for name, one in result.items()} == dict(zip(naive.NETWORK, shapes, strict=True))
+    bins = poolcli.reduce_backward(
+        noise((2, 15)), image, "spp", pool="lip", levels=(1, 2), weights=weights, wrt="weights"
+    )
+    for name, at in [(one, at) for one, array in weights.items() for at in np.ndindex(array.shape)]:
+        moved = []
+        for step in (1e-5, -1e-5):
+            other = {**weights, name: weights[name].copy()}
+            other[name][at] += step
+            pooled = poolcli.downsample(image, "lip", weights=other)
+            reduced = poolcli.reduce(image, "spp", pool="lip", levels=(1, 2), weights=other)
+            moved.append(((grad * pooled).sum(), (noise((2, 15)) * reduced).sum()))
+        expected = (np.array(moved[0]) - moved[1]) / 2e-5
+        np.testing.assert_allclose((result[name][at], bins[name][at]), expected, rtol=1e-6, atol=1e-6)
+
+
 REDUCING = [
     ("gap", {}), ("gmp", {}), ("flatten", {}), ("flatten", {"order": "columns"}), ("median", {}), ("gem", {}),
     ("spp", {}), ("spp", {"pool": "soft", "levels": (1, 3)}), ("spp", {"pool": "kmax", "levels": 2}), ("lip", {}),
@@ -226,5 +287,11 @@ def test_bad_input_is_named():
         poolcli.downsample_backward(np.ones((2, 2)), image, "max")
     with pytest.raises(ValueError, match="mode 'majority' has no gradient: the modes that have one are max, min"):
         poolcli.downsample_backward(np.ones((2, 3, 3)), image, "majority")
+    with pytest.raises(
+        ValueError, match="wrt='p' is not allowed: mode 'soft' has a gradient with respect to 'image' or 'beta'"
+    ):
+        poolcli.downsample_backward(np.ones((2, 3, 3)), image, "soft", wrt="p")
+    with pytest.raises(ValueError, match="wrt='power' is not allowed: mode 'covariance' has a gradient"):
+        poolcli.reduce_backward(np.ones(6), image, "covariance", wrt="power")
     with pytest.raises(ValueError, match="mode 'max' takes no p"):
         poolcli.downsample_backward(np.ones((2, 3, 3)), image, "max", p=2)

@@ -18,7 +18,7 @@ LAYERS = (
     ("poolcli.pictures",),
     ("poolcli.commands",),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",
-     "poolcli.convolutions", "poolcli.unpooling", "poolcli.maps", "poolcli.images"),
+     "poolcli.convolutions", "poolcli.transposed", "poolcli.unpooling", "poolcli.maps", "poolcli.images"),
     ("poolcli.pools",),
     ("poolcli.engine",),
     ("poolcli.geometry", "poolcli.sampling", "poolcli.dtypes", "poolcli.parameters", "poolcli.files", "poolcli.stored",

@@ -1,6 +1,7 @@
 """The loop under convolutions of each channel by itself, plain and transposed: sums of shifted rows, phase by phase.
 
-Output q S + s of an axis is the sum of the input at q + offset times the weight of some taps, the same for all q.
+Output q S + s of an axis is the sum of the input at q stride + offset times the weight of some taps, the same for all
+q. Rows are dealt out into `stride` planes, so that a tap is a contiguous slice of one of them.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from poolcli import dtypes
 from poolcli.engine.arithmetic import saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined
-from poolcli.engine.interleave import interleave_phases
+from poolcli.engine.interleave import decimate, interleave_phases, load
 from poolcli.engine.operation import record
-from poolcli.engine.resample import load
 from poolcli.sampling import beyond
 
-SETTINGS = record("height", "channels", "rows", "columns", "above", "before", "slots", "left", "right")
+SETTINGS = record(
+    "height", "channels", "rows", "columns", "above", "before", "down", "across", "slots", "left", "right"
+)
 """Rows of the image, channels, rows and columns of the output; how many places of either axis come before the input;
-rows that the ring holds; the columns from `left` to `right` have a factor of 1."""
+strides; rows that the ring holds; the columns from `left` to `right` have a factor of 1."""
 
 _integers2 = types.Array(types.int64, 2, "C")
 _axis = (types.Array(types.int64, 1, "C"), _integers2, _integers2, types.Array(types.float64, 1, "C"))
@@ -46,11 +48,17 @@ blend: Any = None
 
 @dataclass(frozen=True)
 class Taps:
-    """Of every phase of an axis: which taps of the kernel count, -1 for none, and how far from q their input is."""
+    """Of each phase of an axis: the taps that count, -1 for none, and how far from q stride their input is."""
 
     tap: NDArray[np.int64]
     offset: NDArray[np.int64]
     size: int  # of the output
+    stride: int = 1
+
+    @property
+    def last(self) -> int:
+        """Return where the last outputs of all phases begin."""
+        return (-(-self.size // len(self.tap)) - 1) * self.stride
 
 
 def plain(n: int, taps: int, padding: int, dilation: int = 1) -> Taps:
@@ -71,6 +79,12 @@ def transposed(n: int, taps: int, stride: int, padding: int, extra: int, dilatio
     tap[phase[order], rank] = order
     offset[phase[order], rank] = -(begin[order] // stride)
     return Taps(tap, offset, transposed_size(n, taps, stride, padding, extra, dilation))
+
+
+def strided(n: int, taps: int, stride: int, padding: int, dilation: int = 1) -> Taps:
+    """Return the taps of a convolution to n outputs: out[i] = sum of w[k] x[i stride + k dilation - padding]."""
+    k = np.arange(taps, dtype=np.int64)
+    return Taps(k[None], (k * dilation - padding)[None], n, stride)
 
 
 def transposed_size(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> int:
@@ -98,7 +112,8 @@ def convolve(
     ring = min(int(rows.offset.max() - rows.offset.min()) + 1, len(down))
     down_by, across_by = factors or (np.ones(rows.size), np.ones(columns.size))
     across_by = np.append(across_by, np.ones(-columns.size % len(columns.tap)))
-    settings = (height, channels, rows.size, columns.size, above, before, ring, *_even(across_by))
+    strides = rows.stride, columns.stride
+    settings = (height, channels, rows.size, columns.size, above, before, *strides, ring, *_even(across_by))
     lines = out.reshape(images * rows.size, -1).view(np.uint8)
     _bands.run(
         _convolution(image.dtype, dtype, dtypes.blend_dtype(image.dtype, dtype)),
@@ -127,15 +142,13 @@ def _even(factors: NDArray[np.float64]) -> tuple[int, int]:
 
 def _reaching(axis: Taps, n: int) -> Taps:
     """Return the taps without those that never meet the input: a wide dilation has many, and room for all is large."""
-    last = -(-axis.size // len(axis.tap)) - 1
-    meets = (axis.offset < n) & (axis.offset + last >= 0)
+    meets = (axis.offset < n) & (axis.offset + axis.last >= 0)
     return replace(axis, tap=np.where(meets, axis.tap, -1), offset=np.where(meets, axis.offset, 0))
 
 
 def _index(axis: Taps, n: int, border: str) -> tuple[NDArray[np.int64], int]:
     """Return the input pixel of every place that is read, and how many of them come before the input."""
-    last = -(-axis.size // len(axis.tap)) - 1
-    low, high = min(int(axis.offset.min()), 0), max(last + int(axis.offset.max()) + 1, n)
+    low, high = min(int(axis.offset.min()), 0), max(axis.last + int(axis.offset.max()) + 1, n)
     return beyond(np.arange(low, high, dtype=np.int64), n, border), -low
 
 
@@ -180,7 +193,10 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
     pixels = (out_columns + phases - 1) // phases
     size = pixels * channels
     inner, outer = (about.left + phases - 1) // phases, about.right // phases
-    ring = np.empty((slots, index.size * channels), blend)
+    step = about.across
+    plane = (index.size + step - 1) // step * channels
+    ring = np.empty((slots, step * plane), blend)
+    row = np.empty(index.size * channels if step > 1 else 0, blend)
     loaded = np.full(slots, -1, np.int64)
     most = row_tap.shape[1] * tap.shape[1]
     slot_of, start_of, weight_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, blend)
@@ -192,7 +208,7 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
         q, t = y // len(row_tap), y % len(row_tap)
         for m in range(row_tap.shape[1]):
             if row_tap[t, m] >= 0:
-                line = q + row_offset[t, m] + above
+                line = q * about.down + row_offset[t, m] + above
                 slot, key = line % slots, n * row_index.size + line
                 if loaded[slot] != key:
                     loaded[slot] = key
@@ -200,14 +216,18 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
                         ring[slot] = blend(0)
                     else:
                         values = image.view(source)[n * height + row_index[line]]
-                        load(values, index, before, channels, blend(0), ring[slot], blend)
+                        load(values, index, before, channels, blend(0), row if step > 1 else ring[slot], blend)
+                        for s in range(step if step > 1 else 0):
+                            dealt = (index.size - s + step - 1) // step
+                            decimate(row[s * channels :], ring[slot][s * plane :], channels, step, dealt)
         for s in range(phases):
             count = 0
             for m in range(row_tap.shape[1]):
                 for k in range(tap.shape[1]):
                     if row_tap[t, m] >= 0 and tap[s, k] >= 0:
-                        slot_of[count] = (q + row_offset[t, m] + above) % slots
-                        start_of[count] = (offset[s, k] + before) * channels
+                        place = offset[s, k] + before
+                        slot_of[count] = (q * about.down + row_offset[t, m] + above) % slots
+                        start_of[count] = place % step * plane + place // step * channels
                         weight_of[count] = blend(weights[row_tap[t, m], tap[s, k]] * down_by[y])
                         count += 1
             if count == 4:

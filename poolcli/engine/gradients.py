@@ -40,9 +40,10 @@ read: Any = None
 class Gradient(Protocol):
     """The gradient of a pool."""
 
-    def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
-        """Return the gradient with respect to (N, H, W, C) of the sum of grads (planes, N, rows, columns, C) times
-        results.
+    def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> Any:
+        """Return the gradient of the sum of grads (planes, N, rows, columns, C) times results.
+
+        It is that with respect to the image (N, H, W, C), or to a parameter.
         """
 
 
@@ -87,9 +88,28 @@ class Both:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
-        out = self.first.back(grads, image, rows, columns)
+        out: NDArray[Any] = self.first.back(grads, image, rows, columns)
         out += self.second.back(grads, image, rows, columns)
         return out
+
+
+@dataclass(frozen=True)
+class Total:
+    """The gradient with respect to a parameter: a factor times the sum of what comes back to all values.
+
+    With `weighed`, what comes back is times the value.
+    """
+
+    each: Gradient
+    factor: float = 1.0
+    weighed: bool = False
+
+    def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> np.float64:
+        """Return the gradient."""
+        found = self.each.back(grads, image, rows, columns)
+        if self.weighed:
+            found *= image
+        return np.float64(self.factor * found.sum(dtype=np.float64))
 
 
 @dataclass(frozen=True)

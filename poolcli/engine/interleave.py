@@ -93,11 +93,12 @@ def decimate_row(result, cursors, out):
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
         target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
-        _decimate(result.view(unit)[p], target, channels, stride, size)
+        decimate(result.view(unit)[p], target, channels, stride, size)
 
 
 @inlined
-def _decimate(row, target, channels, stride, size):
+def decimate(row, target, channels, stride, size):
+    """Copy every stride-th pixel of a row."""
     if stride == 1:
         strided_copy(row, target, 1, 1, channels * size)
     elif channels == 1 and stride == 2:
@@ -148,6 +149,25 @@ def interleave_phases(planes, target, phases, channels, size):
         interleave(planes, target, 2, 4, size)
     else:
         interleave(planes, target, phases, channels, size)
+
+
+@inlined
+def load_pixels(values, index, begin, end, channels, fill, row, number):
+    """Copy pixels from begin to end of a row that goes on beyond the values, as the index tells; -1 is `fill`."""
+    for p in range(begin, end):
+        for c in range(channels):
+            row[p * channels + c] = number(values[index[p] * channels + c]) if index[p] >= 0 else fill
+
+
+@scalar
+def load(values, index, before, channels, fill, row, number):
+    """Copy a row of pixels as numbers of a dtype, with those beyond its ends, which the index tells."""
+    after = before + values.size // channels
+    load_pixels(values, index, 0, before, channels, fill, row, number)
+    inside = row[before * channels : after * channels]
+    for j in range(inside.size):
+        inside[j] = number(values[j])
+    load_pixels(values, index, after, index.size, channels, fill, row, number)
 
 
 TAKEN = record("height", "width", "channels", "phases")

@@ -23,6 +23,7 @@ source: Any = None  # bound to the dtype of the image
 
 NETWORK = record("height", "width", "channels", "hidden", "inputs")
 """Of an image, and of the network."""
+_PATCHES = 1 << 22  # numbers of 3 x 3 patches that are held at once
 _bands = Bands(
     types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C", readonly=True),
     types.Array(types.float64, 1, "C"), types.Array(from_dtype(NETWORK), 1, "C"), types.Array(types.uint8, 2, "C"),
@@ -46,6 +47,35 @@ def add_gradient(image: NDArray[Any], logits: NDArray[Any], constants: Any, out:
         about,
         lines[2],
     )
+
+
+def gradient_of_numbers(image: NDArray[Any], logits: NDArray[Any], constants: Any) -> list[NDArray[np.float64]]:
+    """Return the gradient of the logits' with respect to the numbers of the network, in float64.
+
+    They are those of the convolution, (hidden, inputs 9), and its biases; of the pointwise layer, (inputs, hidden), and
+    its biases.
+    """
+    hidden, inputs = int(constants.hidden), int(constants.inputs)
+    numbers = np.array(constants.numbers)
+    weights = numbers[: hidden * inputs * 9].reshape(hidden, -1)
+    bias = numbers[hidden * inputs * 9 :][:hidden]
+    mix = numbers[hidden * (inputs * 9 + 1) :][: inputs * hidden].reshape(inputs, hidden)
+    found = [np.zeros(shape) for shape in (weights.shape, hidden, mix.shape, inputs)]
+    _, height, width, channels = image.shape
+    step = max(1, _PATCHES // (width * channels * 9))
+    for picture, sent in zip(image, logits, strict=True):
+        padded = np.pad(picture, ((1, 1), (1, 1), (0, 0))).astype(np.float64)
+        for y in range(0, height, step):
+            rows = padded[y : y + step + 2]
+            windows = np.lib.stride_tricks.sliding_window_view(rows, (3, 3), (0, 1))  # (rows, W, C, 3, 3)
+            seen = windows.reshape(-1, inputs * 9)
+            given = sent[y : y + step].reshape(-1, inputs).astype(np.float64)
+            activation = seen @ weights.T + bias
+            through = (given @ mix) * (activation > 0)
+            parts = through.T @ seen, through.sum(0), given.T @ np.maximum(activation, 0), given.sum(0)
+            for whole, part in zip(found, parts, strict=True):
+                whole += part
+    return found
 
 
 @cache

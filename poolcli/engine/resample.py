@@ -18,8 +18,9 @@ from poolcli import dtypes
 from poolcli.engine.arithmetic import fill_row, saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
-from poolcli.engine.interleave import interleave_phases
+from poolcli.engine.interleave import interleave_phases, load
 from poolcli.engine.operation import record
+from poolcli.engine.shrink import gather, shrink
 from poolcli.sampling import Axis
 
 SETTINGS = record("height", "channels", "phases", "before")
@@ -64,6 +65,9 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         rows, columns = (
             replace(axis, weights=axis.weights * 2**b) for axis, b in zip((rows, columns), bits, strict=True)
         )
+    elif len(rows.first) < height:
+        shrink(image, rows, columns, fill, blend_dtype, out)
+        return out
     lines = out.reshape(images * len(rows.first), -1).view(np.uint8)
     _bands.run(
         _filter(image.dtype, dtype, blend_dtype, sum(bits) if in_bytes else 0),
@@ -187,35 +191,6 @@ def _across(row, w, channels, out, size):
                 out[j] += weight * a[j]
 
 
-@scalar
-def _gather(row, first, weights, channels, out):
-    """Write the weighted sum of each window of pixels, wherever it begins."""
-    for i in range(first.size):
-        for c in range(channels):
-            total = weights.dtype.type(0)
-            for k in range(weights.shape[1]):
-                total += weights[i, k] * row[(first[i] + k) * channels + c]
-            out[i * channels + c] = total
-
-
-@inlined
-def _load_pixels(values, index, begin, end, channels, fill, row, number):
-    for p in range(begin, end):
-        for c in range(channels):
-            row[p * channels + c] = number(values[index[p] * channels + c]) if index[p] >= 0 else fill
-
-
-@scalar
-def load(values, index, before, channels, fill, row, number):
-    """Copy a row of pixels as numbers of a dtype, with those beyond its ends, which the index tells."""
-    after = before + values.size // channels
-    _load_pixels(values, index, 0, before, channels, fill, row, number)
-    inside = row[before * channels : after * channels]
-    for j in range(inside.size):
-        inside[j] = number(values[j])
-    _load_pixels(values, index, after, index.size, channels, fill, row, number)
-
-
 def _band(start, stop, image, settings, row_index, row_first, row_weights, index, first, weights, fill, out):
     height, channels = settings[0].height, settings[0].channels
     phases, before = settings[0].phases, settings[0].before
@@ -247,7 +222,7 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
                 continue
             load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
             if phases == 0:
-                _gather(row, first, across, channels, ring[0, slot])
+                gather(row, first, across, channels, ring[0, slot])
             for s in range(phases):
                 _across(row[first[s] * channels :], across[s], channels, ring[s, slot], size)
         result = out.view(target)[i]

@@ -26,12 +26,17 @@ _scattering = Bands(
     types.Array(types.uint8, 2, "C", readonly=True), _indices, _surveys, _scattered, types.Array(types.uint8, 2, "C")
 )
 
+_returning = Bands(
+    types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C", readonly=True), _indices,
+    _surveys, _scattered, types.Array(types.uint8, 2, "C"),
+)  # fmt: skip
 _summing = Bands(
     types.Array(types.uint8, 2, "C", readonly=True), _indices, types.Array(types.int64, 2, "C"), _scattered,
     types.Array(types.uint8, 2, "C"), least=8,
 )  # fmt: skip
 
 number: Any = None  # bound to the dtype of the image
+sent: Any = None  # bound to the float of the gradient
 
 
 def survey(indices: NDArray[np.int64], strides: tuple[int, int], width: int) -> NDArray[Any]:
@@ -63,6 +68,30 @@ def scatter(image: NDArray[Any], indices: NDArray[np.int64], surveyed: NDArray[A
         np.array([(height, channels, rows, width)], SCATTERED),
         out.reshape(images, -1).view(np.uint8),
     )
+
+
+def returned(
+    grads: NDArray[Any], image: NDArray[Any], indices: NDArray[np.int64], surveyed: NDArray[Any]
+) -> NDArray[Any]:
+    """Return for each value of (N, H, W, C) what stands at its index in (N, rows, columns, C).
+
+    Of several values with one index the largest has it, the first of equal ones, and the others 0.
+    """
+    images, height, _, channels = image.shape
+    rows, width = grads.shape[1:3]
+    out = np.zeros(image.shape, grads.dtype)
+    if image.size:
+        _returning.run(
+            _returner(image.dtype, grads.dtype),
+            images * rows,
+            grads.reshape(images, -1).view(np.uint8),
+            np.ascontiguousarray(image).reshape(images * height, -1).view(np.uint8),
+            indices.reshape(images * height, -1),
+            surveyed,
+            np.array([(height, channels, rows, width)], SCATTERED),
+            out.reshape(images * height, -1).view(np.uint8),
+        )
+    return out
 
 
 def summed(
@@ -124,6 +153,11 @@ def _scatterer(dtype: np.dtype[Any]) -> Any:
     return _scattering.compile(_scatter, number=dtype.type)
 
 
+@cache
+def _returner(image: np.dtype[Any], grads: np.dtype[Any]) -> Any:
+    return _returning.compile(_return, number=image.type, sent=grads.type)
+
+
 def _survey(start, stop, indices, regions, surveyed):
     about = regions[0]
     height, down, across, width = about.height, about.down, about.across, about.width
@@ -164,5 +198,36 @@ def _scatter(start, stop, values, indices, surveyed, scattered, out):
                         j = index * channels + c
                         if low <= index < high and (not larger or value > target[j] or value != value):
                             target[j] = value
+        start = end
+    return 1
+
+
+def _return(start, stop, grads, values, indices, surveyed, scattered, out):
+    """Give what some rows of the output have to the values that were put there: each to one, so bands never meet."""
+    about = scattered[0]
+    height, channels, rows, width = about.height, about.channels, about.rows, about.width
+    source, target = values.view(number), out.view(sent)
+    while start < stop:  # image after image
+        image = start // rows
+        end = min(stop, (image + 1) * rows)
+        low, high = (start - image * rows) * width, (end - image * rows) * width
+        given = grads.view(sent)[image][low * channels : high * channels]
+        owners = np.full(given.size, -1)
+        for i in range(image * height, (image + 1) * height):
+            if surveyed[i].largest < low or surveyed[i].smallest >= high:
+                continue
+            row, line = indices[i], source[i]
+            for j in range(row.size):
+                if low <= row[j] < high:
+                    place = (row[j] - low) * channels + j % channels
+                    owner = owners[place]
+                    if owner >= 0:
+                        best = source[owner // row.size, owner % row.size]
+                        if not (line[j] > best or (line[j] != line[j] and best == best)):
+                            continue
+                    owners[place] = i * row.size + j
+        for place in range(given.size):
+            if owners[place] >= 0:
+                target[owners[place] // target.shape[1], owners[place] % target.shape[1]] = given[place]
         start = end
     return 1

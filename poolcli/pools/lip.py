@@ -17,7 +17,7 @@ from poolcli.engine.arithmetic import exponential, tap
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, itself, lifted, valued
 from poolcli.engine.gradients import Gradient
-from poolcli.engine.network import add_gradient
+from poolcli.engine.network import add_gradient, gradient_of_numbers
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.spread import spread_evenly
 from poolcli.geometry import Windows
@@ -209,6 +209,14 @@ class LipGradient:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
+        values, logits = self.parts(grads, image, rows, columns)
+        add_gradient(image, logits, self.task.parameters["weights"].constants(self.task.maximum), values)
+        return values
+
+    def parts(
+        self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the gradient with respect to the values as they weigh now, and that with respect to the logits."""
         network, task = self.task.parameters["weights"], self.task
         _, height, width, _ = image.shape
         around = (geometry.sliding(n, 3, 1, (1, 1)) for n in (height, width))
@@ -223,8 +231,7 @@ class LipGradient:
         weights = spread_evenly(np.ascontiguousarray(sent * out, task.target), image.shape, rows, columns)
         logits = (above * values - below * weights) * network.slope(below)
         values *= below
-        add_gradient(image, logits, network.constants(task.maximum), values)
-        return values
+        return values, logits
 
     def _summed(self, plane: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the sums of windows, (N, rows, columns, C)."""
@@ -237,3 +244,27 @@ class LipGradient:
 def lip_gradient(task: Task) -> Gradient:
     """Return the gradient of lip."""
     return LipGradient(task)
+
+
+@dataclass(frozen=True)
+class LipGradientOfWeights:
+    """The gradient of lip with respect to the weights of G: a mapping of arrays, as they are given."""
+
+    task: Task
+
+    def back(
+        self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the gradient with respect to the weights."""
+        network = self.task.parameters["weights"]
+        _, logits = LipGradient(self.task).parts(grads, image, rows, columns)
+        found = gradient_of_numbers(image, logits, network.constants(self.task.maximum))
+        hidden, inputs = network.hidden, network.inputs
+        shapes = (hidden, inputs, 3, 3), (hidden,), (inputs, hidden), (inputs,)
+        scaled = (found[0] / self.task.maximum, *found[1:])
+        return {name: one.reshape(shape) for name, one, shape in zip(_ARRAYS, scaled, shapes, strict=True)}
+
+
+def lip_gradient_of_weights(task: Task) -> Gradient:
+    """Return the gradient of lip in its weights."""
+    return LipGradientOfWeights(task)

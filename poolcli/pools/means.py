@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, bounds, extreme, itself, largest, lifted, summed, valued
-from poolcli.engine.gradients import Both, Even, Gradient, Selected
+from poolcli.engine.gradients import Both, Even, Gradient, Selected, Total
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.regions import ROWS, Part, States
 from poolcli.pools.extremes import maximum
@@ -198,6 +198,11 @@ def mixed_gradient(task: Task) -> Gradient:
     """Return the gradient of mixed: d/dr = (1 - lam) / n, and lam more for the first of the largest values."""
     lam = task.parameters["lam"]
     return Both(Even(1 - lam), Selected(maximum(task), lam))
+
+
+def mixed_gradient_of_lam(task: Task) -> Gradient:
+    """Return the gradient of mixed in lam: max(r) - sum(r) / n."""
+    return Total(Both(Selected(maximum(task)), Even(-1)), weighed=True)
 
 
 def limits(task: Task) -> Part | None:

@@ -12,7 +12,7 @@ import numpy as np
 from poolcli.engine.arithmetic import alike, power
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, Largest, bounds, lifted, relative
-from poolcli.engine.gradients import Gradient, Steep
+from poolcli.engine.gradients import Gradient, Steep, Total
 from poolcli.engine.operation import Task, constants
 from poolcli.engine.regions import Part
 
@@ -205,6 +205,46 @@ def _norm_gradient(task: Task, p: float, division: str, clip_negative: bool = Fa
     part = _relative_powers(task, p, named)
     slope = bind(norm_slope, raised=_POWERS_LESS_1.get(p, any_power_less_1))
     return Steep(task, part, steepness, slope, named)
+
+
+@scalar
+def growth(state, n, constants):
+    """Return what all values have in common of d out / dp, what they are divided by, and the root of their sum."""
+    m, total = state
+    n, one = alike(n, total), alike(1, total)
+    inside = n if constants.division == DIVIDE_SUM else one
+    over = n if constants.division == DIVIDE_ROOT else one
+    mean = power(total / inside, alike(1 / constants.p, total))
+    common = _scale(m) * mean / (alike(constants.p, total) * total * over)
+    return common if total > 0 else total, _scale(m), mean
+
+
+@scalar
+def growth_of(r, m, mean, constants):
+    """Return (a / m)^p log(a / (m mean)), 0 where a is."""
+    share = abs(r) / m
+    none = r == 0 or (constants.clip_negative and r < 0)
+    return alike(0, r) if none else raised(share, constants) * np.log(share / mean)
+
+
+def lp_gradient_of_p(task: Task) -> Gradient:
+    """Return the gradient of lp in p: (out / p) sum(w log(|r| / R)), w = |r|^p / sum(|r|^p), R = sum(|r|^p)^(1/p).
+
+    Where the norm is a mean, R is that of the mean.
+    """
+    return _norm_gradient_of_p(task, task.parameters["norm"])
+
+
+def gem_gradient_of_p(task: Task) -> Gradient:
+    """Return the gradient of gem in p: (out / p) sum(w log(r / out)), w = r^p / sum(r^p), over r > 0."""
+    return _norm_gradient_of_p(task, "mean", clip_negative=True)
+
+
+def _norm_gradient_of_p(task: Task, division: str, clip_negative: bool = False) -> Gradient:
+    p = task.parameters["p"]
+    named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
+    slope = bind(growth_of, raised=_POWERS.get(p, any_power))
+    return Total(Steep(task, _relative_powers(task, p, named), growth, slope, named))
 
 
 def _number(task: Task, p: float) -> type:

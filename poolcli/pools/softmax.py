@@ -16,7 +16,7 @@ from poolcli.engine.choices import Choice
 from poolcli.engine.compile import scalar
 from poolcli.engine.draws import drawn
 from poolcli.engine.folds import Fold, largest, relative, smallest
-from poolcli.engine.gradients import Gradient, Steep
+from poolcli.engine.gradients import Gradient, Steep, Total
 from poolcli.engine.operation import NONE, Operation, Task, constants
 from poolcli.pools.means import average, average_gradient, limits
 
@@ -91,6 +91,19 @@ def soft_gradient(task: Task) -> Gradient:
     number = task.blend_dtype if task.taps <= _FEW else np.float64
     part = relative(task, weighted, boltzmann, number, _heaviest(task), 2, beta)
     return Steep(task, part, softness, soft_slope, beta)
+
+
+@scalar
+def sharpening(r, m, out, constants):
+    """Return w r (r - out)."""
+    return boltzmann(r, m, constants) * (r * (r - out))
+
+
+def soft_gradient_of_beta(task: Task) -> Gradient:
+    """Return the gradient of soft in beta: sum(w r (r - out)) / sum(w), w = e^(beta r), r as a share of what is 1."""
+    beta = constants(beta=task.beta)
+    part = relative(task, weighted, boltzmann, np.float64, _heaviest(task), 2, beta)
+    return Total(Steep(task, part, softness, sharpening, beta), 1 / task.maximum)
 
 
 @scalar
