@@ -12,7 +12,7 @@ import poolcli
 ROOT = Path(poolcli.__file__).parent
 
 LAYERS = (
-    ("poolcli.__main__",),
+    ("poolcli.__main__", "poolcli.torch"),
     ("poolcli.cli",),
     ("poolcli.batch",),
     ("poolcli.pictures",),
@@ -33,6 +33,7 @@ OWNERS = {
     "tifffile": "poolcli.images",
     "imagecodecs": "poolcli.images",
     "click": "poolcli.cli",
+    "torch": "poolcli.torch",
 }
 """Who alone imports a library."""
 
