@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from poolcli.downsample import MODES, Asked, Mode, Size, low_passed, made, with_network
+from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
 from poolcli.parameters import Convolution, Parameters, find, resolve
 from poolcli.reduce import arguments_of, maps_of
 from poolcli.resize import Scale, as_batch, output_grid, resample_backward
@@ -35,6 +35,7 @@ def downsample_backward(
     size: Size | None = None,
     layout: Layout = "hwc",
     wrt: str = "image",
+    indices: ArrayLike | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Return the gradient of sum(grad * downsample(image, mode, ...)) with respect to the numbers of the image.
@@ -56,6 +57,7 @@ def downsample_backward(
         size: output size instead of F and S.
         layout: where channels are, in `grad`, `image` and the result: "hwc" or "chw".
         wrt: with respect to what: "image"; or "p" of gem and lp, "lam" of mixed, "beta" of soft, "weights" of lip.
+        indices: of modes that select, what `downsample` gave with `return_indices`; they are found again unless given.
         **parameters: of the mode.
 
     Returns:
@@ -77,6 +79,8 @@ def downsample_backward(
     array([[0.25, 0.25, 0.5 , 0.5 ],
            [0.25, 0.25, 0.5 , 0.5 ]], dtype=float32)
     """
+    import numpy as np
+
     from poolcli import dtypes, geometry
 
     row = find(MODES, mode)
@@ -87,7 +91,12 @@ def downsample_backward(
     grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
     number = dtypes.blend_dtype(asked.source)
     grads = _planes(grad, asked, (grid[0].size, grid[1].size), layout, number)
-    found = sent_back(grads, asked.batch, row.with_respect_to(wrt), values, grid, asked.source)
+    if indices is not None:
+        check_indices(row, values, "indices")
+        places = _planes(indices, asked, (grid[0].size, grid[1].size), layout, np.dtype(np.int64), "indices")
+        found = _at(places, grads, asked.batch.shape, grid[0])
+    else:
+        found = sent_back(grads, asked.batch, row.with_respect_to(wrt), values, grid, asked.source)
     return asked.laid_out(found.reshape(asked.array.shape)) if wrt == "image" else found
 
 
@@ -280,13 +289,27 @@ def _check_wrt(mode: str, wrt: str, learns: Mapping[str, str]) -> None:
         raise ValueError(f"wrt={wrt!r} is not allowed: mode {mode!r} has a gradient with respect to {others}")
 
 
-def _check_shape(grad: NDArray[Any], expected: tuple[int, ...]) -> None:
-    if grad.shape != expected:
-        raise ValueError(f"grad is of shape {grad.shape}, and the result of {expected}: they must be alike")
+def _check_shape(given: NDArray[Any], expected: tuple[int, ...], name: str = "grad") -> None:
+    if given.shape != expected:
+        verb = "are" if name.endswith("s") else "is"
+        raise ValueError(f"{name} {verb} of shape {given.shape}, and the result of {expected}: they must be alike")
+
+
+def _at(indices: NDArray[Any], grads: NDArray[Any], shape: tuple[int, ...], rows: Windows) -> NDArray[Any]:
+    """Return (N, H, W, C) of this shape with gradients at their indices, or raise a ValueError for others."""
+    import numpy as np
+
+    from poolcli.engine import scatter
+    from poolcli.engine.spread import cover
+
+    out = np.zeros(shape, grads.dtype)
+    if scatter.add(grads, indices, cover(rows, shape[1]).spans, out) != indices.size:
+        raise ValueError("the indices do not lie in their windows: they are those of another image or other windows")
+    return out
 
 
 def _planes(
-    grad: ArrayLike, asked: Asked, windows: tuple[int, int], layout: Layout, number: np.dtype[Any]
+    grad: ArrayLike, asked: Asked, windows: tuple[int, int], layout: Layout, number: np.dtype[Any], name: str = "grad"
 ) -> NDArray[Any]:
     """Return gradients as (planes, N, rows, columns, C), or raise a ValueError if they are of another shape."""
     import numpy as np
@@ -296,7 +319,7 @@ def _planes(
     given = np.asarray(grad)
     planes = asked.row.planes(asked.values)
     empty = np.broadcast_to(number.type(0), (planes or 1, len(asked.batch), *windows, asked.batch.shape[3]))
-    _check_shape(given, asked.as_given(empty).shape)
+    _check_shape(given, asked.as_given(empty).shape, name)
     each = [axes.taken(one, layout, asked.row.channelwise)[0] for one in (given if planes else [given])]
     return np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
 

@@ -43,13 +43,13 @@ class Parameters(TypedDict, total=False):
     border: str
     fill: float
     rounding: str
-    indices: Any
-    enlarge: str
 
 
 class Convolution(Parameters, total=False):
     """What `upsample` takes beside these."""
 
+    indices: Any
+    enlarge: str
     kernel_size: int | tuple[int, int]
     padding: int | tuple[int, int]
     output_padding: int | tuple[int, int]

@@ -30,6 +30,7 @@ class _Layer(torch.nn.Module):
 
     forwards: Callable[..., Any]
     backwards: Callable[..., Any]
+    selects = False  # values at indices, by which its gradient goes back
 
     def __init__(
         self, mode: str, takes: Iterable[str], learns: Iterable[str], learn: Iterable[str], arguments: Mapping[str, Any]
@@ -83,13 +84,17 @@ class _Function(torch.autograd.Function):
         ctx.save_for_backward(image, *learned)
         ctx.layer, ctx.names, ctx.layout = layer, names, layout
         ctx.arguments = arguments
-        result = type(layer).forwards(array, layer.mode, **_with(arguments, names, learned), layout=layout)
-        if isinstance(result, tuple):
-            values, indices = (_tensor(one, layout) for one in result)
-            ctx.mark_non_differentiable(indices)
-            ctx.arguments = {name: value for name, value in arguments.items() if name != "return_indices"}
-            return values, indices
-        return _tensor(result, layout).to(image.dtype)
+        given = _with(arguments, names, learned)
+        if layer.selects and ctx.needs_input_grad[3]:
+            given["return_indices"] = True
+        result = type(layer).forwards(array, layer.mode, **given, layout=layout)
+        if not isinstance(result, tuple):
+            return _tensor(result, layout).to(image.dtype)
+        ctx.arguments = {name: value for name, value in arguments.items() if name != "return_indices"}
+        ctx.arguments["indices"] = result[1]
+        values, indices = (_tensor(one, layout) for one in result)
+        ctx.mark_non_differentiable(indices)
+        return (values, indices) if arguments.get("return_indices") else values
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -179,6 +184,7 @@ class Downsample(_Layer):
         row = find(MODES, mode)
         check_gradient(row)
         super().__init__(mode, row.parameters, row.learns, learn, arguments)
+        self.selects = not row.blends(arguments)
 
     def forward(self, image: torch.Tensor) -> Any:
         """Return the pooled images."""

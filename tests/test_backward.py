@@ -162,6 +162,29 @@ def test_networks_of_any_shape(bound, inputs):
         np.testing.assert_allclose(result, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
 
 
+@pytest.mark.parametrize("layout", ["hwc", "chw"])
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
+@pytest.mark.parametrize("mode", ["max", "kmax", "random"])
+def test_indices_that_are_known_give_the_same(mode, geometry, layout):
+    image = picture("float64", (2, 3, 11, 13) if layout == "chw" else (2, 11, 13, 3))
+    values, indices = poolcli.downsample(image, mode, return_indices=True, layout=layout, **geometry)
+    grad = noise(values.shape)
+    result = poolcli.downsample_backward(grad, image, mode, indices=indices, layout=layout, **geometry)
+    np.testing.assert_array_equal(result, poolcli.downsample_backward(grad, image, mode, layout=layout, **geometry))
+
+
+def test_indices_that_are_wrong_are_named():
+    image = noise((6, 8))
+    grad, indices = np.ones((3, 4)), poolcli.downsample(image, "max", return_indices=True)[1]
+    with pytest.raises(ValueError, match=r"indices are of shape \(6, 8\), and the result of \(3, 4\): they must be"):
+        poolcli.downsample_backward(grad, image, "max", indices=image)
+    for wrong in (indices + 24, indices - 9, np.full((3, 4), 48)):
+        with pytest.raises(ValueError, match="the indices do not lie in their windows"):
+            poolcli.downsample_backward(grad, image, "max", indices=wrong)
+    with pytest.raises(ValueError, match="mode 'average' takes no indices: the modes that do are max, min"):
+        poolcli.downsample_backward(grad, image, "average", indices=indices)
+
+
 LEARNED = [
     ("gem", "p", 3, {}), ("gem", "p", 2.5, {}), ("gem", "p", 0.7, {}), ("lp", "p", 3, {}),
     ("lp", "p", 1.7, {"norm": "mean"}), ("lp", "p", 2, {"norm": "sum"}), ("lp", "p", 2, {"count_include_pad": True}),

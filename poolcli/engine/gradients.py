@@ -21,7 +21,7 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli.engine import folds, regions, scatter, windows
-from poolcli.engine.compile import specialise
+from poolcli.engine.compile import bind, specialise
 from poolcli.engine.operation import NONE, Operation, Task, reader
 from poolcli.engine.regions import Part
 from poolcli.engine.spread import NUMBERS, cover, spread_evenly, spread_steeply
@@ -55,9 +55,9 @@ class Even:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
-        n = np.outer(rows.divisor, columns.divisor)[..., None]
-        sent = np.multiply(grads[0], (self.share / n).astype(grads.dtype), order="C")
-        return spread_evenly(sent, image.shape, rows, columns)
+        _, height, width, _ = image.shape
+        down = cover(rows, height).divided(rows.divisor, self.share)
+        return spread_evenly(grads[0], image.shape, down, cover(columns, width).divided(columns.divisor))
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,21 @@ class Selected:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
+        out = np.zeros(image.shape, grads.dtype)
+        self.add_to(out, grads, image, rows, columns)
+        return out
+
+    def add_to(
+        self, out: NDArray[Any], grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows
+    ) -> None:
+        """Add the gradient to another."""
         indices = located(self.pool).pool(image, rows, columns)
         sent = grads if self.share == 1 else grads * grads.dtype.type(self.share)
         if self.mean:
             n = np.outer(rows.count, columns.count)[..., None]
             shares = [(p < n) / np.minimum(n, len(indices)) for p in range(len(indices))]
             sent = np.stack([sent[0] * share.astype(sent.dtype) for share in shares])
-        return scatter.summed(sent, indices, image.shape, cover(rows, image.shape[1]).spans)
+        scatter.add(sent, indices, cover(rows, image.shape[1]).spans, out)
 
 
 @dataclass(frozen=True)
@@ -84,12 +92,12 @@ class Both:
     """The sum of two gradients."""
 
     first: Gradient
-    second: Gradient
+    second: Selected
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
         out: NDArray[Any] = self.first.back(grads, image, rows, columns)
-        out += self.second.back(grads, image, rows, columns)
+        self.second.add_to(out, grads, image, rows, columns)
         return out
 
 
@@ -143,7 +151,7 @@ class Steep:
     @property
     def _operation(self) -> Operation:
         state = self.part.operation
-        bound = {"gather": self.part.gather, "derive": self.derive, "number": state.target.type}
+        bound = {"gather": self.part.gather, "derive": bind(self.derive), "number": state.target.type}
         bound |= {"size_of_state": state.planes, "get": folds.GET[state.planes]}
         source, target = self.task.source, self.task.target
         return Operation(_derive, source, target, bound, self.constants, planes=NUMBERS)

@@ -32,7 +32,7 @@ _returning = Bands(
 )  # fmt: skip
 _summing = Bands(
     types.Array(types.uint8, 2, "C", readonly=True), _indices, types.Array(types.int64, 2, "C"), _scattered,
-    types.Array(types.uint8, 2, "C"), least=8,
+    types.Array(types.int64, 1, "C"), types.Array(types.uint8, 2, "C"), least=8,
 )  # fmt: skip
 
 number: Any = None  # bound to the dtype of the image
@@ -94,21 +94,20 @@ def returned(
     return out
 
 
-def summed(
-    sent: NDArray[Any], indices: NDArray[np.int64], shape: tuple[int, ...], windows: NDArray[np.int64]
-) -> NDArray[Any]:
-    """Return (N, H, W, C) of this shape: the sums of values (planes, N, rows, columns, C) at their indices.
+def add(sent: NDArray[Any], indices: NDArray[np.int64], windows: NDArray[np.int64], out: NDArray[Any]) -> int:
+    """Add values (planes, N, rows, columns, C) to (N, H, W, C), at their indices, and return how many found a place.
 
     `windows` (H, 2) are the first row of windows that holds a row of the image, and the row after the last.
     """
-    images, height, width, channels = shape
-    out = np.zeros(shape, sent.dtype)
+    images, height, width, channels = out.shape
+    placed = np.zeros(images * height, np.int64)
     if out.size:
         lines, places = (np.ascontiguousarray(one).reshape(-1, sent.shape[3] * channels) for one in (sent, indices))
         about = np.array([(height, channels, sent.shape[2], width)], SCATTERED)
         target = out.reshape(images, -1).view(np.uint8)
-        _summing.run(_summer(sent.dtype), images * height, lines.view(np.uint8), places, windows, about, target)
-    return out
+        summer = _summer(sent.dtype)
+        _summing.run(summer, images * height, lines.view(np.uint8), places, windows, about, placed, target)
+    return int(placed.sum())
 
 
 @cache
@@ -116,8 +115,10 @@ def _summer(dtype: np.dtype[Any]) -> Any:
     return _summing.compile(_sum, number=dtype.type)
 
 
-def _sum(start, stop, values, indices, windows, scattered, out):
-    """Fill some rows of the output with the values that point there, window after window, plane after plane."""
+def _sum(start, stop, values, indices, windows, scattered, placed, out):
+    """Add to some rows of the output the values that point there, window after window, plane after plane."""
+    count = 0
+    band = start
     about = scattered[0]
     height, channels, rows, width = about.height, about.channels, about.rows, about.width
     source, target = values.view(number), out.view(number)
@@ -139,7 +140,9 @@ def _sum(start, stop, values, indices, windows, scattered, out):
                         index = row[x * channels + c]
                         if low <= index < high:
                             pixels[index * channels + c] += line[x * channels + c]
+                            count += 1
         start = end
+    placed[band] = count
     return 1
 
 

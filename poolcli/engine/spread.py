@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from poolcli.engine.arithmetic import alike, copy_row, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import scalar
+from poolcli.engine.interleave import interleave_phases
 from poolcli.engine.operation import reader, record
 from poolcli.geometry import Windows
 
@@ -32,9 +33,11 @@ read: Any = None
 NUMBERS = 3  # of a window: what it sends, a and b
 _TILE = 1 << 16  # numbers that are spread at once, so that they stay in the second-level cache
 _LEAST = 256  # pixels of a tile
+_STRIDES = 16  # larger ones are spread pixel by pixel
 
-SPREAD = record("height", "rows", "width", "channels", "pixels", "slots")
-"""Rows of an image and of its windows, its width and channels, pixels of a tile, rows of windows that are kept."""
+SPREAD = record("height", "rows", "width", "channels", "pixels", "slots", "stride", "left", "right")
+"""Rows of an image and of its windows, its width and channels, pixels of a tile, rows of windows that are kept; from
+column left to right what holds for a column holds for that a stride further on, and the next window."""
 
 _lines = types.Array(types.uint8, 2, "C", readonly=True)
 _owners, _weights = types.Array(types.int64, 2, "C"), types.Array(types.float64, 2, "C")
@@ -56,6 +59,30 @@ class Cover(NamedTuple):
         """Return of each pixel the first window that covers it, and the one after the last, (pixels, 2)."""
         last = self.owners.max(0) + 1
         return np.stack([np.where(self.owners < 0, last, self.owners).min(0), last], 1)
+
+    @property
+    def regular(self) -> tuple[int, int, int]:
+        """Return the stride after which all begins again with the next windows, and the longest part where it does.
+
+        >>> cover(Windows(*np.array([[0, 2, 4], [2, 2, 1], [2, 2, 1]]), np.ones((1, 2), int)), 5).regular
+        (2, 0, 4)
+        """
+        owners, weights = self
+        pixels = owners.shape[1]
+        alone = np.flatnonzero((owners >= 0).any(0))
+        for stride in range(1, min(_STRIDES, pixels - 1) + 1):
+            later = np.where(owners < 0, -1, owners + 1)[:, :-stride]
+            alike = (owners[:, stride:] == later).all(0) & (weights[:, stride:] == weights[:, :-stride]).all(0)
+            other = np.concatenate([[-1], np.flatnonzero(~alike), [alike.size]])
+            longest = int(np.diff(other).argmax())
+            left, count = int(other[longest]) + 1, int(other[longest + 1] - other[longest]) - 1 + stride
+            if 2 * count > alone.size:
+                return stride, left, left + count // stride * stride
+        return 1, 0, 0
+
+    def divided(self, divisor: NDArray[np.int64], share: float = 1.0) -> Cover:
+        """Return the same with weights over what belongs to their windows, times a share."""
+        return Cover(self.owners, self.weights * (share / divisor)[self.owners])
 
     @property
     def reach(self) -> int:
@@ -80,14 +107,14 @@ def cover(windows: Windows, n: int) -> Cover:
     return found
 
 
-def spread_evenly(sent: NDArray[Any], shape: tuple[int, ...], rows: Windows, columns: Windows) -> NDArray[Any]:
+def spread_evenly(sent: NDArray[Any], shape: tuple[int, ...], down: Cover, across: Cover) -> NDArray[Any]:
     """Return (N, H, W, C) of this shape: the sums of what the windows (N, rows, columns, C) that cover a pixel send."""
     images, height, width, channels = shape
+    rows = sent.shape[1]
     out = np.empty(shape, sent.dtype)
     if out.size:
-        down, across = cover(rows, height), cover(columns, width)
-        about = np.array([(height, rows.size, width, channels, width, 1)], SPREAD)
-        lines = sent.reshape(images * rows.size, -1).view(np.uint8)
+        about = np.array([(height, rows, width, channels, width, 1, *across.regular)], SPREAD)
+        lines = sent.reshape(images * rows, -1).view(np.uint8)
         band = _even_band(sent.dtype)
         _evenly.run(band, images * height, lines, *down, *across, about, _rows_of(out))
     return out
@@ -106,7 +133,7 @@ def spread_steeply(
         down, across = cover(rows, height), cover(columns, width)
         kept = NUMBERS * down.reach * len(across.owners)
         pixels = min(width, max(_TILE // (kept * channels), _LEAST // channels, 1))
-        about = np.array([(height, rows.size, width, channels, pixels, down.reach)], SPREAD)
+        about = np.array([(height, rows.size, width, channels, pixels, down.reach, *across.regular)], SPREAD)
         lines = sent.reshape(NUMBERS, images * rows.size, -1).view(np.uint8)
         band = _steep_band(sent.dtype, image.dtype, slope, constants._fields)
         parameters = np.hstack([*constants]).astype(np.float64)
@@ -128,10 +155,43 @@ def _steep_band(dtype: np.dtype[Any], image: np.dtype[Any], slope: Any, names: t
     return _steeply.compile(_spread_steeply, number=dtype.type, source=image.type, slope=slope, read=reader(names))
 
 
+@scalar
+def _repeat_each(line, owners, weights, begin, end, origin, channels, out):
+    """Write for each pixel the numbers of the window that covers it, times a weight; no window has weight 0."""
+    for x in range(begin, end):
+        first, at, weight = max(owners[x], 0) * channels, (x - origin) * channels, alike(weights[x], line[0])
+        for c in range(channels):
+            out[at + c] = weight * line[first + c]
+
+
+@scalar
+def _repeat(line, owners, weights, begin, end, about, planes, out):
+    """Write the same: where windows are a stride apart, phase by phase."""
+    channels, stride, left, right = about.channels, about.stride, about.left, about.right
+    low = left + max(begin - left + stride - 1, 0) // stride * stride
+    count = max(min(right, end) - low, 0) // stride
+    if count < 2:
+        _repeat_each(line, owners, weights, begin, end, begin, channels, out)
+        return
+    high = low + count * stride
+    _repeat_each(line, owners, weights, begin, low, begin, channels, out)
+    for s in range(stride):
+        weight = alike(weights[low + s], line[0])
+        values = line[max(owners[low + s], 0) * channels :]
+        plane = planes[s] if stride > 1 else out[(low - begin) * channels :]
+        for j in range(count * channels):
+            plane[j] = weight * values[j]
+    if stride > 1:
+        interleave_phases(planes, out[(low - begin) * channels :], stride, channels, count)
+    _repeat_each(line, owners, weights, high, end, begin, channels, out)
+
+
 def _spread_evenly(start, stop, sent, down, heights, across, widths, about, out):
-    height, rows, width, channels = about[0].height, about[0].rows, about[0].width, about[0].channels
+    height, rows, width = about[0].height, about[0].rows, about[0].width
     lines, target = sent.view(number), out.view(number)
     total = np.empty(lines.shape[1], number)
+    planes = np.empty((about[0].stride, width // about[0].stride * about[0].channels), number)
+    part = np.empty(target.shape[1], number)
     for i in range(start, stop):
         y, row = i % height, target[i]
         alike = i > start and y > 0
@@ -146,24 +206,12 @@ def _spread_evenly(start, stop, sent, down, heights, across, widths, about, out)
                 line, weight = lines[i // height * rows + down[q, y]], number(heights[q, y])
                 for j in range(total.size):
                     total[j] += weight * line[j]
-        fill_row(row, number(0))
-        for q in range(len(across)):
-            for x in range(width):
-                owner = across[q, x]
-                if owner >= 0:
-                    weight = number(widths[q, x])
-                    for c in range(channels):
-                        row[x * channels + c] += weight * total[owner * channels + c]
+        _repeat(total, across[0], widths[0], 0, width, about[0], planes, row)
+        for q in range(1, len(across)):
+            _repeat(total, across[q], widths[q], 0, width, about[0], planes, part)
+            for j in range(row.size):
+                row[j] += part[j]
     return 1
-
-
-@scalar
-def _repeat(line, owners, weights, begin, end, channels, out):
-    """Write for each pixel the numbers of the window that covers it, times a weight; no window has weight 0."""
-    for x in range(begin, end):
-        first, at, weight = max(owners[x], 0) * channels, (x - begin) * channels, alike(weights[x], line[0])
-        for c in range(channels):
-            out[at + c] = weight * line[first + c]
 
 
 def _spread_steeply(start, stop, image, sent, down, heights, across, widths, about, parameters, out):
@@ -174,6 +222,7 @@ def _spread_steeply(start, stop, image, sent, down, heights, across, widths, abo
     ring = np.empty((slots, len(across), NUMBERS, pixels * channels), number)
     loaded = np.empty(slots, np.int64)
     ones = np.ones(width)
+    planes = np.empty((about[0].stride, pixels // about[0].stride * channels), number)
     for x in range(0, width, pixels):
         end = min(x + pixels, width)
         fill_row(loaded, -1)
@@ -190,9 +239,9 @@ def _spread_steeply(start, stop, image, sent, down, heights, across, widths, abo
                 for q in range(len(across)):
                     given = ring[slot, q]
                     if loaded[slot] != line:
-                        _repeat(lines[0, line], across[q], widths[q], x, end, channels, given[0])
+                        _repeat(lines[0, line], across[q], widths[q], x, end, about[0], planes, given[0])
                         for t in range(1, NUMBERS):
-                            _repeat(lines[t, line], across[q], ones, x, end, channels, given[t])
+                            _repeat(lines[t, line], across[q], ones, x, end, about[0], planes, given[t])
                     g, a, b = given[0], given[1], given[2]
                     weight = number(heights[p, y])
                     for j in range(row.size):

@@ -31,12 +31,12 @@ def _locate(lines, taps, cursor, constants, table, result):
     size = cursor.lanes
     chosen = np.empty((len(result), size), lines.dtype)
     choose(lines, taps, cursor, constants, table, chosen)
-    found = np.empty(size, np.int32)
+    found = np.empty(size, np.int64)  # how far from the first tap
     before = np.empty(size, np.int32)  # how many equal values are to be passed over
     for p in range(len(result)):
         wanted, out = chosen[p], result[p]
         for j in range(size):
-            found[j] = np.int32(0)
+            found[j] = 0
             before[j] = np.int32(0)
         for q in range(p):
             earlier = chosen[q]
@@ -44,13 +44,15 @@ def _locate(lines, taps, cursor, constants, table, result):
                 before[j] += np.int32(1) if earlier[j] == wanted[j] else np.int32(0)
         for k in range(len(taps)):
             values = tap(lines, taps, k, size)
+            place = (taps[k].row - taps[0].row) * cursor.width + taps[k].column - taps[0].column
             for j in range(size):
                 equal = values[j] == wanted[j] or (values[j] != values[j] and wanted[j] != wanted[j])
-                found[j] = np.int32(k) if equal and before[j] >= 0 else found[j]
+                found[j] = place if equal and before[j] >= 0 else found[j]
                 before[j] -= np.int32(1) if equal else np.int32(0)
-        for j in range(size):
-            k = found[j]
-            out[j] = taps[k].row * cursor.width + taps[k].column + j % cursor.plane * cursor.stride
+        begin = taps[0].row * cursor.width + taps[0].column
+        for first in range(0, size, cursor.plane):  # a plane for each channel
+            for j in range(min(cursor.plane, size - first)):
+                out[first + j] = begin + found[first + j] + j * cursor.stride
 
 
 class Selecting(Protocol):

@@ -19,7 +19,7 @@ from poolcli.engine.folds import Fold, itself, lifted, valued
 from poolcli.engine.gradients import Gradient
 from poolcli.engine.network import add_gradient, gradient_of_numbers
 from poolcli.engine.operation import Operation, Task, constants
-from poolcli.engine.spread import spread_evenly
+from poolcli.engine.spread import cover, spread_evenly
 from poolcli.geometry import Windows
 from poolcli.pools.means import limits
 from poolcli.stored import arrays
@@ -227,8 +227,9 @@ class LipGradient:
         if task.parameters["norm"] != "weights":
             sent /= np.outer(rows.divisor, columns.divisor)[..., None].astype(sent.dtype)
         out = sums[0] / sums[1]
-        values = spread_evenly(np.ascontiguousarray(sent, task.target), image.shape, rows, columns)
-        weights = spread_evenly(np.ascontiguousarray(sent * out, task.target), image.shape, rows, columns)
+        covers = cover(rows, height), cover(columns, width)
+        values = spread_evenly(np.ascontiguousarray(sent, task.target), image.shape, *covers)
+        weights = spread_evenly(np.ascontiguousarray(sent * out, task.target), image.shape, *covers)
         logits = (above * values - below * weights) * network.slope(below)
         values *= below
         return values, logits

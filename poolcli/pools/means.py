@@ -202,7 +202,7 @@ def mixed_gradient(task: Task) -> Gradient:
 
 def mixed_gradient_of_lam(task: Task) -> Gradient:
     """Return the gradient of mixed in lam: max(r) - sum(r) / n."""
-    return Total(Both(Selected(maximum(task)), Even(-1)), weighed=True)
+    return Total(Both(Even(-1), Selected(maximum(task))), weighed=True)
 
 
 def limits(task: Task) -> Part | None:
