@@ -55,7 +55,7 @@ class _Asked:
 
     weights: NDArray[np.float64]
     sides: list[Side]
-    factors: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    factors: engine.Factors | None
 
     @classmethod
     def of(cls, shape: Shape, asked: Enlargement) -> _Asked:
@@ -91,8 +91,7 @@ def transposed_backward(grads: Array, image: Array, asked: Enlargement) -> Array
     what = _Asked.of(image.shape[1:3], asked)
     if what.weights.ndim == 2:
         rows, columns = (side.back(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
-        sent = grads if what.factors is None else grads * np.outer(*what.factors)[..., None].astype(grads.dtype)
-        return engine.convolve(sent, what.weights, rows, columns, "constant", grads.dtype)
+        return engine.convolve(grads, what.weights, rows, columns, "constant", grads.dtype, of_input=what.factors)
     out: Array = np.zeros(image.shape, grads.dtype)
     for ky, kx in np.ndindex(what.weights.shape[2:]):
         of, to = _meeting(image.shape, grads.shape, what.sides, (ky, kx))

@@ -200,6 +200,16 @@ def _power(x, p):
     return lambda x, p: x**p
 
 
+def logarithm(x):
+    """Return ln x for normal x > 0."""
+    return np.log(x)
+
+
+@overload(logarithm)
+def _logarithm(x):
+    return (lambda x: _log32(x)) if x == types.float32 else (lambda x: np.log(x))
+
+
 def as_float(total):
     """Return a sum as a float.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poolcli import dtypes
 from poolcli.engine.arithmetic import saturate_cast
 from poolcli.engine.bands import Bands
-from poolcli.engine.compile import inlined
+from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import decimate, interleave_phases, load
 from poolcli.engine.operation import record
 from poolcli.sampling import beyond
@@ -36,6 +36,8 @@ _bands = Bands(
     *_axis,
     *_axis,
     types.Array(types.float64, 2, "C"),
+    types.Array(types.float64, 1, "C"),
+    types.Array(types.float64, 1, "C"),
     types.Array(types.uint8, 2, "C"),
     least=16,  # rows
 )
@@ -44,6 +46,9 @@ _bands = Bands(
 source: Any = None
 target: Any = None
 blend: Any = None
+
+
+Factors = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,13 @@ def convolve(
     columns: Taps,
     border: str,
     dtype: np.dtype[Any],
-    factors: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    factors: Factors | None = None,
+    of_input: Factors | None = None,
 ) -> NDArray[Any]:
-    """Convolve every channel of (N, H, W, C) with weights (F, F), times a factor a row and a column; round once."""
+    """Convolve every channel of (N, H, W, C) with weights (F, F), and round once.
+
+    There may be factors of the rows and the columns of the output, and of the input.
+    """
     images, height, width, channels = image.shape
     out = np.empty((images, rows.size, columns.size, channels), dtype)
     if not out.size:
@@ -112,6 +121,7 @@ def convolve(
     ring = min(int(rows.offset.max() - rows.offset.min()) + 1, len(down))
     down_by, across_by = factors or (np.ones(rows.size), np.ones(columns.size))
     across_by = np.append(across_by, np.ones(-columns.size % len(columns.tap)))
+    given = of_input or (np.ones(height), np.ones(width))
     strides = rows.stride, columns.stride
     settings = (height, channels, rows.size, columns.size, above, before, *strides, ring, *_even(across_by))
     lines = out.reshape(images * rows.size, -1).view(np.uint8)
@@ -123,6 +133,7 @@ def convolve(
         *(down, rows.tap, rows.offset, down_by),
         *(across, columns.tap, columns.offset, across_by),
         np.ascontiguousarray(weights, np.float64),
+        *given,
         lines,
     )
     return out
@@ -182,9 +193,20 @@ def _frame(rows, slots, starts, w, count, total, factors, channels, out, begin, 
         out[j] = saturate_cast(total[j] * total.dtype.type(factors[j // channels]), out)
 
 
+@scalar
+def _multiply(row, before, channels, factor, frame, factors):
+    """Multiply a row by a factor, and the pixels in a frame by their own."""
+    if factor != 1:
+        for j in range(row.size):
+            row[j] *= row.dtype.type(factor)
+    for x in frame:
+        for c in range(channels):
+            row[(before + x) * channels + c] *= row.dtype.type(factors[x])
+
+
 # fmt: off
 def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by, index, tap, offset, across_by,
-          weights, out):
+          weights, given_down, given_across, out):
     # fmt: on
     about = settings[0]
     height, channels, out_rows, out_columns = about.height, about.channels, about.rows, about.columns
@@ -195,6 +217,7 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
     inner, outer = (about.left + phases - 1) // phases, about.right // phases
     step = about.across
     plane = (index.size + step - 1) // step * channels
+    frame = np.flatnonzero(given_across != 1)
     ring = np.empty((slots, step * plane), blend)
     row = np.empty(index.size * channels if step > 1 else 0, blend)
     loaded = np.full(slots, -1, np.int64)
@@ -216,7 +239,9 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
                         ring[slot] = blend(0)
                     else:
                         values = image.view(source)[n * height + row_index[line]]
-                        load(values, index, before, channels, blend(0), row if step > 1 else ring[slot], blend)
+                        loading = row if step > 1 else ring[slot]
+                        load(values, index, before, channels, blend(0), loading, blend)
+                        _multiply(loading, before, channels, given_down[row_index[line]], frame, given_across)
                         for s in range(step if step > 1 else 0):
                             dealt = (index.size - s + step - 1) // step
                             decimate(row[s * channels :], ring[slot][s * plane :], channels, step, dealt)

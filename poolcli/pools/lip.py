@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from poolcli import geometry
 from poolcli.engine import windows
-from poolcli.engine.arithmetic import exponential, tap
+from poolcli.engine.arithmetic import alike, exponential, tap
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, itself, lifted, valued
 from poolcli.engine.gradients import Gradient
-from poolcli.engine.network import add_gradient, gradient_of_numbers
+from poolcli.engine.network import add_gradient, gradient_of_numbers, weigh_back
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.spread import cover, spread_evenly
 from poolcli.geometry import Windows
@@ -43,14 +43,6 @@ class Network:
         """Return all numbers as the operator takes them, for values of which `maximum` counts as 1."""
         scaled = tuple(weight / maximum for weight in self.convolution)
         return constants((*scaled, *self.rest), row=0, hidden=self.hidden, inputs=self.inputs, bound=self.bound)
-
-    def slope(self, importance: NDArray[Any]) -> NDArray[Any]:
-        """Return dG/dlogit of e^G: bound s (1 - s), s = G / bound + 1/2 the sigmoid; without a bound 1 up to 80."""
-        g: NDArray[Any] = np.log(importance)
-        if self.bound == 0:
-            return np.asarray(np.abs(g) < 80, g.dtype)
-        s = g / g.dtype.type(self.bound) + g.dtype.type(0.5)
-        return np.asarray(g.dtype.type(self.bound) * s * (1 - s))
 
     def check(self, channels: int) -> None:
         """Raise a ValueError if an image has another number of channels."""
@@ -167,6 +159,15 @@ def weigh(lines, taps, cursor, constants, table, result):
 
 
 @scalar
+def slope_of_g(g, bound):
+    """Return dG/dlogit: bound s (1 - s), s = G / bound + 1/2 the sigmoid; without a bound 1 up to 80."""
+    half, one = alike(0.5, g), alike(1, g)
+    s = g / bound + half
+    within = one if abs(g) < 80 else one - one
+    return bound * s * (one - s) if bound > 0 else within
+
+
+@scalar
 def weighted_mean(sums, n, constants):
     """Return sum(r e^G) / sum(e^G)."""
     return sums[0] / sums[1]
@@ -230,9 +231,8 @@ class LipGradient:
         covers = cover(rows, height), cover(columns, width)
         values = spread_evenly(np.ascontiguousarray(sent, task.target), image.shape, *covers)
         weights = spread_evenly(np.ascontiguousarray(sent * out, task.target), image.shape, *covers)
-        logits = (above * values - below * weights) * network.slope(below)
-        values *= below
-        return values, logits
+        weigh_back((above, below), (values, weights), slope_of_g, network.bound)
+        return values, weights
 
     def _summed(self, plane: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the sums of windows, (N, rows, columns, C)."""
