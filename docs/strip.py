@@ -1,9 +1,12 @@
-"""Make the picture in the README: one photograph through eight pools, each enlarged again to show its pixels.
+"""Make the pictures in the README: a photograph through eight pools, and the gradients of three, pixels enlarged.
 
 python docs/strip.py
 """
 
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,6 +24,7 @@ MODES = {
     "majority": {},
 }
 F = 6
+GRADIENTS = {"max": [], "average": [], "soft": ["--beta", "40"]}
 
 
 def panel(image: np.ndarray, name: str) -> Image.Image:
@@ -31,19 +35,44 @@ def panel(image: np.ndarray, name: str) -> Image.Image:
     return out
 
 
-def main() -> None:
-    """Write docs/strip.png."""
-    here = Path(__file__).parent
-    photo = np.asarray(Image.open(here.parent / "sample_images" / "chelsea.png"))[54:246, 120:312]
-    panels = [
+def pools(photo: np.ndarray) -> list[Image.Image]:
+    """Return what the pools make of a photograph."""
+    return [
         panel(poolcli.downsample(photo, mode, kernel_size=F, **values).repeat(F, 0).repeat(F, 1), mode)
         for mode, values in MODES.items()
     ]
+
+
+def gradients(photo: np.ndarray) -> list[Image.Image]:
+    """Return a photograph, and the gradients that the command draws of it."""
+    panels = [panel(photo.repeat(4, 0).repeat(4, 1), "image")]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "photo.png")
+        Image.fromarray(photo).save(path)
+        for mode, values in GRADIENTS.items():
+            words = ["gradient", "--mode", mode, "--plain", "-F", "3", "-S", "2", *values, str(path)]
+            subprocess.run([sys.executable, "-m", "poolcli", *words], check=True)
+            drawn = np.asarray(Image.open(path.with_name(f"photo_{mode}_gradient.png")))
+            panels.append(panel(drawn.repeat(4, 0).repeat(4, 1), mode))
+    return panels
+
+
+def write(panels: list[Image.Image], path: Path) -> None:
+    """Write panels, four in a row."""
     width, height = panels[0].size
-    strip = Image.new("RGB", (4 * width + 18, 2 * height + 6), "white")
+    rows = len(panels) // 4
+    strip = Image.new("RGB", (4 * width + 18, rows * height + 6 * (rows - 1)), "white")
     for i, one in enumerate(panels):
         strip.paste(one, (i % 4 * (width + 6), i // 4 * (height + 6)))
-    strip.quantize(256).save(here / "strip.png", optimize=True)
+    strip.quantize(256).save(path, optimize=True)
+
+
+def main() -> None:
+    """Write docs/strip.png and docs/gradient.png."""
+    here = Path(__file__).parent
+    photo = np.asarray(Image.open(here.parent / "sample_images" / "chelsea.png"))
+    write(pools(photo[54:246, 120:312]), here / "strip.png")
+    write(gradients(photo[90:138, 150:198]), here / "gradient.png")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poolcli.downsample import MODES
+from poolcli.gradient import DIFFERENTIABLE
 from poolcli.reduce import REDUCTIONS
 from poolcli.rows import ModeRow, imported
 from poolcli.upsample import UPSAMPLINGS
@@ -22,6 +23,9 @@ class Command:
     picture: str = "pictures:operate"
     makes_rows: bool = False  # of a table, not images
     enlarges: bool = False  # what it makes is larger, not smaller
+    differentiates: bool = False  # it makes a map of the gradient, and says what is in it
+    shape: str = ""  # module:function of the shape of what it makes; of the mode unless given
+    ending: str = ""  # of the names of its files, after the mode
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -30,8 +34,10 @@ COMMANDS: Mapping[str, Command] = {
         Command("downsample", MODES, "downsample:downsample"),
         Command("reduce", REDUCTIONS, "reduce:reduce", picture="pictures:measure", makes_rows=True),
         Command("upsample", UPSAMPLINGS, "upsample:upsample", enlarges=True),
+        Command("gradient", DIFFERENTIABLE, "gradient:gradient", picture="pictures:differentiate",
+                differentiates=True, shape="gradient:shape_of_map", ending="_gradient"),
     )
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Step:
     @property
     def blends(self) -> bool:
         """Return whether it makes values that an image does not have."""
-        return self.row.blends(self.arguments)
+        return self.does.differentiates or self.row.blends(self.arguments)
 
     @property
     def ignores_order(self) -> bool:
@@ -70,11 +76,25 @@ class Step:
     @property
     def planes(self) -> int:
         """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
-        return self.row.planes(self.arguments)
+        return 0 if self.does.differentiates else self.row.planes(self.arguments)
+
+    @property
+    def label(self) -> str:
+        """Return what its files are called after."""
+        return self.mode + self.does.ending
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of what it makes of an image, or raise a ValueError."""
+        if self.does.shape:
+            found: tuple[int, ...] = imported(self.does.shape)(self.row, shape, self.arguments)
+            return found
         return self.row.output_shape(shape, self.arguments)
+
+    def dtype_after(self, dtype: str) -> str:
+        """Return the dtype of what it makes of an image of this one."""
+        if self.does.differentiates:
+            return self.arguments.get("numbers") or "uint8"
+        return self.arguments.get("dtype") or dtype
 
     def given(self, **more: Any) -> Step:
         """Return the same with more arguments."""

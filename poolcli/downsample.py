@@ -121,6 +121,7 @@ def downsample(
     dtype: DTypeLike | None = None,
     layout: Layout = "hwc",
     return_indices: bool = False,
+    joint: str | int | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Pool an image: reduce every window of F x F values, S apart, to one.
@@ -146,6 +147,9 @@ def downsample(
             (N, C, H, W).
         return_indices: with a mode that selects, return also where each value was found: row * W + column, the first
             in row order of equal ones. These are max, min, median, percentile, kmax, majority, random, stochastic.
+        joint: with a mode that selects, choose one pixel of each window, by this key, and take all its channels, so
+            that no colour is made: "luminance" ((299 R + 587 G + 114 B) / 1000), "red", "green", "blue", "alpha", or
+            the number of a channel.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
             and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic, `weights` (path
@@ -176,14 +180,16 @@ def downsample(
 
     row = find(MODES, mode)
     values = resolve(mode, row.parameters, parameters, takes(MODES))
-    if flag("return_indices", return_indices):
-        check_indices(row, values, "return_indices")
-    asked = Asked.of(image, row, values, layout)
+    for option, wanted in (("return_indices", flag("return_indices", return_indices)), ("joint", joint is not None)):
+        if wanted:
+            check_indices(row, values, option)
+    asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
     grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
-    if return_indices:
-        found, indices = selected(asked.batch, row, values, grid, asked.source)
-        return asked.as_given(dtypes.saturate_cast(found, target)), asked.as_given(indices)
+    if return_indices or joint is not None:
+        found, indices = selected(asked.batch, row, values, grid, asked.source, joint)
+        made = asked.as_given(dtypes.saturate_cast(found, target))
+        return (made, asked.as_given(indices)) if return_indices else made
     (planes,) = pooled(asked.batch, row, values, [grid], asked.source, target)
     return asked.as_given(planes)
 
@@ -200,13 +206,13 @@ class Asked:
     source: np.dtype[Any]
 
     @classmethod
-    def of(cls, image: ArrayLike, row: Mode, values: dict[str, Any], layout: Layout) -> Asked:
-        """Return what is asked, or raise an error if the array is not an image."""
+    def of(cls, image: ArrayLike, row: Mode, values: dict[str, Any], layout: Layout, each: bool = True) -> Asked:
+        """Return what is asked, of each channel by itself or of all together, or raise an error for other arrays."""
         import numpy as np
 
         from poolcli import axes, dtypes
 
-        array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise)
+        array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise and each)
         source = dtypes.check(array.dtype)
         return cls(row, values, array, laid_out, dtypes.to_working(as_batch(array)), source)
 
@@ -276,14 +282,23 @@ def selected(
     values: dict[str, Any],
     grid: tuple[Windows, Windows],
     source: np.dtype[Any],
+    joint: str | int | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return what a selecting mode takes of (N, H, W, C), (planes, N, rows, columns, C), and where it stood."""
+    import numpy as np
+
     from poolcli import dtypes
     from poolcli.engine.winners import located, pick
 
+    seen, largest = batch, dtypes.maximum(source)
+    if joint is not None:
+        from poolcli.joint import key
+
+        seen, largest = key(batch, source, joint)
     taps = grid[0].max_count * grid[1].max_count
-    pool = made(mode.kernel, batch.dtype, batch.dtype, taps, dtypes.maximum(source), **values)
-    indices = located(pool).pool(batch, *grid)
+    pool = made(mode.kernel, seen.dtype, seen.dtype, taps, largest, **values)
+    indices = located(pool).pool(seen, *grid)
+    indices = np.ascontiguousarray(np.broadcast_to(indices, (*indices.shape[:4], batch.shape[3])))
     return pick(batch, indices), indices
 
 

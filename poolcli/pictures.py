@@ -14,6 +14,7 @@ from poolcli.commands import Step
 from poolcli.files import shown
 from poolcli.images import Info
 from poolcli.images.formats import ARRAYS, colour_of
+from poolcli.rows import imported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +52,29 @@ def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
         bins = _blended(values, image.dtype, info, step)
         target = check(step.arguments.get("dtype") or exact)
         return saturate_cast(viewable(bins, info, linear, image.dtype), target).ravel()
+
+
+def differentiate(
+    image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice
+) -> tuple[NDArray[Any], str]:
+    """Return the gradient of a pool as numbers or, summed over the channels, as a picture; and its range in words."""
+    from poolcli.dtypes import check, saturate_cast
+    from poolcli.images.diverging import drawn
+
+    asked = {**step.arguments}
+    numbers, plain, _ = (asked.pop(name, None) for name in ("numbers", "plain", "dtype"))
+    with _announcing(image, step, notice):
+        values = imported(step.does.function)(image, step.mode, **asked)
+    if numbers:
+        return saturate_cast(values, check(numbers)), _range(values)
+    colour = slice(None, -1 if info.alpha and image.ndim > 2 else None)
+    total = values[..., colour].sum(axis=2) if image.ndim > 2 else values
+    behind = image[..., colour] if image.ndim > 2 else image
+    return drawn(total, None if plain else behind), _range(total)
+
+
+def _range(values: NDArray[Any]) -> str:
+    return f"gradient from {values.min():.6g} to {values.max():.6g}"
 
 
 def _blendable(image: NDArray[Any], info: Info, step: Step, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:

@@ -90,7 +90,7 @@ class _Function(torch.autograd.Function):
         result = type(layer).forwards(array, layer.mode, **given, layout=layout)
         if not isinstance(result, tuple):
             return _tensor(result, layout).to(image.dtype)
-        ctx.arguments = {name: value for name, value in arguments.items() if name != "return_indices"}
+        ctx.arguments = {name: value for name, value in arguments.items() if name not in ("return_indices", "joint")}
         ctx.arguments["indices"] = result[1]
         values, indices = (_tensor(one, layout) for one in result)
         ctx.mark_non_differentiable(indices)

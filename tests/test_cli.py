@@ -39,8 +39,10 @@ def pixels(path):
 
 def test_an_unknown_command_is_told_the_commands():
     result = run("downsampel")
-    expected = "error: there is no command 'downsampel': the commands are downsample, upsample, reduce, modes, shape, "
-    assert (result.returncode, result.stderr) == (2, f"{expected}warmup, completion\n")
+    expected = (
+        "error: there is no command 'downsampel': the commands are downsample, upsample, reduce, gradient, modes, "
+    )
+    assert (result.returncode, result.stderr) == (2, f"{expected}shape, warmup, completion\n")
 
 
 def test_writes_beside_the_input(photo):

@@ -17,12 +17,14 @@ LAYERS = (
     ("poolcli.batch",),
     ("poolcli.pictures",),
     ("poolcli.commands",),
+    ("poolcli.gradient",),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",
      "poolcli.convolutions", "poolcli.transposed", "poolcli.unpooling", "poolcli.maps", "poolcli.images"),
     ("poolcli.pools",),
     ("poolcli.engine",),
     ("poolcli.geometry", "poolcli.sampling", "poolcli.dtypes", "poolcli.parameters", "poolcli.files", "poolcli.stored",
-     "poolcli.axes", "poolcli.filters", "poolcli.weights", "poolcli.rows"),
+     "poolcli.axes", "poolcli.filters", "poolcli.weights", "poolcli.rows",
+     "poolcli.joint"),
 )  # fmt: skip
 """From the top to the ground: a module imports those of its own layer and of those below, and the version."""
 

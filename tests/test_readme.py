@@ -48,7 +48,9 @@ def test_python_runs(tmp_path, monkeypatch):
 
 
 @COMPILED
-@pytest.mark.parametrize("line", re.findall(r"^poolcli (?:downsample|reduce|upsample) [^|\n]*$", README, re.MULTILINE))
+@pytest.mark.parametrize(
+    "line", re.findall(r"^poolcli (?:downsample|reduce|upsample|gradient) [^|\n]*$", README, re.MULTILINE)
+)
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("scans").mkdir()
@@ -69,7 +71,7 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
 def test_options_are_those_of_the_command():
     help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
     up = CliRunner().invoke(commands, ["upsample", "--help"]).output
-    enlarging = re.findall(r"`(--[a-z-]+)`", README.split("## Upsampling")[1].split("## From a shell")[0])
+    enlarging = re.findall(r"`(--[a-z-]+)`", README.split("## Upsampling")[1].split("## Gradients")[0])
     pooling = re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0])
     assert enlarging
     assert pooling

@@ -42,8 +42,12 @@ class Job:
         options = [
             f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
             for name, value in self.step.arguments.items()
+            if value is not False and name not in _IMPLIED
         ]
         return " ".join([f"poolcli {poolcli.__version__} {self.step.command} --mode {self.step.mode}", *options])
+
+
+_IMPLIED = ("numbers",)  # by the format
 
 
 def _text(name: str, value: Any) -> str:

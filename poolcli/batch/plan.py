@@ -68,7 +68,7 @@ def _job(file: Found, step: Step, output: str | None, folder: bool, ending: str 
     if output is None:
         if file.path is None:
             raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
-        return Job(file.path, file.path.with_name(f"{file.path.stem}_{step.mode}{suffix}"), step)
+        return Job(file.path, file.path.with_name(f"{file.path.stem}_{step.label}{suffix}"), step)
     if folder:
         return Job(file.path, Path(output) / file.below.with_suffix(suffix), step)
     if ending and format_of(Path(output)) not in (None, format_of(Path(f"x{suffix}"))):

@@ -195,6 +195,9 @@ class Worker:
         info, dtype = self._check(image, info, target, found)
         if target.job.indices:
             result, found.indices = self._apply(image, info, step.given(return_indices=True))
+        elif step.does.differentiates:
+            result, note = self._apply(image, info, step)
+            info = replace(info, note=note)
         else:
             result = self._apply(image, info, step)
         if info.palette is None and dtype == "uint8":
@@ -209,7 +212,7 @@ class Worker:
         settings, kind, step = self._settings, target.kind, target.job.step
         if info.alpha is None and not kind.array:  # an array says nothing, and is written as if it had
             info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
-        dtype = step.arguments.get("dtype") or image.dtype.name
+        dtype = step.dtype_after(image.dtype.name)
         shape = step.shape_after(image.shape)
         found.note_shapes(image.shape, shape)
         if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others

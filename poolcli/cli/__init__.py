@@ -15,6 +15,7 @@ _COMMANDS = {
     "downsample": "Pool images: reduce every window to one pixel.",
     "upsample": "Enlarge images: make every pixel a region.",
     "reduce": "Reduce images to vectors: rows of a table.",
+    "gradient": "Show where the gradient of a pool flows.",
     "modes": "List every mode with its formula and its parameters.",
     "shape": "Compute the output size of a pool, by every convention.",
     "warmup": "Compile ahead what the modes need.",

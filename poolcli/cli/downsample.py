@@ -12,9 +12,10 @@ from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
-from poolcli.cli.settings import check_palette, given, settings_of
+from poolcli.cli.settings import check_palette, check_window, given, settings_of
+from poolcli.cli.values import Channel
 from poolcli.commands import Step
-from poolcli.downsample import MODES, check_indices, window_of
+from poolcli.downsample import MODES, check_indices
 from poolcli.parameters import resolve
 from poolcli.rows import takes
 
@@ -26,6 +27,11 @@ _FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @mode_option(MODES)
 @click.option("--save-indices", metavar="FILE.npz", help=f"Write where {_FINDERS} took their values from, for unpool.")
+@click.option(
+    "--joint",
+    type=Channel(),
+    help=f"Choose one pixel of a window, with all its channels, by its luminance or a channel ({_FINDERS}).",
+)
 @options.window
 @mode_parameters(MODES)
 @options.files
@@ -48,10 +54,11 @@ def downsample(inputs: tuple[str, ...], mode: str, save_indices: str | None, **v
     with usage_errors():
         checked = resolve(mode, row.parameters, parameters, takes(MODES))
         check_weights(checked)
-        _check_window(checked, arguments)
+        check_window(checked, arguments)
         check_palette(step, settings)
-        if save_indices is not None:
-            check_indices(row, checked, "--save-indices")
+        for option, value in (("--save-indices", save_indices), ("--joint", arguments.get("joint"))):
+            if value is not None:
+                check_indices(row, checked, option)
         jobs = jobs_of(inputs, step, files, settings)
         if save_indices is not None:
             jobs = _with_indices(jobs, save_indices, settings)
@@ -66,11 +73,3 @@ def _with_indices(jobs: list[Job], path: str, settings: Settings) -> list[Job]:
     if not settings.writing.overwrite and Path(path).exists():
         raise BatchError(f"{path}: exists; --overwrite replaces it")
     return [replace(job, indices=Path(path)) for job in jobs]
-
-
-def _check_window(parameters: dict[str, Any], arguments: dict[str, Any]) -> None:
-    from poolcli.geometry import shape
-
-    taps = shape(**window_of(arguments)).taps
-    if "size" not in arguments and parameters.get("k", 0) > taps:
-        raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")

@@ -22,8 +22,11 @@ def modes() -> None:
     for command in COMMANDS.values():
         added = {name: row for name, row in command.modes.items() if name not in known}
         beside = ", beside all of these" if len(added) < len(command.modes) else ""
-        with formatter.section(f"{command.name}{beside}"):
-            formatter.write_dl([(row.name, row.formula) for row in added.values()])
+        with formatter.section(f"{command.name}{beside}" if added else command.name):
+            if added:
+                formatter.write_dl([(row.name, row.formula) for row in added.values()])
+            else:
+                formatter.write_text(", ".join(command.modes))
         known |= added
     with formatter.section("parameters"):
         formatter.write_dl([(parameter.name, _describe(parameter, known)) for parameter in PARAMETERS.values()])

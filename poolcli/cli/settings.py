@@ -8,6 +8,7 @@ import click
 
 from poolcli.batch.jobs import Settings
 from poolcli.commands import Step
+from poolcli.downsample import window_of
 from poolcli.images import Reading, Writing
 
 
@@ -60,3 +61,12 @@ def check_palette(step: Step, settings: Settings) -> None:
         raise ValueError(f"mode {step.mode!r} would blend the indices of a palette: --keep-palette is for {selecting}")
     if "dtype" in step.arguments:
         raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")
+
+
+def check_window(parameters: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """Raise a ValueError if windows are not allowed, or hold fewer values than are asked for."""
+    from poolcli.geometry import shape
+
+    taps = shape(**window_of(arguments)).taps
+    if "size" not in arguments and parameters.get("k", 0) > taps:
+        raise ValueError(f"k={parameters['k']} is more than the {taps} values of a window")

@@ -10,6 +10,7 @@ import click
 
 from poolcli.batch.plan import known_ending
 from poolcli.images.formats import WRITABLE
+from poolcli.joint import CHANNELS, LUMINANCE
 from poolcli.parameters import Parameter
 
 _NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
@@ -61,6 +62,44 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no scale: it must be {allowed}", parameter, context)
         numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
         return numbers[0] if len(numbers) == 1 else numbers
+
+
+class Channel(click.ParamType):  # type: ignore[type-arg]
+    """The luminance, or a channel by its name or number."""
+
+    def __init__(self) -> None:
+        self.name = "|".join((LUMINANCE, *CHANNELS, "N"))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a name or a number."""
+        text = str(value)
+        if text.isascii() and text.isdigit():
+            return int(text)
+        if text not in (LUMINANCE, *CHANNELS):
+            names = ", ".join((LUMINANCE, *CHANNELS))
+            self.fail(f"{text!r} is no channel: it must be {names}, or a number from 0 on", parameter, context)
+        return text
+
+
+class Pixel(click.ParamType):  # type: ignore[type-arg]
+    """A row and a column, from 0 on."""
+
+    name = "Y,X"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a pair."""
+        parts = str(value).replace(" ", "").split(",")
+        if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+            self.fail(f"{value!r} is no pixel: it must be Y,X as 10,12, row and column", parameter, context)
+        return int(parts[0]), int(parts[1])
 
 
 def _parts(text: str) -> list[str]:

@@ -45,6 +45,7 @@ class Info:
     dpi: tuple[float, float] | None = None  # across, down
     duration: float | None = None  # of the frame, in milliseconds
     loop: int | None = None  # times that an animation runs, 0 for ever
+    note: str = ""  # what is to be said of a result, beside the record
 
 
 @dataclass(frozen=True)

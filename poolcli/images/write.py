@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -28,7 +30,9 @@ def write_frames(
     pictures = (fitted(image, info, kind, writing, count) for image, info in frames)
 
     def encode(file: BinaryIO) -> None:
-        kind.load().encode(file, pictures, count, writing)
+        first = next(pictures)
+        said = ": ".join(part for part in (writing.record, first[1].note) if part)
+        kind.load().encode(file, chain([first], pictures), count, replace(writing, record=said))
 
     if path and kind.streams:
         place(encode, path, writing.overwrite)

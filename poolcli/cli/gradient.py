@@ -1,0 +1,75 @@
+"""The command that shows where gradients flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from poolcli.batch.jobs import Job
+from poolcli.cli import options
+from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
+from poolcli.cli.running import carry_out, jobs_of, usage_errors
+from poolcli.cli.settings import check_window, given, settings_of
+from poolcli.cli.values import Pixel
+from poolcli.commands import Step
+from poolcli.gradient import DIFFERENTIABLE
+from poolcli.images.formats import fit
+from poolcli.parameters import resolve
+from poolcli.rows import takes
+
+_PARAMETERS = {name for mode in DIFFERENTIABLE.values() for name in mode.parameters}
+
+
+@click.command(cls=options.Sections)
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@mode_option(DIFFERENTIABLE)
+@click.option("--at", type=Pixel(), help="Of this output pixel, not of the sum of all; the first is 0,0.")
+@click.option("--grad", metavar="FILE.npy", help="Of the sum of the output times these numbers, of its shape.")
+@click.option("--plain", is_flag=True, help="Draw on white, not over the image.")
+@options.window
+@mode_parameters(DIFFERENTIABLE)
+@options.files
+@options.pictures
+def gradient(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+    """Show where the gradient of a pool flows: how much each pixel of an image adds to the sum of the output.
+
+    The result has the size of the image: red pixels add, blue ones take away, summed over the channels; the range is in
+    the file's text field. Formats that hold floats, as .tif and .npy, get the numbers of every channel.
+
+    \b
+        poolcli gradient --mode soft --beta 20 photo.png
+        poolcli gradient --mode max -F 3 -S 2 --at 10,12 photo.png -o map.png
+        poolcli gradient --mode average photo.png -o numbers.npy
+    """  # noqa: D301
+    settings, files = settings_of(values, False)
+    arguments = given(values)
+    step = Step("gradient", mode, arguments)
+    parameters = {name: arguments[name] for name in _PARAMETERS if name in arguments}
+    with usage_errors():
+        _check(arguments, settings.linear, settings.palette_given)
+        checked = resolve(mode, DIFFERENTIABLE[mode].parameters, parameters, takes(DIFFERENTIABLE))
+        check_weights(checked)
+        check_window(checked, arguments)
+        jobs = [_as_held(job) for job in jobs_of(inputs, step, files, settings)]
+    click.get_current_context().exit(carry_out(jobs, settings, files))
+
+
+def _check(arguments: dict[str, Any], linear: bool, palette: bool) -> None:
+    if "at" in arguments and "grad" in arguments:
+        raise ValueError("--at and --grad exclude each other")
+    if linear or palette:
+        option = "--linear" if linear else "--keep-palette"
+        raise ValueError(f"the gradient is that of the numbers as they are: it takes no {option}")
+    if "float" not in arguments.get("dtype", "float32"):
+        raise ValueError(f"dtype={arguments['dtype']} is not allowed: numbers of a gradient are float32 or float64")
+
+
+def _as_held(job: Job) -> Job:
+    """Return a job that makes numbers where its format holds floats, and else a picture."""
+    dtype = job.step.arguments.get("dtype", "float32")
+    numbers = job.kind is not None and fit(job.kind, "grey", dtype, False) is not None
+    if not numbers and "dtype" in job.step.arguments:
+        raise ValueError(f"dtype={dtype} is for formats that hold such numbers, as .tif and .npy")
+    return replace(job, step=job.step.given(numbers=dtype if numbers else ""))
