@@ -130,6 +130,7 @@ def test_ranks_and_layouts(shape, mode, parameters):
     np.testing.assert_array_equal(np.moveaxis(other, -3, -1), result)
 
 
+@pytest.mark.quick_when(lambda **_: JIT)
 def test_threads_and_batches_change_nothing():
     import numba
 
@@ -223,6 +224,7 @@ def test_gradients_of_parameters_of_reductions():
         assert abs(found - (given * (moved[0] - moved[1])).sum() / 2e-5) < 1e-6
 
 
+@pytest.mark.quick_when(lambda **_: JIT)
 @pytest.mark.parametrize("inputs", [1, 3])
 def test_gradients_of_networks(inputs):
     random = np.random.default_rng(3).standard_normal
@@ -256,6 +258,7 @@ REDUCING = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick_when(lambda shape, mode, **_: JIT or (len(shape) == 3 and mode != "lip"))
 @pytest.mark.parametrize("shape", [(6, 7, 3), (2, 5, 6, 3)], ids=str)
 @pytest.mark.parametrize(("mode", "parameters"), REDUCING, ids=[f"{m}-{describe(p)}" for m, p in REDUCING])
 def test_gradients_of_reductions(mode, parameters, shape):

@@ -33,10 +33,11 @@ _PARAMETERS = {name for mode in DIFFERENTIABLE.values() for name in mode.paramet
 @options.files
 @options.pictures
 def gradient(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
-    """Show where the gradient of a pool flows: how much each pixel of an image adds to the sum of the output.
+    """Show where the gradient of a pool flows: how much the sum of the output changes with each pixel of an image.
 
-    The result has the size of the image: red pixels add, blue ones take away, summed over the channels; the range is in
-    the file's text field. Formats that hold floats, as .tif and .npy, get the numbers of every channel.
+    The result has the size of the image: where a pixel is red the sum grows with it, where blue it falls, added up over
+    the channels. The file's text field tells the range. Formats that hold floats, as .tif and .npy, get the numbers of
+    every channel.
 
     \b
         poolcli gradient --mode soft --beta 20 photo.png
