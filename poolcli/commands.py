@@ -103,3 +103,12 @@ class Step:
     def apply(self, image: Any, **more: Any) -> Any:
         """Return what it makes of an array, by these arguments beside its own."""
         return imported(self.does.function)(image, self.mode, **{**self.arguments, **more})
+
+
+def takers(mode: str) -> list[str]:
+    """Return the commands that have a mode.
+
+    >>> takers("gap"), takers("cubic")
+    (['reduce'], [])
+    """
+    return [command.name for command in COMMANDS.values() if mode in command.modes]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any, TypedDict, TypeVar
 
 Row = TypeVar("Row")
@@ -156,7 +157,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
-        Parameter("weights", object, None, "numbers of the network, or of the convolution",
+        Parameter("weights", object, None, "file with the weights of the network, or of the convolution",
                   choices_in=dict.fromkeys(("transposed", "resize-conv", "subpixel"), ("bilinear", "box", "gaussian"))),
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1, 1024),
         Parameter("pool", str, "max", "mode of every bin"),
@@ -190,8 +191,30 @@ PARAMETERS: Mapping[str, Parameter] = {
 def find(modes: Mapping[str, Row], mode: Any) -> Row:
     """Return the row of a mode in a table, or raise a ValueError that lists the modes."""
     if not isinstance(mode, str) or mode not in modes:
-        raise ValueError(f"there is no mode {mode!r}: the modes are {', '.join(modes)}")
+        raise ValueError(unknown("mode", mode, modes))
     return modes[mode]
+
+
+_OTHER_NAMES = {"mean": "average", "avg": "average", "linear": "bilinear", "triangle": "bilinear", "cubic": "bicubic",
+                "maximum": "max", "minimum": "min", "mode": "majority", "box": "average"}  # fmt: skip
+"""What others call our modes."""
+
+
+_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil", "size", "scale", "dtype", "layout", "antialias")
+
+
+def unknown(kind: str, name: Any, names: Iterable[str], beside: Iterable[str] = ()) -> str:
+    """Return what is said of a name that there is not: which one is near, if one is, and all that there are.
+
+    >>> unknown("mode", "Mean", ["max", "average"])
+    "there is no mode 'Mean', did you mean average? The modes are max, average"
+    >>> unknown("mode", "x", ["max", "average"])
+    "there is no mode 'x': the modes are max, average"
+    """
+    names, low = [*names], str(name).lower()
+    near = [_OTHER_NAMES[low]] if _OTHER_NAMES.get(low) in names else get_close_matches(low, [*names, *beside], 1, 0.6)
+    hint = f", did you mean {near[0]}? The" if near else ": the"
+    return f"there is no {kind} {name!r}{hint} {kind}s are {', '.join(names)}"
 
 
 def flag(name: str, value: Any) -> bool:
@@ -218,7 +241,7 @@ def resolve(
     known = dict.fromkeys(name for names in modes.values() for name in names)
     for name in given:
         if name not in known:
-            raise TypeError(f"there is no parameter {name!r}: the parameters are {', '.join(known)}")
+            raise TypeError(unknown("parameter", name, known, _ARGUMENTS))
         if name not in takes:
             fitting = ", ".join(other for other, names in modes.items() if name in names)
             raise ValueError(f"mode {mode!r} takes no {name}: the modes that do are {fitting}")

@@ -35,7 +35,7 @@ def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
             try:
                 from safetensors.numpy import load_file
             except ImportError:
-                way = "the package safetensors reads it, which the extra safetensors of poolcli brings"
+                way = "the package safetensors reads it, and pip install 'poolcli-image[safetensors]' brings that"
                 raise ValueError(f"{path}: {way}") from None
             return dict(load_file(path))
         loaded = np.load(path, allow_pickle=False)

@@ -20,7 +20,7 @@ from poolcli.upsample import UPSAMPLINGS, upsample
 try:
     import torch
 except ImportError as error:
-    raise ImportError("poolcli.torch needs PyTorch, which the extra torch installs: poolcli-image[torch]") from error
+    raise ImportError("poolcli.torch needs PyTorch: pip install 'poolcli-image[torch]' brings it") from error
 
 __all__ = ["Downsample", "Reduce", "Upsample"]
 

@@ -83,3 +83,19 @@ def cmyk_profile():
     head += struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
     tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
     return struct.pack(">II", 144 + len(table), 0) + head + tags + table
+
+
+def packed_tiff(values, bits, photometric):
+    """Return a TIFF file of (H, W, C) whose values take so many bits each, without gaps but at the end of a row."""
+    height, width, channels = values.shape
+    digits = (values[..., None] >> np.arange(bits)[::-1]) & 1
+    data = np.packbits(digits.astype(np.uint8).reshape(height, -1), axis=1).tobytes()
+    depths = struct.pack(f"<{channels}H", *[bits] * channels)
+    after = 8 + 2 + 9 * 12 + 4
+    tags = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, after if channels > 2 else bits), (259, 3, 1, 1),
+        (262, 3, 1, photometric), (273, 4, 1, after + len(depths)), (277, 3, 1, channels), (278, 3, 1, height),
+        (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4) + depths + data

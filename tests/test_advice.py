@@ -10,6 +10,7 @@ from PIL import Image
 import poolcli
 from poolcli.cli import commands
 from poolcli.cli.options import spelled
+from poolcli.commands import COMMANDS
 from poolcli.images import Info, Writing
 from poolcli.images.write import write_frames
 
@@ -47,6 +48,35 @@ def test_a_folder_is_not_called_like_a_picture(inputs, why, folder):
     said("downsample", "-m", "max", *inputs, "-o", "x.png/")
     assert (folder / "x.png" / "a.png").exists()
     said("downsample", "-m", "max", *inputs, "-o", "x.png", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["max", "a.png"], "no command 'max': it is a mode, as in poolcli downsample --mode max; the commands are "),
+        (["gap", "a.png"], "no command 'gap': it is a mode, as in poolcli reduce --mode gap; the commands are "),
+        (["upsampel", "a.png"], "no command 'upsampel', did you mean upsample? The commands are downsample, "),
+        (["downsample", "-m", "gap", "a.png"], "'gap' is no mode of this command, but of poolcli reduce --mode gap: "),
+        (
+            ["upsample", "-m", "max", "a.png"],
+            "'max' is no mode of this command, but of poolcli downsample --mode max: ",
+        ),
+        (["downsample", "-m", "Max", "a.png"], "no mode 'Max', did you mean max? The modes are max, min"),
+        (["downsample", "-m", "mean", "a.png"], "no mode 'mean', did you mean average? The modes are max, min"),
+        (["downsample", "-m", "avg", "a.png"], "no mode 'avg', did you mean average? The modes are max, min"),
+        (["upsample", "-m", "cubic", "a.png"], "no mode 'cubic', did you mean bicubic? The modes are nearest"),
+        (["upsample", "-m", "linear", "a.png"], "no mode 'linear', did you mean bilinear? The modes are nearest"),
+        (["downsample", "-m", "xyz", "a.png"], "no mode 'xyz': the modes are max, min"),
+        (["downsample", "-m", "max", "-m", "min", "a.png"], "max and min: a run has one mode, so run each by itself"),
+        (["downsample", "-m", "max", "a.png", "c.png"], "c.png: no such file or folder: -o c.png writes it"),
+        (
+            ["downsample", "-m", "percentile", "-q", "30", "a.png"],
+            "30: no such file or folder: -q is --quiet, and --q 30 ",
+        ),
+    ],
+)
+def test_names_that_are_near_or_elsewhere_are_pointed_to(arguments, line):
+    assert line in said(*arguments, code=2)
 
 
 def test_a_name_without_ending_may_be_meant_for_a_folder():
@@ -194,3 +224,22 @@ def test_cmyk_without_a_profile():
     assert said("downsample", "-m", "max", "c.tif", "-o", "d.tif", code=1) == (
         f"error: c.tif: CMYK has no colour profile, so its exact colours are not known: {way}\n"
     )
+
+
+def test_one_mode_is_explained():
+    def explained(mode):
+        result = CliRunner().invoke(commands, ["modes", mode])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert explained("soft") == (
+        "soft  sum(r e^(beta r)) / sum(e^(beta r))\n\nparameters:\n"
+        "  --beta  sharpness: multiplies the values before the exponential: a finite number, 1 unless given\n\n"
+        "commands:\n  poolcli downsample --mode soft --beta 1 photo.png\n"
+        "  poolcli reduce --mode soft --beta 1 photo.png\n  poolcli gradient --mode soft --beta 1 photo.png\n"
+    )
+    assert "poolcli upsample --mode bicubic --cubic-a -0.5 photo.png" in explained("bicubic")
+    assert "parameters" not in explained("gmp")
+    for name in {name for command in COMMANDS.values() for name in command.modes}:
+        assert explained(name).startswith(f"{name} ")
+    assert "there is no mode 'sfot', did you mean soft? The modes are" in said("modes", "sfot", code=2)

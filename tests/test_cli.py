@@ -39,10 +39,9 @@ def pixels(path):
 
 def test_an_unknown_command_is_told_the_commands():
     result = run("downsampel")
-    expected = (
-        "error: there is no command 'downsampel': the commands are downsample, upsample, reduce, gradient, modes, "
-    )
-    assert (result.returncode, result.stderr) == (2, f"{expected}shape, warmup, completion\n")
+    hint = "error: there is no command 'downsampel', did you mean downsample? The commands are"
+    expected = f"{hint} downsample, upsample, reduce, gradient, modes, shape, warmup, completion\n"
+    assert (result.returncode, result.stderr) == (2, expected)
 
 
 def test_writes_beside_the_input(photo):
@@ -226,7 +225,7 @@ def test_permissions_are_those_of_a_new_or_the_replaced_file(photo, tmp_path):
 
 
 USAGE = [
-    (["--mode", "maxx", "photo.png"], "'maxx' is not one of 'max', 'min'"),
+    (["--mode", "maxx", "photo.png"], "there is no mode 'maxx', did you mean max? The modes are max, min"),
     (["photo.png"], "Missing option '-m' / '--mode'"),
     (["--mode", "max"], "Missing argument 'INPUT...'"),
     (

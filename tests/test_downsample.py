@@ -400,7 +400,7 @@ def test_a_wider_output_is_computed_wider(mode, dtype):
 
 
 ERRORS = [
-    (GRID, "maxx", {}, ValueError, "there is no mode 'maxx': the modes are max, min, median"),
+    (GRID, "maxx", {}, ValueError, "there is no mode 'maxx', did you mean max? The modes are max, min, median"),
     (GRID, ["max"], {}, ValueError, "there is no mode ['max']"),
     (GRID, "max", {"ceil": "no"}, ValueError, "ceil='no' is not allowed: ceil must be True or False"),
     (GRID, "max", {"return_indices": "no"}, ValueError, "return_indices='no' is not allowed"),
@@ -423,6 +423,7 @@ ERRORS = [
     (GRID[:1, :1], "max", {"dilation": 4, "padding": 2}, ValueError, "a window would lie in the padding alone"),
     (GRID, "max", {"p": 2}, ValueError, "mode 'max' takes no p: the modes that do are lp, gem"),
     (GRID, "max", {"pp": 2}, TypeError, "there is no parameter 'pp': the parameters are q, k"),
+    (GRID, "max", {"kernel": 2}, TypeError, "no parameter 'kernel', did you mean kernel_size? The parameters are q"),
     (GRID, "average", {"return_indices": True}, ValueError,
      "mode 'average' takes no return_indices: the modes that do are max, min, median"),
     (GRID, "kmax", {"return_indices": True, "combine": "mean"}, ValueError,

@@ -117,7 +117,7 @@ def test_pipes_frames_and_lines_of_json():
         (["-m", "max", "--grad", "none.npy", "a.png"], 1, "a.png: none.npy: No such file or directory"),
         (["-m", "max", "--grad", "g.npy", "a.png"], 1,
          "a.png: g.npy: holds (2, 2), and the result is (4, 6, 3): they must be alike"),
-        (["-m", "majority", "a.png"], 2, "'majority' is not one of 'max', 'min'"),
+        (["-m", "majority", "a.png"], 2, "'majority' is no mode of this command, but of poolcli downsample --mode"),
         (["-m", "max", "--linear", "a.png"], 2, "is that of the numbers as they are: it takes no --linear"),
         (["-m", "max", "--keep-palette", "a.png"], 2, "it takes no --keep-palette"),
         (["-m", "max", "--dtype", "uint8", "a.png"], 2, "--dtype uint8 is not allowed: numbers of a gradient are"),

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from commands import process, said
 from effort import JIT
-from pictures import png_chunk
+from pictures import packed_tiff, png_chunk
 from PIL import Image, ImageCms
 
 import poolcli
@@ -627,3 +628,97 @@ def test_no_text_of_the_library_names_an_option():
     package = Path(poolcli.__file__).parent
     for path in [package / "files.py", *(package / "images").glob("*.py")]:
         assert not re.search("--[a-z]", path.read_text()), path.name
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("photometric", [0, 1, 2], ids=["white is 0", "black is 0", "RGB"])
+def test_tiff_of_few_bits_reaches_from_black_to_white(photometric, bits, tmp_path):
+    channels, most = 3 if photometric == 2 else 1, 2**bits - 1
+    values = np.random.default_rng(bits).integers(0, 2**bits, (5, 7, channels))
+    values[0, :2] = [[0], [most]]
+    (tmp_path / "a.tif").write_bytes(packed_tiff(values, bits, photometric))
+    image, _ = poolcli.read_image(tmp_path / "a.tif")
+    expected = np.rint((most - values if photometric == 0 else values) * 255 / most)
+    assert (image.dtype, image.min(), image.max()) == (np.uint8, 0, 255)
+    np.testing.assert_array_equal(image.reshape(5, 7, channels), expected)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("jfif", "JPEG"), ("mpo", "JPEG"), ("j2c", "JPEG2000"), ("jpf", "JPEG2000"), ("avifs", "AVIF"), ("svs", "TIFF")],
+)
+def test_other_endings_are_found_in_folders(ending, kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    usual = next(row.endings[0] for row in FORMATS if row.name == kind)
+    poolcli.write_image(np.full((4, 6, 3), 90, np.uint8), f"a{usual}")
+    (tmp_path / "in").mkdir()
+    Path(f"a{usual}").rename(f"in/a.{ending}")
+    assert said("downsample", "-m", "max", "in", "-o", "out/") == ""
+    written = f"out/a.{ending}" if f".{ending}" in WRITABLE else "out/a.png"
+    assert poolcli.read_image(written)[0].shape == (2, 3, 3)
+
+
+def test_files_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("text.png").write_text("no image")
+    for name, why in (("nope.png", "no such file"), ("text.png", "not a supported image")):
+        with pytest.raises(poolcli.ImageError, match=rf"^{re.escape(name)}: .*{why}"):
+            poolcli.read_image(Path(name))
+
+
+def test_chunks_of_pixels_follow_each_other(tmp_path):
+    header = struct.pack(">IIBBBBB", 4, 2, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(10), 0)
+    parts = png_chunk(b"IDAT", rows[:6]), png_chunk(b"IDAT", rows[6:])
+    start, end = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header), png_chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(start + b"".join(parts) + end)
+    assert poolcli.read_image(tmp_path / "a.png")[0].shape == (2, 4)
+    (tmp_path / "b.png").write_bytes(start + parts[0] + png_chunk(b"tEXt", b"a\0b") + parts[1] + end)
+    with pytest.raises(poolcli.ImageError, match="damaged or unsupported: its chunks of pixels, IDAT, do not follow"):
+        poolcli.read_image(tmp_path / "b.png")
+
+
+def test_a_tiff_whose_width_is_a_text_is_damaged(tmp_path):
+    data = bytearray(packed_tiff(np.zeros((3, 5, 1), int), 8, 1))
+    assert data[10:14] == struct.pack("<HH", 256, 3)
+    data[12:14] = struct.pack("<H", 2)  # letters
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(poolcli.ImageError, match="damaged or unsupported: its size is no number"):
+        poolcli.read_image(tmp_path / "a.tif")
+
+
+def interlaced(values, bits, colour, palette=b""):
+    """Return an interlaced PNG file of (H, W, C), whose rows are not filtered."""
+    height, width, _ = values.shape
+    rows = b""
+    for y, x, down, across in ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+                               (1, 0, 2, 1)):  # fmt: skip
+        part = values[y::down, x::across]
+        if part.size:
+            digits = (part[..., None] >> np.arange(bits)[::-1]) & 1
+            packed = np.packbits(digits.astype(np.uint8).reshape(len(part), -1), axis=1)
+            rows += b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 1)
+    data = zlib.compress(rows)
+    middle = (png_chunk(b"PLTE", palette) if palette else b"") + png_chunk(b"IDAT", data)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + middle + png_chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("bits", "colour"), [(1, 0), (4, 0), (8, 0), (8, 2), (16, 2), (8, 4), (16, 6), (8, 3), (2, 3)])
+@pytest.mark.parametrize("shape", [(9, 11), (1, 1), (3, 2), (1, 20), (20, 1)], ids=str)
+def test_interlaced_images(shape, bits, colour):
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    random = np.random.default_rng(bits)
+    values = random.integers(0, 2**bits, (*shape, channels))
+    palette = random.integers(0, 256, (2**bits, 3), dtype=np.uint8)
+    image, _ = poolcli.read_image(interlaced(values, bits, colour, palette.tobytes() if colour == 3 else b""))
+    expected = palette[values[..., 0]] if colour == 3 else values * (255 // (2**bits - 1) if bits < 8 else 1)
+    np.testing.assert_array_equal(image.reshape(expected.shape), expected)
+    assert image.dtype == (np.uint16 if bits == 16 else np.uint8)
+
+
+def test_decoders_say_nothing_of_their_own(tmp_path):
+    """In a process of its own: pytest takes what is logged."""
+    (tmp_path / "a.png").write_bytes(interlaced(np.zeros((9, 11, 3), int), 8, 2))
+    result = process("downsample", "-m", "max", "a.png", "-o", "b.png", folder=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -14,6 +14,7 @@ from effort import JIT
 
 import poolcli
 from poolcli.cli import commands
+from poolcli.images.formats import FORMATS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,6 +38,15 @@ def test_tables_of_modes_are_those_of_the_code(section, modes):
         for mode in modes
     ]
     assert rows == expected
+
+
+def test_endings_are_those_of_the_code():
+    text = README.split("the table of endings")[1].split("- Alpha:")[0]
+    rows = re.findall(r"^\| ([\w ]+?) \| (.*?) ?\| ?(.*?) ?\|$", text, re.MULTILINE)[1:]
+    names = [tuple(re.findall(r"`(\.\w+)`", cell) for cell in row[1:]) for row in rows]
+    kinds = [kind for kind in FORMATS if kind.endings or kind.only_read]
+    assert [row[0] for row in rows] == [kind.name for kind in kinds]
+    assert names == [([*kind.endings], [*kind.only_read]) for kind in kinds]
 
 
 @COMPILED

@@ -251,7 +251,7 @@ def test_dtype_of_the_result():
 @pytest.mark.parametrize(
     ("mode", "parameters", "message"),
     [
-        ("gop", {}, "there is no mode 'gop': the modes are gap, gmp"),
+        ("gop", {}, r"there is no mode 'gop', did you mean gmp\? The modes are gap, gmp"),
         ("gap", {"p": 2}, "mode 'gap' takes no p: the modes that do are lp, gem"),
         ("spp", {"levels": (1, 0)}, r"levels=\(1, 0\) is not allowed: levels must be whole numbers from 1 to 1024"),
         ("spp", {"levels": 10**9}, "levels must be whole numbers from 1 to 1024"),

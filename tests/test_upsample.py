@@ -571,7 +571,7 @@ WRONG = [
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond an image of 14 x 22 pixels"),
     ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
     ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -3 to 3"),
-    ("cubic", {}, "there is no mode 'cubic': the modes are nearest, nails"),
+    ("cubic", {}, "there is no mode 'cubic', did you mean bicubic? The modes are nearest, nails"),
 ]  # fmt: skip
 
 

@@ -136,7 +136,9 @@ class _Parquet(_Npy):
         try:
             import pyarrow.parquet
         except ImportError:
-            raise BatchError("Parquet needs the package pyarrow, which the extra parquet of poolcli brings") from None
+            raise BatchError(
+                "Parquet needs the package pyarrow: pip install 'poolcli-image[parquet]' brings it"
+            ) from None
         self._arrow = pyarrow
 
     def end(self) -> None:

@@ -16,7 +16,7 @@ _COMMANDS = {
     "upsample": "Enlarge images: make every pixel a region.",
     "reduce": "Reduce images to vectors: rows of a table.",
     "gradient": "Show where the gradient of a pool flows.",
-    "modes": "List every mode with its formula and its parameters.",
+    "modes": "List every mode with its formula and its parameters; or explain one.",
     "shape": "Compute the output size of a pool, by every convention.",
     "warmup": "Compile ahead what the modes need.",
     "completion": "Print the script that completes commands in a shell.",
@@ -41,12 +41,23 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = arguments[0]
         if name not in _COMMANDS and name[:1].isalnum():
-            context.fail(f"there is no command {name!r}: the commands are {', '.join(_COMMANDS)}")
+            context.fail(_unknown(name))
         return super().resolve_command(context, arguments)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _unknown(name: str) -> str:
+    """Return what is said of a command that there is not: modes are of commands."""
+    from poolcli.commands import takers
+    from poolcli.parameters import unknown
+
+    if takers(name):
+        listed = f"the commands are {', '.join(_COMMANDS)}"
+        return f"there is no command {name!r}: it is a mode, as in poolcli {takers(name)[0]} --mode {name}; {listed}"
+    return unknown("command", name, _COMMANDS)
 
 
 _SPELLINGS = {"color": "colour", "gray": "grey", "centre": "center"}

@@ -13,7 +13,7 @@ from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_palette, check_window, given, settings_of
-from poolcli.cli.values import Channel
+from poolcli.cli.values import Channel, FileName
 from poolcli.commands import Step
 from poolcli.downsample import MODES, check_indices
 from poolcli.parameters import resolve
@@ -24,9 +24,14 @@ _FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
 
 
 @click.command(cls=options.Sections)
-@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(MODES)
-@click.option("--save-indices", metavar="FILE.npz", help=f"Write where {_FINDERS} took their values from, for unpool.")
+@click.option(
+    "--save-indices",
+    type=FileName(),
+    metavar="FILE.npz",
+    help=f"Write where {_FINDERS} took their values from, for unpool.",
+)
 @click.option(
     "--joint",
     type=Channel(),

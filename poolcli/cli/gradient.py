@@ -12,7 +12,7 @@ from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_window, given, settings_of
-from poolcli.cli.values import Pixel
+from poolcli.cli.values import FileName, Pixel
 from poolcli.commands import Step
 from poolcli.gradient import DIFFERENTIABLE
 from poolcli.images.formats import fit
@@ -23,10 +23,12 @@ _PARAMETERS = {name for mode in DIFFERENTIABLE.values() for name in mode.paramet
 
 
 @click.command(cls=options.Sections)
-@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(DIFFERENTIABLE)
 @click.option("--at", type=Pixel(), help="Of this output pixel, not of the sum of all; the first is 0,0.")
-@click.option("--grad", metavar="FILE.npy", help="Of the sum of the output times these numbers, of its shape.")
+@click.option(
+    "--grad", type=FileName(), metavar="FILE.npy", help="Of the sum of the output times these numbers, of its shape."
+)
 @click.option("--plain", is_flag=True, help="Draw on white, not over the image.")
 @options.window
 @mode_parameters(DIFFERENTIABLE)

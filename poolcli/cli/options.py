@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from poolcli.cli.values import Size, colour, ending
+from poolcli.cli.values import Ending, FileName, Size, colour
 from poolcli.commands import COMMANDS
 from poolcli.images import MAX_PIXELS
 from poolcli.parameters import DTYPES
@@ -63,9 +63,9 @@ def files(command: Command) -> Command:
         "Files and folders",
         command,
         (
-            click.option("-o", "--output", metavar="PATH",
+            click.option("-o", "--output", type=FileName(), metavar="PATH",
                          help="File, folder, or - for standard output.  [default: NAME_MODE.EXT beside the input]"),
-            click.option("--format", metavar="EXT", callback=ending,
+            click.option("--format", type=Ending(), metavar="EXT",
                          help="Format of the output, as png, where no name tells it, or instead of the input's."),
             click.option("--overwrite", is_flag=True, help="Replace files that exist."),
             click.option("--skip-existing", is_flag=True, help="Leave files that exist, and go on with the others."),
@@ -86,7 +86,8 @@ def table(command: Command) -> Command:
         "Table",
         command,
         (
-            click.option("-o", "--output", metavar="FILE", help="File of the table.  [default: standard output]"),
+            click.option("-o", "--output", type=FileName(), metavar="FILE",
+                         help="File of the table.  [default: standard output]"),
             click.option("--format", type=click.Choice(list(FORMATS)),
                          help="Format of the table.  [default: by the file's name; table on a terminal; csv]"),
             click.option("--overwrite", is_flag=True, help="Replace a file that exists."),
@@ -105,7 +106,7 @@ _LOOKING = (
     click.option("--include", multiple=True, metavar="PATTERN",
                  help="Of folders and lists take only these files, as '*.png'; may be repeated."),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out; may be repeated."),
-    click.option("--files-from", metavar="LIST",
+    click.option("--files-from", type=FileName(), metavar="LIST",
                  help="Take the names of inputs from a file, one a line; - is standard input."),
     click.option("--null", is_flag=True, help="Names in the list end with NUL, as find -print0 writes them."),
 )  # fmt: skip

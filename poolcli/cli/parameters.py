@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from poolcli.cli.options import Command, section
-from poolcli.cli.values import Checked
+from poolcli.cli.values import Checked, ModeName
 from poolcli.parameters import PARAMETERS, Parameter
 from poolcli.rows import ModeRow
 
@@ -18,7 +18,14 @@ def mode_option(modes: Iterable[str]) -> Callable[[Command], Command]:
     """Add the option that says which of these modes."""
     names = list(modes)
     text = f"One of {', '.join(names)}."
-    return click.option("-m", "--mode", required=True, type=click.Choice(names), metavar="MODE", help=text)
+    return click.option("-m", "--mode", required=True, multiple=True, type=ModeName(names), callback=_one, help=text)
+
+
+def _one(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> str:
+    """Return the only value of an option: Click would take the last of several without a word."""
+    if len(value) > 1:
+        raise click.BadParameter(f"{' and '.join(value)}: a run has one mode, so run each by itself")
+    return value[0] if value else ""  # where a shell completes a command that has none yet
 
 
 def mode_parameters(modes: Mapping[str, ModeRow]) -> Callable[[Command], Command]:

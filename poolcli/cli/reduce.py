@@ -19,6 +19,7 @@ from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
 from poolcli.cli.running import carry_out, found_of, usage_errors
 from poolcli.cli.settings import given, settings_of
+from poolcli.cli.values import FileName
 from poolcli.commands import Step
 from poolcli.files import shown
 from poolcli.images import ImageError
@@ -28,7 +29,7 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 
 
 @click.command(cls=options.Sections)
-@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(REDUCTIONS)
 @mode_parameters(REDUCTIONS)
 @options.table

@@ -16,7 +16,7 @@ import click
 
 from poolcli.batch.find import STREAM, Found, Search, find, part
 from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
-from poolcli.batch.plan import is_folder, plan
+from poolcli.batch.plan import is_folder, known_ending, plan
 from poolcli.batch.report import Report
 from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
@@ -50,11 +50,23 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     """Return the inputs that are named and listed, but those in the folder of the output, or raise a BatchError."""
     if not inputs and files["files_from"] is None:
         raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
+    for name in inputs:
+        if not os.path.lexists(name) and (hint := _meant(name, inputs, files["quiet"])):
+            raise BatchError(f"{name}: no such file or folder: {hint}")
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
     found, others = part(find(inputs, files["files_from"], files["null"], search), inputs)
     for file in others if not files["quiet"] else ():
         click.echo(f"warning: {shown(file.path)}: not an image, left out", err=True)
     return found
+
+
+def _meant(name: str, inputs: Sequence[str], quiet: bool) -> str:
+    """Return what a name among the inputs, of which there is no file, may have been meant for."""
+    if quiet and name.replace(".", "", 1).isdigit():
+        return f"-q is --quiet, and --q {name} is the rank of percentile"
+    if len(inputs) > 1 and name == inputs[-1] and known_ending(Path(name).suffix):
+        return f"-o {name} writes it"
+    return ""
 
 
 def carry_out(

@@ -11,7 +11,7 @@ from poolcli.cli import options
 from poolcli.cli.parameters import mode_option, mode_parameters
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_palette, given, settings_of
-from poolcli.cli.values import Scale, Size
+from poolcli.cli.values import FileName, Scale, Size
 from poolcli.commands import Step
 from poolcli.parameters import PARAMETERS
 from poolcli.resize import check_fill
@@ -21,7 +21,7 @@ _LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those tha
 
 
 @click.command(cls=options.Sections)
-@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(UPSAMPLINGS)
 @click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")
 @click.option("--size", type=Size(), help="Output size, instead of the scale.")

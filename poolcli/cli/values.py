@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from poolcli.batch.plan import known_ending
 from poolcli.images.formats import WRITABLE
 from poolcli.joint import CHANNELS, LUMINANCE
-from poolcli.parameters import Parameter
+from poolcli.parameters import Parameter, unknown
 
 _NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
 
@@ -62,6 +64,46 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no scale: it must be {allowed}", parameter, context)
         numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
         return numbers[0] if len(numbers) == 1 else numbers
+
+
+class FileName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a file or a folder, which the shell completes."""
+
+    name = "FILE"
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leave it to the shell."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class ModeName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a mode of a command."""
+
+    name = "MODE"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = [*names]
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a name, or say what it may have been meant for."""
+        if value in self._names:
+            return value
+        from poolcli.commands import takers
+
+        others = takers(str(value))
+        if not others:
+            self.fail(unknown("mode", value, self._names), parameter, context)
+        command = f"poolcli {others[0]} --mode {value}"
+        listed = f"the modes are {', '.join(self._names)}"
+        return self.fail(f"{value!r} is no mode of this command, but of {command}: {listed}", parameter, context)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the modes that begin like this."""
+        return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
 
 
 class Channel(click.ParamType):  # type: ignore[type-arg]
@@ -147,12 +189,35 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             return self.fail(f"{value} is not allowed: it must be {self.parameter.allowed}", parameter, context)
 
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the values that begin like this, those of the mode if it is given, or leave it to the shell."""
+        modes = context.params.get("mode") or ()
+        own = self.parameter.of(modes if isinstance(modes, str) else (*modes, "")[0])
+        choices = own.choices or tuple(chain(*own.choices_in.values()))
+        named = [CompletionItem(name) for name in dict.fromkeys(choices) if name.startswith(incomplete)]
+        is_file = own.type is object and (incomplete or not named)
+        return [*named, CompletionItem(incomplete, type="file")] if is_file else named
 
-def ending(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return an ending for which a format is written."""
-    if value is not None and not known_ending(value):
-        raise click.BadParameter(f"{value!r} is no format: use {', '.join(WRITABLE)}")
-    return value
+
+class Ending(click.ParamType):  # type: ignore[type-arg]
+    """An ending for which a format is written."""
+
+    name = "EXT"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return an ending, or say which there are."""
+        if not known_ending(value):
+            self.fail(f"{value!r} is no format: use {', '.join(WRITABLE)}", parameter, context)
+        return value
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the endings that begin like this."""
+        names = (ending.lstrip(".") for ending in WRITABLE)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete.lstrip("."))]
 
 
 def colour(context: click.Context, parameter: click.Parameter, value: str) -> str:

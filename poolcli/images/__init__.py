@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from poolcli.files import WriteError
+from poolcli.files import WriteError, shown
 from poolcli.images.types import MAX_PIXELS, ImageError, Info, Reading, Source, Writing
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
 
 __all__ = ["MAX_PIXELS", "ImageError", "Info", "Reading", "Writing", "read_image", "write_image"]
@@ -47,11 +47,16 @@ def read_image(
     """
     from poolcli.images.read import open_picture
 
-    with open_picture(source, Reading(max_pixels, keep_palette, layout, convert)) as picture:
-        if frame is None and picture.frames > 1:
-            what = f"holds {picture.frames} frames"
-            raise ImageError(f"{what}: frame takes one of them, 0 to {picture.frames - 1}", "frame")
-        return picture.read(frame or 0)
+    try:
+        with open_picture(source, Reading(max_pixels, keep_palette, layout, convert)) as picture:
+            if frame is None and picture.frames > 1:
+                what = f"holds {picture.frames} frames"
+                raise ImageError(f"{what}: frame takes one of them, 0 to {picture.frames - 1}", "frame")
+            return picture.read(frame or 0)
+    except ImageError as error:
+        if not isinstance(source, (str, os.PathLike)):
+            raise
+        raise type(error)(f"{shown(Path(source))}: {error}", error.remedy) from error
 
 
 def write_image(

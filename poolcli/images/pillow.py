@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -15,6 +16,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from poolcli.images.fitting import alike
 from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp, with_software
 from poolcli.images.types import Codec, Frame, ImageError, Info, NoPictureError, Reading, Writing, check_size
+
+for _name in ("tifffile", "imagecodecs"):  # else what they find odd goes to stderr
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _STRIP = 256  # rows; np.asarray of a whole image holds it three times
 _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pillow's name of its layout

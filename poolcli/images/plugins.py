@@ -22,8 +22,8 @@ class Plugin(Pillow):
         try:
             self._register(import_module(self.module))
         except ImportError:
-            way = f"which the extra {self.extra} of poolcli brings"
-            raise ImageError(f"{self.usual} needs the package {self.package}, {way}") from None
+            way = f"pip install 'poolcli-image[{self.extra}]' brings it"
+            raise ImageError(f"{self.usual} needs the package {self.package}: {way}") from None
         super().__init__(file, reading)
 
     def _register(self, module: ModuleType) -> None:

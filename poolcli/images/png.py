@@ -93,12 +93,17 @@ def _decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     size = file.seek(0, io.SEEK_END)
     file.seek(len(_SIGNATURE))
     buffer, used, exif = bytearray(size), len(_SIGNATURE), None
+    before, ended = b"", False  # the chunk before, and whether the pixels have ended
     pixels = memoryview(buffer)
     pixels[:used] = _SIGNATURE
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if file.tell() + length + 4 > size:
             raise ValueError("truncated")
+        ended = ended or (before == b"IDAT" and kind != b"IDAT")
+        if ended and kind == b"IDAT":
+            raise ValueError("its chunks of pixels, IDAT, do not follow each other")
+        before = kind
         if kind in _PIXELS:
             pixels[used : used + 8] = head
             file.readinto(pixels[used + 8 : used + length + 12])  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +19,6 @@ from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright,
 from poolcli.images.pillow import Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
-
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else what it finds odd goes to stderr
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
 _DESCRIPTION = 270
@@ -47,6 +44,8 @@ class Tiff(Codec):
                 self.warnings = (f"the page directories form a cycle: {back}; each page is read once",)
                 break
             seen[page.offset] = i
+            if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
+                raise ValueError(f"its size is no number: {page.imagelength!r} x {page.imagewidth!r}")
             check_size(page.imagewidth, page.imagelength * page.imagedepth, page.samplesperpixel, reading)
             if i == 0 or not page.subfiletype & 5:  # 1: a smaller copy, 4: a mask
                 self._pages.append(i)
@@ -70,7 +69,9 @@ class Tiff(Codec):
         image = _channels_last(page)
         info = self._info(page, frame)
         if page.photometric in _GREYS:
-            image = _grey(image, page)
+            image = _scaled(_dark_first(image, page), page)
+        elif page.photometric == _PHOTOMETRIC.RGB:
+            image = _scaled(image, page)
         elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
             info = replace(info, palette=_palette(page.colormap), alpha=False)
             image = image.view(np.uint8) if image.dtype == bool else image
@@ -144,20 +145,30 @@ def _channels_last(page: Any) -> NDArray[Any]:
     return values.reshape((height, width) if samples == 1 else (height, width, samples))
 
 
-def _grey(image: NDArray[Any], page: Any) -> NDArray[Any]:
-    """Return 1, 2 and 4 bits as 8, and black as 0. Odd depths above 8 bits keep their numbers."""
-    bits = page.bitspersample
+def _dark_first(image: NDArray[Any], page: Any) -> NDArray[Any]:
+    """Return grey with black as 0."""
+    if page.photometric != _PHOTOMETRIC.MINISWHITE:
+        return image
     if image.dtype == bool:
-        image, bits = image.view(np.uint8), 1
-    most = 2**bits - 1
-    if page.photometric == _PHOTOMETRIC.MINISWHITE:
-        if image.dtype.kind != "u":
-            raise ImageError(f"TIFF whose white is the smallest {image.dtype} is not supported")
-        inverted = image.dtype.type(most) - image
-        if image.ndim == 3:  # alpha is alpha
-            inverted[..., 1:] = image[..., 1:]
-        image = inverted
-    return np.multiply(image, np.uint8(255 // most), dtype=np.uint8) if bits in (1, 2, 4) else image
+        image = image.view(np.uint8)
+    if image.dtype.kind != "u":
+        raise ImageError(f"TIFF whose white is the smallest {image.dtype} is not supported")
+    inverted: NDArray[Any] = image.dtype.type(2**page.bitspersample - 1) - image
+    if image.ndim == 3:  # alpha is alpha
+        inverted[..., 1:] = image[..., 1:]
+    return inverted
+
+
+def _scaled(image: NDArray[Any], page: Any) -> NDArray[Any]:
+    """Return fewer than 8 bits as 8: the largest value is 255. Odd depths above 8 bits keep their numbers."""
+    if image.dtype == bool:
+        image = image.view(np.uint8)
+    bits = page.bitspersample
+    if image.dtype != np.uint8 or bits >= 8:
+        return image
+    shades: NDArray[Any] = np.rint(np.arange(2**bits) * 255 / (2**bits - 1)).astype(np.uint8)
+    scaled: NDArray[Any] = shades[image]
+    return scaled
 
 
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
