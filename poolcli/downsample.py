@@ -298,7 +298,8 @@ def selected(
     taps = grid[0].max_count * grid[1].max_count
     pool = made(mode.kernel, seen.dtype, seen.dtype, taps, largest, **values)
     indices = located(pool).pool(seen, *grid)
-    indices = np.ascontiguousarray(np.broadcast_to(indices, (*indices.shape[:4], batch.shape[3])))
+    if joint is not None:
+        indices = np.repeat(indices, batch.shape[3], axis=4)
     return pick(batch, indices), indices
 
 

@@ -28,6 +28,8 @@ def test_the_pixel_is_that_of_the_key(mode, geometry, joint):
     result, indices = poolcli.downsample(image, mode, joint=joint, return_indices=True, **geometry)
     np.testing.assert_array_equal(result, poolcli.downsample(image, mode, joint=joint, **geometry))
     assert (indices == indices[..., :1]).all()
+    assert indices.flags.writeable
+    assert poolcli.downsample(image, mode, return_indices=True, **geometry)[1].flags.writeable
     pixels = image.reshape(-1, 3)
     np.testing.assert_array_equal(result, pixels[indices[..., 0]])
     keys = key_of(image, joint).astype(np.int64)
