@@ -422,7 +422,7 @@ ERRORS = [
     (GRID, "max", {"size": 0}, ValueError, "size=0 is not allowed"),
     (GRID[:1, :1], "max", {"dilation": 4, "padding": 2}, ValueError, "a window would lie in the padding alone"),
     (GRID, "max", {"p": 2}, ValueError, "mode 'max' takes no p: the modes that do are lp, gem"),
-    (GRID, "max", {"pp": 2}, TypeError, "there is no parameter 'pp': the parameters are q, k"),
+    (GRID, "max", {"pp": 2}, TypeError, "there is no parameter 'pp', did you mean p? The parameters are q, k"),
     (GRID, "max", {"kernel": 2}, TypeError, "no parameter 'kernel', did you mean kernel_size? The parameters are q"),
     (GRID, "average", {"return_indices": True}, ValueError,
      "mode 'average' takes no return_indices: the modes that do are max, min, median"),
