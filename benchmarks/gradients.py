@@ -68,7 +68,7 @@ def main() -> None:
             works = [forward, backward]
             if mode in theirs:
                 works += [backward_of(theirs[mode], image, last) for last in (False, True)]
-            ahead, back, *others = best_of(works, 5)
+            ahead, back, *others = best_of(works, 9)
             ratios = "".join(f"{back / other:7.2f}" for other in others)
             print(f"{mode:16}{ahead:9.1f}{back:9.1f}{back / ahead:9.2f}{ratios}", flush=True)
 
