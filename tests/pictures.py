@@ -86,16 +86,19 @@ def cmyk_profile():
 
 
 def packed_tiff(values, bits, photometric):
-    """Return a TIFF file of (H, W, C) whose values take so many bits each, without gaps but at the end of a row."""
+    """Return a TIFF file of (H, W, C) whose values take so many bits each, without gaps but at the end of a row.
+
+    One number of bits is that of all channels.
+    """
     height, width, channels = values.shape
-    digits = (values[..., None] >> np.arange(bits)[::-1]) & 1
-    data = np.packbits(digits.astype(np.uint8).reshape(height, -1), axis=1).tobytes()
-    depths = struct.pack(f"<{channels}H", *[bits] * channels)
+    depths = [bits] * channels if isinstance(bits, int) else bits
+    digits = [(values[..., c, None] >> np.arange(depth)[::-1]) & 1 for c, depth in enumerate(depths)]
+    data = np.packbits(np.concatenate(digits, axis=2).astype(np.uint8).reshape(height, -1), axis=1).tobytes()
     after = 8 + 2 + 9 * 12 + 4
     tags = [
         (256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, after if channels > 2 else bits), (259, 3, 1, 1),
-        (262, 3, 1, photometric), (273, 4, 1, after + len(depths)), (277, 3, 1, channels), (278, 3, 1, height),
+        (262, 3, 1, photometric), (273, 4, 1, after + 2 * channels), (277, 3, 1, channels), (278, 3, 1, height),
         (279, 4, 1, len(data)),
     ]  # fmt: skip
-    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4) + depths + data
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4) + struct.pack(f"<{channels}H", *depths)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + data

@@ -630,6 +630,15 @@ def test_no_text_of_the_library_names_an_option():
         assert not re.search("--[a-z]", path.read_text()), path.name
 
 
+def test_tiff_of_channels_of_unequal_bits_reaches_from_black_to_white():
+    values = np.zeros((2, 4, 3), int)
+    values[0] = 31, 63, 31
+    image, _ = poolcli.read_image(packed_tiff(values, (5, 6, 5), 2))
+    assert image.dtype == np.uint8
+    assert (image[0] == 255).all()
+    assert (image[1] == 0).all()
+
+
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 6, 7, 8])
 @pytest.mark.parametrize("photometric", [0, 1, 2], ids=["white is 0", "black is 0", "RGB"])
 def test_tiff_of_few_bits_reaches_from_black_to_white(photometric, bits, tmp_path):

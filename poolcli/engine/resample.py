@@ -20,19 +20,17 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import interleave_phases, load
 from poolcli.engine.operation import record
-from poolcli.engine.shrink import gather, shrink
+from poolcli.engine.shrink import AXIS, gather, shrink
 from poolcli.sampling import Axis
 
 SETTINGS = record("height", "channels", "phases", "before")
 """Rows and channels of the image, phases of the columns, and how many of their places come before the input."""
 
-_integers = types.Array(types.int64, 1, "C")
-_axis = (_integers, _integers, types.Array(types.float64, 2, "C"))
 _bands = Bands(
     types.Array(types.uint8, 2, "C", readonly=True),
     types.Array(from_dtype(SETTINGS), 1, "C"),
-    *_axis,
-    *_axis,
+    *AXIS,
+    *AXIS,
     types.float64,
     types.Array(types.uint8, 2, "C"),
     least=16,  # rows: each band begins with rows that the one before has filtered too

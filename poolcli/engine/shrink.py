@@ -25,12 +25,14 @@ SETTINGS = record("height", "channels", "before", "stride", "left", "right")
 have the same weights and begin a stride apart."""
 
 _integers = types.Array(types.int64, 1, "C")
-_axis = (_integers, _integers, types.Array(types.float64, 2, "C"))
+AXIS = (_integers, _integers, types.Array(types.float64, 2, "C"))
+"""Types of an axis: its index, where the taps of each output begin, their weights."""
+
 _bands = Bands(
     types.Array(types.uint8, 2, "C", readonly=True),
     types.Array(from_dtype(SETTINGS), 1, "C"),
-    *_axis,
-    *_axis,
+    *AXIS,
+    *AXIS,
     types.float64,
     types.Array(types.uint8, 2, "C"),
 )

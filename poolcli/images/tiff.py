@@ -164,7 +164,7 @@ def _scaled(image: NDArray[Any], page: Any) -> NDArray[Any]:
     if image.dtype == bool:
         image = image.view(np.uint8)
     bits = page.bitspersample
-    if image.dtype != np.uint8 or bits >= 8:
+    if image.dtype != np.uint8 or not isinstance(bits, int) or bits >= 8:  # tifffile scales channels of 5, 6 and 5 bits
         return image
     shades: NDArray[Any] = np.rint(np.arange(2**bits) * 255 / (2**bits - 1)).astype(np.uint8)
     scaled: NDArray[Any] = shades[image]

@@ -201,10 +201,13 @@ def gem_gradient(task: Task) -> Gradient:
 
 
 def _norm_gradient(task: Task, p: float, division: str, clip_negative: bool = False) -> Gradient:
-    named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
-    part = _relative_powers(task, p, named)
     slope = bind(norm_slope, raised=_POWERS_LESS_1.get(p, any_power_less_1))
-    return Steep(task, part, steepness, slope, named)
+    return _steep(task, p, division, clip_negative, steepness, slope)
+
+
+def _steep(task: Task, p: float, division: str, clip_negative: bool, derive: Any, slope: Any) -> Steep:
+    named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
+    return Steep(task, _relative_powers(task, p, named), derive, slope, named)
 
 
 @scalar
@@ -242,9 +245,8 @@ def gem_gradient_of_p(task: Task) -> Gradient:
 
 def _norm_gradient_of_p(task: Task, division: str, clip_negative: bool = False) -> Gradient:
     p = task.parameters["p"]
-    named = constants(p=p, division=_DIVISIONS[division], clip_negative=clip_negative)
     slope = bind(growth_of, raised=_POWERS.get(p, any_power))
-    return Total(Steep(task, _relative_powers(task, p, named), growth, slope, named))
+    return Total(_steep(task, p, division, clip_negative, growth, slope))
 
 
 def _number(task: Task, p: float) -> type:
