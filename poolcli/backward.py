@@ -94,7 +94,7 @@ def downsample_backward(
     if indices is not None:
         check_indices(row, values, "indices")
         places = _planes(indices, asked, (grid[0].size, grid[1].size), layout, np.dtype(np.int64), "indices")
-        found = _at(places, grads, asked.batch.shape, grid[0])
+        found = _at(places, grads, asked.batch.shape, grid)
     else:
         found = sent_back(grads, asked.batch, row.with_respect_to(wrt), values, grid, asked.source)
     return asked.laid_out(found.reshape(asked.array.shape)) if wrt == "image" else found
@@ -295,15 +295,16 @@ def _check_shape(given: NDArray[Any], expected: tuple[int, ...], name: str = "gr
         raise ValueError(f"{name} {verb} of shape {given.shape}, and the result of {expected}: they must be alike")
 
 
-def _at(indices: NDArray[Any], grads: NDArray[Any], shape: tuple[int, ...], rows: Windows) -> NDArray[Any]:
+def _at(
+    indices: NDArray[Any], grads: NDArray[Any], shape: tuple[int, ...], grid: tuple[Windows, Windows]
+) -> NDArray[Any]:
     """Return (N, H, W, C) of this shape with gradients at their indices, or raise a ValueError for others."""
     import numpy as np
 
-    from poolcli.engine import scatter
-    from poolcli.engine.spread import cover
+    from poolcli.engine.send import send
 
-    out = np.zeros(shape, grads.dtype)
-    if scatter.add(grads, indices, cover(rows, shape[1]).spans, out) != indices.size:
+    out = np.empty(shape, grads.dtype)
+    if send(grads, indices, grid, out) != indices.size:
         raise ValueError("the indices do not lie in their windows: they are those of another image or other windows")
     return out
 

@@ -174,6 +174,34 @@ def test_indices_that_are_known_give_the_same(mode, geometry, layout):
     np.testing.assert_array_equal(result, poolcli.downsample_backward(grad, image, mode, layout=layout, **geometry))
 
 
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
+@pytest.mark.parametrize("mode", ["max", "kmax", "mixed"])
+def test_many_channels_and_few_give_the_same(mode, geometry):
+    """The 18 channels of 2 images are taken at once, and 3 by 3."""
+    image = picture("float32", (2, 11, 13, 18))
+    channels = [slice(c, c + 3) for c in range(0, 18, 3)]
+    known = poolcli.MODES[mode].selects
+    values, indices = poolcli.downsample(image, mode, return_indices=True, **geometry) if known else (None, None)
+    grad = noise((poolcli.downsample(image, mode, **geometry) if values is None else values).shape)
+    whole = poolcli.downsample_backward(grad, image, mode, indices=indices, **geometry)
+    parts = [
+        poolcli.downsample_backward(
+            grad[..., c], image[..., c], mode, indices=None if indices is None else indices[..., c], **geometry
+        )
+        for c in channels
+    ]
+    np.testing.assert_array_equal(whole, np.concatenate(parts, -1))
+
+
+@pytest.mark.parametrize("channels", [1, 16])
+def test_indices_that_are_wrong_are_named_in_any_number_of_channels(channels):
+    image = noise((6, 8, channels))
+    grad, indices = np.ones((3, 4, channels)), poolcli.downsample(image, "max", return_indices=True)[1]
+    for wrong in (indices + 24, indices - 9, np.full(grad.shape, 48), np.full(grad.shape, -1)):
+        with pytest.raises(ValueError, match="the indices do not lie in their windows"):
+            poolcli.downsample_backward(grad, image, "max", indices=wrong)
+
+
 def test_indices_that_are_wrong_are_named():
     image = noise((6, 8))
     grad, indices = np.ones((3, 4)), poolcli.downsample(image, "max", return_indices=True)[1]

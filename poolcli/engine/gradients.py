@@ -20,10 +20,11 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from poolcli.engine import folds, regions, scatter, windows
+from poolcli.engine import folds, regions, windows
 from poolcli.engine.compile import bind, specialise
 from poolcli.engine.operation import NONE, Operation, Task, reader
 from poolcli.engine.regions import Part
+from poolcli.engine.send import add, send
 from poolcli.engine.spread import NUMBERS, cover, spread_evenly, spread_steeply
 from poolcli.engine.winners import Selecting, located
 from poolcli.geometry import Windows
@@ -70,21 +71,27 @@ class Selected:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
-        out = np.zeros(image.shape, grads.dtype)
-        self.add_to(out, grads, image, rows, columns)
+        out = np.empty(image.shape, grads.dtype)
+        send(*self._sent(grads, image, rows, columns), (rows, columns), out)
         return out
 
     def add_to(
         self, out: NDArray[Any], grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows
     ) -> None:
         """Add the gradient to another."""
+        add(*self._sent(grads, image, rows, columns), (rows, columns), out)
+
+    def _sent(
+        self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return what each plane of windows sends, and where to."""
         indices = located(self.pool).pool(image, rows, columns)
         sent = grads if self.share == 1 else grads * grads.dtype.type(self.share)
         if self.mean:
             n = np.outer(rows.count, columns.count)[..., None]
             shares = [(p < n) / np.minimum(n, len(indices)) for p in range(len(indices))]
             sent = np.stack([sent[0] * share.astype(sent.dtype) for share in shares])
-        scatter.add(sent, indices, cover(rows, image.shape[1]).spans, out)
+        return sent, indices
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Values put where indices say: the largest of several on one place, as max unpooling does, or the sum of all."""
+"""Values put where indices say: the largest of several on one place, as max unpooling does."""
 
 from __future__ import annotations
 
@@ -29,10 +29,6 @@ _scattering = Bands(
 _returning = Bands(
     types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint8, 2, "C", readonly=True), _indices,
     _surveys, _scattered, types.Array(types.uint8, 2, "C"),
-)  # fmt: skip
-_summing = Bands(
-    types.Array(types.uint8, 2, "C", readonly=True), _indices, types.Array(types.int64, 2, "C"), _scattered,
-    types.Array(types.int64, 1, "C"), types.Array(types.uint8, 2, "C"), least=8,
 )  # fmt: skip
 
 number: Any = None  # bound to the dtype of the image
@@ -92,58 +88,6 @@ def returned(
             out.reshape(images * height, -1).view(np.uint8),
         )
     return out
-
-
-def add(sent: NDArray[Any], indices: NDArray[np.int64], windows: NDArray[np.int64], out: NDArray[Any]) -> int:
-    """Add values (planes, N, rows, columns, C) to (N, H, W, C), at their indices, and return how many found a place.
-
-    `windows` (H, 2) are the first row of windows that holds a row of the image, and the row after the last.
-    """
-    images, height, width, channels = out.shape
-    placed = np.zeros(images * height, np.int64)
-    if out.size:
-        lines, places = (np.ascontiguousarray(one).reshape(-1, sent.shape[3] * channels) for one in (sent, indices))
-        about = np.array([(height, channels, sent.shape[2], width)], SCATTERED)
-        target = out.reshape(images, -1).view(np.uint8)
-        summer = _summer(sent.dtype)
-        _summing.run(summer, images * height, lines.view(np.uint8), places, windows, about, placed, target)
-    return int(placed.sum())
-
-
-@cache
-def _summer(dtype: np.dtype[Any]) -> Any:
-    return _summing.compile(_sum, number=dtype.type)
-
-
-def _sum(start, stop, values, indices, windows, scattered, placed, out):
-    """Add to some rows of the output the values that point there, window after window, plane after plane."""
-    count = 0
-    band = start
-    about = scattered[0]
-    height, channels, rows, width = about.height, about.channels, about.rows, about.width
-    source, target = values.view(number), out.view(number)
-    images = len(target)
-    while start < stop:  # image after image
-        image = start // height
-        pixels = target[image]
-        end = min(stop, (image + 1) * height)
-        low, high = (start - image * height) * width, (end - image * height) * width
-        first, last = rows, 0
-        for y in range(start - image * height, end - image * height):
-            if windows[y, 0] < windows[y, 1]:
-                first, last = min(first, windows[y, 0]), max(last, windows[y, 1])
-        for plane in range(len(source) // (images * rows)):
-            for i in range((plane * images + image) * rows + first, (plane * images + image) * rows + last):
-                line, row = source[i], indices[i]
-                for x in range(row.size // channels):
-                    for c in range(channels):
-                        index = row[x * channels + c]
-                        if low <= index < high:
-                            pixels[index * channels + c] += line[x * channels + c]
-                            count += 1
-        start = end
-    placed[band] = count
-    return 1
 
 
 @cache
