@@ -69,6 +69,11 @@ class Step:
         return self.row.ignores_order(self.arguments)
 
     @property
+    def takes_indices(self) -> bool:
+        """Return whether the indices of a palette are as good to it as colours, where nothing else is asked for."""
+        return self.ignores_order and (self.does.makes_rows or "dtype" not in self.arguments)
+
+    @property
     def mixes(self) -> bool:
         """Return whether it makes other channels of all channels."""
         return self.row.mixes(self.arguments)

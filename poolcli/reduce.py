@@ -36,6 +36,11 @@ class Reduction(ModeRow):
         """Return the local mode that it applies, if it applies one."""
         return MODES.get(self.value("pool", arguments) or self.pool)
 
+    def accepted(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return which parameters it takes: those of the mode of its bins too."""
+        pool = self.value("pool", arguments)
+        return (*self.parameters, *(REDUCTIONS[pool].parameters if pool in MODES else ()))
+
     def learns(self, arguments: Mapping[str, Any]) -> Mapping[str, str]:
         """Return the parameters that have a gradient."""
         mode = self.applied(arguments)
@@ -173,14 +178,13 @@ def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[s
     """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
     given = {name: value for name, value in given.items() if name != "dtype"}
     row = find(REDUCTIONS, mode)
-    own, pool = row.parameters, row.value("pool", given) or ""
-    if "pool" in own:
-        if not isinstance(pool, str) or pool not in MODES:
-            raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
-        own += REDUCTIONS[pool].parameters
+    pool = row.value("pool", given) or ""
+    if "pool" in row.parameters and (not isinstance(pool, str) or pool not in MODES):
+        raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
+    own = row.accepted(given)
     values = resolve(mode, own, given, takes(REDUCTIONS) | {mode: own}, pool)
     if values.get("log") and values["power"] != 1:
-        raise ValueError(f"power={values['power']:g} and log exclude each other: give one of them")
+        raise ValueError(f"power={values['power']:g} and log=True exclude each other: give one of them")
     return row, values | ({"pool": row.pool} if row.pool else {})
 
 

@@ -25,6 +25,10 @@ class ModeRow:
             return None
         return arguments.get(name, PARAMETERS[name].of(self.name).default)
 
+    def accepted(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return which parameters it takes, beside these arguments."""
+        return self.parameters
+
     def blends(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it makes values that the image does not have."""
         return not self.selects

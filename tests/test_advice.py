@@ -67,7 +67,6 @@ def test_a_folder_is_not_called_like_a_picture(inputs, why, folder):
         (["upsample", "-m", "cubic", "a.png"], "no mode 'cubic', did you mean bicubic? The modes are nearest"),
         (["upsample", "-m", "linear", "a.png"], "no mode 'linear', did you mean bilinear? The modes are nearest"),
         (["downsample", "-m", "xyz", "a.png"], "no mode 'xyz': the modes are max, min"),
-        (["downsample", "-m", "max", "-m", "min", "a.png"], "max and min: a run has one mode, so run each by itself"),
         (["downsample", "-m", "max", "a.png", "c.png"], "c.png: no such file or folder: -o c.png writes it"),
         (
             ["downsample", "-m", "percentile", "-q", "30", "a.png"],

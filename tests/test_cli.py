@@ -240,7 +240,7 @@ USAGE = [
         ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
         "size sets the windows: --kernel-size cannot be given with it",
     ),
-    (["--mode", "max", "--p", "3", "photo.png"], "mode 'max' takes no p: the modes that do are lp, gem"),
+    (["--mode", "max", "--p", "3", "photo.png"], "mode 'max' takes no --p: the modes that do are lp, gem"),
     (
         ["--mode", "percentile", "--q", "101", "photo.png"],
         "Invalid value for '--q': 101 is not allowed: it must be a finite number from 0 to 100",

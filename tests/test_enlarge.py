@@ -195,7 +195,7 @@ BAD = [
      "500000000 allowed: --max-pixels allows more"),
     (["-m", "nails", "-S", "5000"], 1, "the result would have 30000 x 40000 pixels"),
     (["-m", "nails", "-S", "1.5"], 2, "--scale 1.5 is not allowed: mode 'nails' takes whole numbers"),
-    (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no size"),
+    (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no --size"),
     (["-m", "unpool"], 2, "unpool needs indices"),
     (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the image is (6, 8, 3)"),
     (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of an "
@@ -207,8 +207,8 @@ BAD = [
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
     (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the image has 3"),
-    (["-m", "bicubic", "--lobes", "3"], 2, "mode 'bicubic' takes no lobes: the modes that do are lanczos"),
-    (["-m", "bicubic", "--fill", "9"], 2, "--border edge takes no fill: the border that does is constant"),
+    (["-m", "bicubic", "--lobes", "3"], 2, "mode 'bicubic' takes no --lobes: the modes that do are lanczos"),
+    (["-m", "bicubic", "--fill", "9"], 2, "--border edge takes no --fill: the border that does is constant"),
     (["-m", "lanczos", "--lobes", "99"], 2, "it must be a whole number from 1 to 16"),
 ]  # fmt: skip
 

@@ -262,7 +262,7 @@ def test_dtype_of_the_result():
         ("kmax", {"k": 5}, "k=5 is more than the 4 values"),
         ("covariance", {"top_k": 3}, "top_k=3 is more than the 2 eigenvalues"),
         ("covariance", {"power": 0}, "power=0 is not allowed: power must be a finite number above 0"),
-        ("covariance", {"power": 0.5, "log": True}, "power=0.5 and log exclude each other"),
+        ("covariance", {"power": 0.5, "log": True}, "power=0.5 and log=True exclude each other"),
         ("flatten", {"order": "up"}, "order must be rows or columns"),
     ],
 )

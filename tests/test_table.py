@@ -342,13 +342,13 @@ def test_a_full_disk_leaves_nothing(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-m", "gap", "--levels", "2", "in"], "mode 'gap' takes no levels: the modes that do are spp"),
+        (["-m", "gap", "--levels", "2", "in"], "mode 'gap' takes no --levels: the modes that do are spp"),
         (["-m", "spp", "--levels", "1,x", "in"], "it must be whole numbers from 1 to 1024"),
         (["-m", "spp", "--pool", "gap", "in"], "--pool gap is not allowed"),
         (["-m", "gap", "in", "-o", "table.txt"], "no table is written for the ending '.txt': use .csv, .json"),
         (["-m", "gap"], "Missing argument 'INPUT...'"),
         (["-m", "gap", "in/a2.png", "-o", "in/a2.png", "--format", "csv", "--overwrite"], "is also the table"),
-        (["-m", "covariance", "--log", "--power", "0.5", "in"], "--power 0.5 and log exclude each other"),
+        (["-m", "covariance", "--log", "--power", "0.5", "in"], "--power 0.5 and --log exclude each other"),
     ],
 )
 def test_wrong_usage_is_found_first(arguments, message, folder, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class Job:
     step: Step
     ending: str = ""  # of the format, where no name tells
     indices: Path | None = None  # where the places of the maxima go
+    beside: tuple[Step, ...] = ()  # what else is done to the image, for more columns of its rows
+    warnings: tuple[str, ...] = ()  # of what is known before it is done
 
     @property
     def kind(self) -> Format | None:
@@ -69,7 +71,12 @@ class Settings:
     debug: bool = False
     colour: str = ""  # of every image: rgb or grey, or as it is
     layout_given: bool = False  # or one that is usual is taken
-    palette_given: bool = False  # indices are asked for, not what is usual for the mode
+    keep_palette: bool | None = None  # or what is usual for the mode
+
+    def reading_for(self, step: Step) -> Reading:
+        """Return how images are read for a step: indices of palettes, or colours."""
+        kept = self.keep_palette
+        return replace(self.reading, keep_palette=step.takes_indices and not self.colour if kept is None else kept)
 
 
 @dataclass(frozen=True)

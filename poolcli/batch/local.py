@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib import import_module
+from itertools import groupby
 from queue import Empty, Queue
 from threading import Event, Lock, Thread, get_ident
 from typing import Any
@@ -44,7 +45,8 @@ class _Threads:
     def __init__(self, jobs: Sequence[Job], settings: Settings, stop: Event, notice: Notice) -> None:
         self._fail_fast, self._stop = settings.fail_fast, stop
         self._failed = Event()  # and that was one too many
-        self._waiting, self._taking = iter(jobs), Lock()
+        self._waiting = groupby(jobs, key=lambda job: job.input)  # an input is read once for all its jobs
+        self._taking = Lock()
         self._busy: dict[int, Job] = {}  # of each thread
         # No SimpleQueue: a signal that comes as its timeout ends makes it wait for ever, as of CPython 3.11.
         self._outcomes: Queue[Outcome | BaseException | None] = Queue()
@@ -85,23 +87,29 @@ class _Threads:
     def _work(self) -> None:
         """Do jobs until there are no more, and put what became of them where `run` finds it; None ends a thread."""
         try:
-            while not self._is_stopped() and (job := self._take()) is not None:
-                self._busy[get_ident()] = job
-                outcome = self._worker.do(job)
-                if outcome.error and self._fail_fast:
-                    self._failed.set()
-                del self._busy[get_ident()]
-                self._outcomes.put(outcome)
+            while not self._is_stopped() and (jobs := self._take()):
+                for outcome in self._worker.do(jobs, self._begin):
+                    del self._busy[get_ident()]
+                    if outcome.error and self._fail_fast:
+                        self._failed.set()
+                    self._outcomes.put(outcome)
             self._outcomes.put(None)
         except StopError:
-            del self._busy[get_ident()]
+            self._busy.pop(get_ident(), None)
             self._outcomes.put(None)
         except BaseException as error:
             self._outcomes.put(error)
 
-    def _take(self) -> Job | None:
+    def _begin(self, job: Job) -> None:
+        """Note what a thread is busy with, or end it before it begins."""
+        if self._is_stopped():
+            raise StopError
+        self._busy[get_ident()] = job
+
+    def _take(self) -> list[Job]:
+        """Return the jobs of the next input, or none."""
         with self._taking:
-            return next(self._waiting, None)
+            return next(([*jobs] for _, jobs in self._waiting), [])
 
     def _compute(self, function: Any, *arguments: Any) -> Any:
         return self._kernels.submit(function, *arguments).result()

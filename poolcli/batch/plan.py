@@ -4,52 +4,78 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
 
 from poolcli.batch.find import STREAM, Found
 from poolcli.batch.jobs import BatchError, Job, Settings
+from poolcli.batch.names import filled, shortened
 from poolcli.commands import Step
 from poolcli.files import shown
 from poolcli.images.formats import ENDINGS, WRITABLE, endings, format_of
 
 
-def plan_rows(found: Sequence[Found], step: Step, output: str | None) -> list[Job]:
+@dataclass(frozen=True)
+class Destination:
+    """Where results go: a file, a folder or standard output, and what they are called there."""
+
+    output: str | None = None  # or beside the inputs
+    folder: bool = False
+    name: str | None = None  # template, or what is usual
+    ending: str | None = None  # of the format that is asked for
+
+
+def plan_rows(found: Sequence[Found], steps: Sequence[Step], output: str | None) -> list[Job]:
     """Return a job for each input of a table, or raise a BatchError."""
     if sum(file.path is None for file in found) > 1:
         raise BatchError("standard input can be read once")
     for file in found:
         if file.path is not None and output is not None and _same(file.path, Path(output)):
             raise BatchError(f"{shown(file.path)}: is also the table")
-    return [Job(file.path, None, step) for file in found]
+    return [Job(file.path, None, steps[0], beside=tuple(steps[1:])) for file in found]
 
 
-def is_folder(output: str, inputs: Sequence[str], listed: bool) -> bool:
-    """Return whether an output is a folder: it is one, ends like one, or is to hold the results of several inputs."""
+def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
+    """Return whether an output is a folder: it is one, ends like one, or is to hold several results."""
     if output == STREAM:
         return False
-    one = len(inputs) == 1 and not listed and (inputs[0] == STREAM or os.path.lexists(inputs[0]))
+    one = len(inputs) == 1 and not more and (inputs[0] == STREAM or os.path.lexists(inputs[0]))
     several = not one or os.path.isdir(inputs[0])
     return several or os.path.isdir(output) or output.endswith(("/", os.sep))
 
 
-def plan(
-    found: Sequence[Found], step: Step, output: str | None, folder: bool, ending: str | None, settings: Settings
-) -> list[Job]:
-    """Return a job for each input, or raise a BatchError that says why no work should begin."""
-    if output is not None and folder:
-        _check_folder(output, len(found))
-    jobs = [_job(file, step, output, folder, ending) for file in found]
-    if output is None:
+def plan(found: Sequence[Found], steps: Sequence[Step], to: Destination, settings: Settings) -> list[Job]:
+    """Return a job for each input and each step, or raise a BatchError that says why no work should begin."""
+    if to.output is not None and to.folder:
+        _check_folder(to.output, len(found), len(steps))
+    _check_name(to)
+    if to.folder and to.name is None and len(steps) > 1:
+        to = replace(to, name="{stem}_{mode}")
+    jobs = [_job(file, step, to) for file in found for step in steps]
+    if to.output is None:
         # A folder that holds results of an earlier run is not an input of results.
-        made = {_place(job.output) for job in jobs if job.output}
-        jobs = [job for job in jobs if job.input is None or _place(job.input) not in made]
-    _check_streams(jobs)
-    _check(jobs, settings, named=output is not None and not folder)
+        makers = {_place(job.output): job.input for job in jobs if job.output}
+        jobs = [job for job in jobs if job.input is None or makers.get(_place(job.input), job.input) == job.input]
+    _check_streams(found, jobs)
+    _check(jobs, settings, named=to.output is not None and not to.folder)
     return jobs
 
 
-def _check_folder(output: str, count: int) -> None:
+def _check_name(to: Destination) -> None:
+    """Raise a BatchError if a template is given where it has no use, or has an ending."""
+    if to.name is None:
+        return
+    if to.output is not None and not to.folder:
+        where = "standard output has no name" if to.output == STREAM else f"{shown(Path(to.output))} names one file"
+        raise BatchError(f"--name is for files beside the inputs and in folders, and {where}")
+    ending = PurePath(to.name).suffix.lstrip(".")
+    if known_ending(ending):
+        stem = to.name.removesuffix(f".{ending}")
+        raise BatchError(f"--name {to.name!r}: the ending is added: --name {stem!r} --format {ending} asks for one")
+
+
+def _check_folder(output: str, count: int, modes: int) -> None:
     """Raise a BatchError if the output of several images is a file, or called like one."""
     name = shown(Path(output))
     if os.path.isdir(output) or (output.endswith(("/", os.sep)) and not os.path.lexists(output)):
@@ -58,22 +84,34 @@ def _check_folder(output: str, count: int) -> None:
         raise BatchError(f"{name}: is a file, and the output of several images must be a folder")
     if PurePath(output).suffix.lower() in ENDINGS:
         inputs = f"there are {count} inputs" if count > 1 else "a folder, pattern or list may hold several inputs"
+        inputs = f"{modes} modes write a file each" if modes > 1 else inputs
         raise BatchError(f"{name}: names one file, and {inputs}: {name}/ would be a folder")
 
 
-def _job(file: Found, step: Step, output: str | None, folder: bool, ending: str | None) -> Job:
+def _job(file: Found, step: Step, to: Destination) -> Job:
+    ending, output = to.ending, to.output
     suffix = f".{ending.lstrip('.')}" if ending else _written(file.below.suffix)
     if output == STREAM:
         return Job(file.path, None, step, suffix.lstrip("."))
-    if output is None:
-        if file.path is None:
-            raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
-        return Job(file.path, file.path.with_name(f"{file.path.stem}_{step.label}{suffix}"), step)
-    if folder:
-        return Job(file.path, Path(output) / file.below.with_suffix(suffix), step)
+    if output is None or to.folder:
+        return _named(file, step, to, suffix)
     if ending and format_of(Path(output)) not in (None, format_of(Path(f"x{suffix}"))):
         raise BatchError(f"{shown(Path(output))}: names another format than --format {ending}: leave one of them out")
     return Job(file.path, Path(output), step, suffix.lstrip(".") if ending else "")
+
+
+def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
+    """Return a job whose output is beside its input, or in a folder."""
+    if to.output is None and file.path is None:
+        raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
+    stem = file.below.stem
+    usual = stem if to.folder else f"{stem}_{step.label}"
+    whole = PurePath(usual if to.name is None else filled(to.name, stem, step))
+    name = shortened(whole.name, suffix)
+    beside = file.path.parent if file.path and not to.folder else Path(to.output or "", file.below.parent)
+    short = name != whole.name + suffix
+    warnings = (f"{shown(file.path)}: its name is too long for what is added, and the output is {name}",) * short
+    return Job(file.path, beside / whole.parent / name, step, warnings=warnings)
 
 
 def _written(suffix: str) -> str:
@@ -84,8 +122,8 @@ def _written(suffix: str) -> str:
     return ".png" if known else suffix
 
 
-def _check_streams(jobs: Sequence[Job]) -> None:
-    if sum(job.input is None for job in jobs) > 1:
+def _check_streams(found: Sequence[Found], jobs: Sequence[Job]) -> None:
+    if sum(file.path is None for file in found) > 1:
         raise BatchError("standard input can be read once")
     if any(job.output is None for job in jobs):
         if len(jobs) > 1:
@@ -96,7 +134,7 @@ def _check_streams(jobs: Sequence[Job]) -> None:
 
 def _check(jobs: Iterable[Job], settings: Settings, named: bool) -> None:
     inputs = {_place(job.input) for job in jobs if job.input}
-    outputs: dict[str, Path | None] = {}
+    outputs: dict[str, Job] = {}
     for job in jobs:
         if named or job.kind is not None:  # else the ending is that of one input, and its own failure
             _check_format(job, settings)
@@ -104,14 +142,21 @@ def _check(jobs: Iterable[Job], settings: Settings, named: bool) -> None:
             continue
         target = _place(job.output)
         if target in outputs:
-            both = f"{shown(job.input)} and {shown(outputs[target])}"
-            raise BatchError(f"{both} would both write {shown(job.output)}: --exclude leaves one out")
-        outputs[target] = job.input
+            raise BatchError(_collision(outputs[target], job))
+        outputs[target] = job
         own = job.input is not None and _same(job.input, job.output)
         if own and not settings.writing.overwrite:
             raise BatchError(f"{shown(job.output)}: is also the input; --overwrite replaces it")
         if not own and target in inputs:
             raise BatchError(f"{shown(job.output)}: is also another input, and would be replaced before it is read")
+
+
+def _collision(first: Job, second: Job) -> str:
+    """Return what is said of two jobs that would write one file."""
+    same = first.input == second.input and first.step != second.step
+    one, other = (first.step.mode, second.step.mode) if same else (shown(second.input), shown(first.input))
+    way = "a field of --name, as {mode}, tells them apart" if same else "--exclude leaves one out"
+    return f"{one} and {other} would both write {shown(second.output)}: {way}"
 
 
 def _check_format(job: Job, settings: Settings) -> None:

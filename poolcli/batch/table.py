@@ -63,6 +63,24 @@ def _alike(columns: tuple[str, ...], others: tuple[str, ...]) -> str:
     return "--colour rgb or --colour grey makes them alike, " if all(kinds) and kinds[0] != kinds[1] else ""
 
 
+def joined(rows: Sequence[Row]) -> Row:
+    """Return one row of the numbers of several, each as it is."""
+    if len(rows) == 1:
+        return rows[0]
+    import numpy as np
+
+    alike = len({row.values.dtype for row in rows}) == 1
+    parts = [row.values if alike else row.values.astype(object) for row in rows]
+    return Row(rows[0].frame, tuple(name for row in rows for name in row.columns), np.concatenate(parts))
+
+
+def _numbers(values: Any) -> Any:
+    """Return an array of numbers: rows of several dtypes are of objects."""
+    import numpy as np
+
+    return np.array(values.tolist()) if values.dtype == object else values
+
+
 class _Csv(Table):
     def put(self, name: str, row: Row) -> None:
         text = io.StringIO(newline="")
@@ -113,7 +131,7 @@ class _Npy(_Kept):
     def end(self) -> None:
         import numpy as np
 
-        np.lib.format.write_array(self.file, self.values(), allow_pickle=False)
+        np.lib.format.write_array(self.file, _numbers(self.values()), allow_pickle=False)
 
     def values(self) -> Any:
         import numpy as np
@@ -127,7 +145,7 @@ class _Npz(_Npy):
 
         frames = np.array([row.frame for row in self.rows])
         arrays: Any = {"input": np.array(self.names), "frame": frames, "columns": np.array(self.columns)}
-        np.savez_compressed(self.file, **arrays, values=self.values())
+        np.savez_compressed(self.file, **arrays, values=_numbers(self.values()))
 
 
 class _Parquet(_Npy):
@@ -144,7 +162,7 @@ class _Parquet(_Npy):
     def end(self) -> None:
         names = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in self.names]
         head = {"input": names, "frame": [row.frame for row in self.rows]}
-        table = self._arrow.table({**head, **dict(zip(self.columns, self.values().T, strict=True))})
+        table = self._arrow.table({**head, **dict(zip(self.columns, map(_numbers, self.values().T), strict=True))})
         self._arrow.parquet.write_table(table, self.file)
 
 

@@ -6,13 +6,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
+from poolcli.batch.source import Shared, Source
+from poolcli.batch.table import joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
 from poolcli.files import WriteError, shown
@@ -25,7 +26,6 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.images.read import Picture
     from poolcli.images.types import Frame
 
 Compute = Callable[..., Any]
@@ -41,7 +41,7 @@ class _Findings:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self.warnings: list[str] = []
+        self.warnings = [*job.warnings]
         self.advice = Advice(job, self.warnings)
         self.before: tuple[int, ...] = ()  # shape of the first image
         self.after: tuple[int, ...] = ()
@@ -85,17 +85,29 @@ class Worker:
         self._settings, self._prepare, self._compute = settings, prepare, compute
         self._stopped, self._notice = stopped, notice
 
-    def do(self, job: Job) -> Outcome:
-        """Do a job; whatever goes wrong with it is in the outcome."""
+    def do(self, jobs: Sequence[Job], begin: Callable[[Job], object]) -> Iterator[Outcome]:
+        """Do the jobs of one input, which is read once, and yield what became of each.
+
+        `begin` is told of each before; whatever goes wrong with it is in the outcome.
+        """
+        with Source(jobs[0].input, several=len(jobs) > 1 or any(job.beside for job in jobs)) as source:
+            for job in jobs:
+                begin(job)
+                outcome = self._do(job, source)
+                new = tuple(line for line in outcome.warnings if line not in source.told)
+                source.told |= {*new}
+                yield replace(outcome, warnings=new)
+
+    def _do(self, job: Job, source: Source) -> Outcome:
         begin = time.perf_counter()
         found = _Findings(job)
         rows: tuple[Row, ...] = ()
         status, error, blamed = "written", "", None
         try:
             if job.step.does.makes_rows:
-                rows = tuple(self._rows(job, found))
+                rows = tuple(self._rows(job, source, found))
             else:
-                status = self._write(job, found)
+                status = self._write(job, source, found)
         except BrokenPipeError:
             raise
         except (ImageError, WriteError, ValueError, TypeError, OSError, MemoryError) as reason:
@@ -111,16 +123,21 @@ class Worker:
         seconds, warnings = time.perf_counter() - begin, tuple(found.warnings)
         return Outcome(job, status, found.before, found.after, seconds, error, warnings, rows, blamed)
 
-    def _rows(self, job: Job, found: _Findings) -> Iterator[Row]:
-        """Yield a row for each frame."""
-        with self._open(job) as picture:
-            self._prepare()
-            for frame in self._frames(picture):
+    def _rows(self, job: Job, source: Source, found: _Findings) -> Iterator[Row]:
+        """Yield a row for each frame, with what every step makes of it."""
+        steps = (job.step, *job.beside)
+        pictures = [source.open(self._settings.reading_for(step)) for step in steps]
+        self._prepare()
+        for frame in self._frames(pictures[0]):
+            parts = []
+            for picture, step in zip(pictures, steps, strict=True):
                 self._go_on()
-                yield self._row(picture, frame, job.step, found)
-            found.warn(picture.warnings(None))
+                parts.append(self._row(picture, frame, step, found))
+            yield joined(parts)
+        for line in dict.fromkeys(line for picture in pictures for line in picture.warnings(None)):
+            found.warn([line])
 
-    def _row(self, picture: Picture, frame: int, step: Step, found: _Findings) -> Row:
+    def _row(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row:
         from poolcli.images.colour import in_colour
 
         image, info = self._read(picture, frame, found)
@@ -133,7 +150,7 @@ class Worker:
         channels = channel_names((*image.shape, 1)[2], info)
         return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
 
-    def _write(self, job: Job, found: _Findings) -> str:
+    def _write(self, job: Job, source: Source, found: _Findings) -> str:
         """Write the file of a job, and return what became of it."""
         from poolcli.files import check_free
 
@@ -142,30 +159,25 @@ class Worker:
             if settings.skip_existing and job.output.exists():
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
-        with self._open(job) as picture:
-            target = _target(job, self._frames(picture))
-            if job.indices:
-                make_folder(job.indices.parent)
-            self._prepare()
-            self._encode(self._results(picture, target, found), target)
-            found.warn(picture.warnings(settings.writing))
-            if job.indices and found.indices is not None:
-                from poolcli.stored import save_indices
+        picture = source.open(settings.reading_for(job.step))
+        target = _target(job, self._frames(picture))
+        if job.indices:
+            make_folder(job.indices.parent)
+        self._prepare()
+        self._encode(self._results(picture, target, found), target)
+        found.warn(picture.warnings(settings.writing))
+        if job.indices and found.indices is not None:
+            from poolcli.stored import save_indices
 
-                window = window_of(job.step.arguments)
-                planes, overwrite = job.step.planes, settings.writing.overwrite
-                save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
+            window = window_of(job.step.arguments)
+            planes, overwrite = job.step.planes, settings.writing.overwrite
+            save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
         return "written"
 
-    def _open(self, job: Job) -> AbstractContextManager[Picture]:
-        from poolcli.images.read import open_picture
-
-        return open_picture(sys.stdin.buffer if job.input is None else job.input, self._settings.reading)
-
-    def _frames(self, picture: Picture) -> Sequence[int]:
+    def _frames(self, picture: Shared) -> Sequence[int]:
         return range(picture.frames) if self._settings.frame is None else [self._settings.frame]
 
-    def _read(self, picture: Picture, frame: int, found: _Findings) -> tuple[NDArray[Any], Info]:
+    def _read(self, picture: Shared, frame: int, found: _Findings) -> tuple[NDArray[Any], Info]:
         image, info = picture.read(frame)
         if not self._settings.layout_given:
             found.advice.on_layout(image, info)
@@ -178,7 +190,7 @@ class Worker:
         if self._stopped():
             raise StopError
 
-    def _results(self, picture: Picture, target: _Target, found: _Findings) -> Iterator[Frame]:
+    def _results(self, picture: Shared, target: _Target, found: _Findings) -> Iterator[Frame]:
         """Yield the images to be written, each made when the one before it was taken."""
         for frame in target.frames:
             planes, info = self._made(picture, frame, target, found)
@@ -187,7 +199,7 @@ class Worker:
                 yield plane, info
 
     def _made(
-        self, picture: Picture, frame: int, target: _Target, found: _Findings
+        self, picture: Shared, frame: int, target: _Target, found: _Findings
     ) -> tuple[Sequence[NDArray[Any]], Info]:
         """Return what is made of a frame, once it is sure that it can be written."""
         step, advice = target.job.step, found.advice
@@ -218,7 +230,7 @@ class Worker:
         if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
             info = replace(info, alpha=False, palette=None, icc=None)
         _check_size(shape, settings.reading.max_pixels)
-        if settings.palette_given:
+        if settings.keep_palette:
             check_labels(info, kind, settings.writing)
         _, final = check(shape, dtype, info, kind, settings.writing, target.count)
         _check_memory(shape, len(target.frames), kind, settings.reading.max_pixels)

@@ -9,17 +9,14 @@ import click
 
 from poolcli.batch.jobs import Job
 from poolcli.cli import options
-from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
+from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, parameters_of, steps_of
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_window, given, settings_of
 from poolcli.cli.values import FileName, Pixel
-from poolcli.commands import Step
 from poolcli.gradient import DIFFERENTIABLE
 from poolcli.images.formats import fit
 from poolcli.parameters import resolve
 from poolcli.rows import takes
-
-_PARAMETERS = {name for mode in DIFFERENTIABLE.values() for name in mode.parameters}
 
 
 @click.command(cls=options.Sections)
@@ -34,7 +31,7 @@ _PARAMETERS = {name for mode in DIFFERENTIABLE.values() for name in mode.paramet
 @mode_parameters(DIFFERENTIABLE)
 @options.files
 @options.pictures
-def gradient(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+def gradient(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Show where the gradient of a pool flows: how much the sum of the output changes with each pixel of an image.
 
     The result has the size of the image: where a pixel is red the sum grows with it, where blue it falls, added up over
@@ -46,16 +43,16 @@ def gradient(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         poolcli gradient --mode max -F 3 -S 2 --at 10,12 photo.png -o map.png
         poolcli gradient --mode average photo.png -o numbers.npy
     """  # noqa: D301
-    settings, files = settings_of(values, False)
-    arguments = given(values)
-    step = Step("gradient", mode, arguments)
-    parameters = {name: arguments[name] for name in _PARAMETERS if name in arguments}
+    settings, files = settings_of(values)
+    steps = steps_of("gradient", modes, values)
     with usage_errors():
-        _check(arguments, settings.linear, settings.palette_given)
-        checked = resolve(mode, DIFFERENTIABLE[mode].parameters, parameters, takes(DIFFERENTIABLE))
-        check_weights(checked)
-        check_window(checked, arguments)
-        jobs = [_as_held(job) for job in jobs_of(inputs, step, files, settings)]
+        _check(given(values), settings.linear, bool(settings.keep_palette))
+        for step in steps:
+            taken = DIFFERENTIABLE[step.mode].parameters
+            checked = resolve(step.mode, taken, parameters_of(step), takes(DIFFERENTIABLE))
+            check_weights(checked)
+            check_window(checked, step.arguments)
+        jobs = [_as_held(job) for job in jobs_of(inputs, steps, files, settings)]
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 

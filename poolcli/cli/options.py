@@ -65,6 +65,10 @@ def files(command: Command) -> Command:
         (
             click.option("-o", "--output", type=FileName(), metavar="PATH",
                          help="File, folder, or - for standard output.  [default: NAME_MODE.EXT beside the input]"),
+            click.option("--name", metavar="TEMPLATE",
+                         help="Names of outputs, without the ending, as '{stem}_{mode}_{F}x{S}' or '{mode}/{stem}': "
+                         "stem of the input, mode, command, F, S, P, D, size, and every parameter of the mode.  "
+                         "[default: {stem}_{mode}; in a folder {stem} if there is one mode]"),
             click.option("--format", type=Ending(), metavar="EXT",
                          help="Format of the output, as png, where no name tells it, or instead of the input's."),
             click.option("--overwrite", is_flag=True, help="Replace files that exist."),
@@ -175,6 +179,7 @@ _READING = (
 
 
 _PYTHON = re.compile(r"(?<![\w/.-])(?:(\w+)=('[^']*'|\([^()]*\)|[^\s:,;()]+)|(\w+_\w+)\b)")
+_ALONE = re.compile(r"(?<=takes no )\w+")
 _AGAIN = re.compile(r": (\w+) must be")
 
 
@@ -184,14 +189,20 @@ def spelled(line: str) -> str:
 
     def option(found: re.Match[str]) -> str:
         known = own.get(found[1] or found[3])
-        if not isinstance(known, click.Option):
+        name = _name(known)
+        if not isinstance(known, click.Option) or not name:
             return found[0]
-        name = max(known.opts, key=len)
         if found[3] or known.is_flag:
             return name
         separator = "x" if "HEIGHTxWIDTH" in known.type.name else ","
         value = found[2].strip("'()").replace(", ", separator) or "''"
         return f"{name} {value}"
 
+    line = _ALONE.sub(lambda found: _name(own.get(found[0])) or found[0], line)
     line = _AGAIN.sub(lambda found: ": it must be" if found[1] in own else found[0], line)
     return _PYTHON.sub(option, line)
+
+
+def _name(parameter: click.Parameter | None) -> str:
+    """Return the long name of an option, or nothing if there is none."""
+    return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else ""

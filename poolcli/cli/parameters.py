@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from poolcli.cli.options import Command, section
-from poolcli.cli.values import Checked, ModeName
+from poolcli.cli.settings import given
+from poolcli.cli.values import Checked, ModeNames
+from poolcli.commands import COMMANDS, Step
 from poolcli.parameters import PARAMETERS, Parameter
 from poolcli.rows import ModeRow
 
@@ -17,15 +19,37 @@ from poolcli.rows import ModeRow
 def mode_option(modes: Iterable[str]) -> Callable[[Command], Command]:
     """Add the option that says which of these modes."""
     names = list(modes)
-    text = f"One of {', '.join(names)}."
-    return click.option("-m", "--mode", required=True, multiple=True, type=ModeName(names), callback=_one, help=text)
+    text = f"One of {', '.join(names)}; or several, as {','.join(names[:2])}: each image is read once for all."
+    option: dict[str, Any] = {"type": ModeNames(names), "metavar": "MODE[,MODE...]", "callback": _all, "help": text}
+    return click.option("-m", "--mode", "modes", required=True, multiple=True, **option)
 
 
-def _one(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> str:
-    """Return the only value of an option: Click would take the last of several without a word."""
-    if len(value) > 1:
-        raise click.BadParameter(f"{' and '.join(value)}: a run has one mode, so run each by itself")
-    return value[0] if value else ""  # where a shell completes a command that has none yet
+def _all(context: click.Context, parameter: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Return all modes, each once."""
+    return tuple(dict.fromkeys(name for names in value for name in names))
+
+
+def steps_of(command: str, modes: Sequence[str], values: Mapping[str, Any]) -> list[Step]:
+    """Return what is done to each image: for each mode the arguments that it takes, of those that were given.
+
+    A parameter that none of them takes stays, to be told.
+    """
+    rows = COMMANDS[command].modes
+    accepted = {mode: rows[mode].accepted(values) for mode in modes}
+    known = {name for row in rows.values() for name in row.parameters}
+
+    def takes(mode: str, name: str) -> bool:
+        return name not in known or name in accepted[mode] or not any(name in names for names in accepted.values())
+
+    asked = given(values)
+    names = sorted(asked, key=lambda name: name in known)  # the window before the parameters, in records
+    return [Step(command, mode, {name: asked[name] for name in names if takes(mode, name)}) for mode in modes]
+
+
+def parameters_of(step: Step) -> dict[str, Any]:
+    """Return those of the arguments of a step that are parameters of modes."""
+    known = {name for row in step.does.modes.values() for name in row.parameters}
+    return {name: value for name, value in step.arguments.items() if name in known}
 
 
 def mode_parameters(modes: Mapping[str, ModeRow]) -> Callable[[Command], Command]:

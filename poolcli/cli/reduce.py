@@ -16,9 +16,9 @@ from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
 from poolcli.batch.plan import plan_rows
 from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
-from poolcli.cli.parameters import check_weights, mode_option, mode_parameters
+from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, steps_of
 from poolcli.cli.running import carry_out, found_of, usage_errors
-from poolcli.cli.settings import given, settings_of
+from poolcli.cli.settings import settings_of
 from poolcli.cli.values import FileName
 from poolcli.commands import Step
 from poolcli.files import shown
@@ -35,25 +35,26 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 @options.table
 @options.inputs
 @options.numbers
-def reduce(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Reduce whole images or feature maps to vectors, a row each.
 
     INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
 
     \b
         poolcli reduce --mode gap photos/
+        poolcli reduce --mode gap,gmp photos/ -o features.csv
         poolcli reduce --mode spp --levels 1,2,4 photos/ -r -o features.csv
         poolcli reduce --mode gap --colour rgb scans/ photos/
         poolcli reduce --mode covariance --power 0.5 maps.npy --layout chw --format jsonl
     """  # noqa: D301
-    keep_palette = REDUCTIONS[mode].ignores_order(values) and values["colour"] is None
-    settings, files = settings_of(values, keep_palette)
-    step = Step("reduce", mode, given(values))
+    settings, files = settings_of(values)
+    steps = steps_of("reduce", modes, values)
     output = None if files["output"] == STREAM else files["output"]
     with usage_errors():
-        _check(step, settings)
+        for step in steps:
+            _check(step, settings)
         kind = files["format"] or _format_of(output)
-        jobs = plan_rows(found_of(inputs, files), step, output)
+        jobs = plan_rows(found_of(inputs, files), steps, output)
         if output is None and not FORMATS[kind].readable and sys.stdout.isatty():
             raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
         target = _Target(output, kind, files["overwrite"], jobs)
@@ -109,9 +110,9 @@ class _Target:
 def _check(step: Step, settings: Settings) -> None:
     _, values = arguments_of(step.mode, step.arguments)
     check_weights(values)
-    if settings.reading.keep_palette and settings.colour:
+    if settings.keep_palette and settings.colour:
         raise ValueError("--colour is for colours, and --keep-palette takes indices: give one of them")
-    if settings.reading.keep_palette and step.blends:
+    if settings.keep_palette and step.blends:
         what = f"mode {step.mode!r} would blend the indices of a palette"
         raise ValueError(f"{what}: --keep-palette is for modes that select")
 

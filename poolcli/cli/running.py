@@ -16,7 +16,7 @@ import click
 
 from poolcli.batch.find import STREAM, Found, Search, find, part
 from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
-from poolcli.batch.plan import is_folder, known_ending, plan
+from poolcli.batch.plan import Destination, is_folder, known_ending, plan
 from poolcli.batch.report import Report
 from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
@@ -36,14 +36,15 @@ def usage_errors() -> Iterator[None]:
         raise click.UsageError(spelled(str(error))) from None
 
 
-def jobs_of(inputs: Sequence[str], step: Step, files: Mapping[str, Any], settings: Settings) -> list[Job]:
+def jobs_of(inputs: Sequence[str], steps: Sequence[Step], files: Mapping[str, Any], settings: Settings) -> list[Job]:
     """Return the jobs that the options of a command describe, or raise a BatchError."""
     output = files["output"]
     if output == STREAM and sys.stdout.isatty():
         raise click.UsageError("an image is not for a terminal: redirect standard output, or -o FILE")
-    folder = output is not None and is_folder(output, inputs, files["files_from"] is not None)
+    several = len(steps) > 1 or files["files_from"] is not None
+    folder = output is not None and is_folder(output, inputs, several)
     found = found_of(inputs, files, Path(output) if folder else None)
-    return plan(found, step, output, folder, files["format"], settings)
+    return plan(found, steps, Destination(output, folder, files["name"], files["format"]), settings)
 
 
 def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | None = None) -> list[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -12,18 +13,15 @@ from poolcli.downsample import window_of
 from poolcli.images import Reading, Writing
 
 
-def settings_of(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, dict[str, Any]]:
-    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays.
-
-    Palettes are kept, or not, where no option says whether.
-    """
+def settings_of(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """Take the values of `files` out of a command's: as settings of jobs, and as what makes the batch; dtype stays."""
     taken = {name: values.pop(name) for name in _SETTINGS if name in values}
     batch = dict.fromkeys(_BATCH) | {name: values.pop(name) for name in _BATCH if name in values}
     if taken["overwrite"] and batch["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
     batch["overwrite"] = taken["overwrite"]
-    layout, palette = taken["layout"], taken["keep_palette"]
-    taken |= {"layout": layout or "hwc", "keep_palette": keep_palette if palette is None else palette}
+    layout = taken["layout"]
+    taken["layout"] = layout or "hwc"
     return Settings(
         Reading(**{name: taken[name] for name in _READING}),
         Writing(**{name: taken[name] for name in _WRITING if name in taken}),
@@ -34,27 +32,27 @@ def settings_of(values: dict[str, Any], keep_palette: bool) -> tuple[Settings, d
         debug=bool(batch["debug"]),
         colour=taken.get("colour") or "",
         layout_given=layout is not None,
-        palette_given=bool(palette),
+        keep_palette=taken["keep_palette"],
     ), batch
 
 
-_READING = ("max_pixels", "keep_palette", "layout", "convert")
+_READING = ("max_pixels", "layout", "convert")
 _WRITING = ("overwrite", "convert", "background", "quality", "compression", "strip", "layout")
 _BATCH = (
-    "output", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs", "dry_run",
-    "fail_fast", "quiet", "json", "debug",
+    "output", "name", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs",
+    "dry_run", "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
 _SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour")
 
 
-def given(values: dict[str, Any]) -> dict[str, Any]:
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, without those that were not."""
     return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def check_palette(step: Step, settings: Settings) -> None:
     """Raise a ValueError if indices of palettes are asked for, and would be blended or made values."""
-    if not settings.reading.keep_palette:
+    if not settings.reading_for(step).keep_palette:
         return
     if step.blends:
         selecting = ", ".join(name for name, row in step.does.modes.items() if row.selects)
@@ -63,7 +61,7 @@ def check_palette(step: Step, settings: Settings) -> None:
         raise ValueError("--dtype is for values, and --keep-palette keeps indices: give one of them")
 
 
-def check_window(parameters: dict[str, Any], arguments: dict[str, Any]) -> None:
+def check_window(parameters: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Raise a ValueError if windows are not allowed, or hold fewer values than are asked for."""
     from poolcli.geometry import shape
 

@@ -8,12 +8,10 @@ from typing import Any
 import click
 
 from poolcli.cli import options
-from poolcli.cli.parameters import mode_option, mode_parameters
+from poolcli.cli.parameters import mode_option, mode_parameters, parameters_of, steps_of
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
-from poolcli.cli.settings import check_palette, given, settings_of
+from poolcli.cli.settings import check_palette, settings_of
 from poolcli.cli.values import FileName, Scale, Size
-from poolcli.commands import Step
-from poolcli.parameters import PARAMETERS
 from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS
 
@@ -28,7 +26,7 @@ _LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those tha
 @mode_parameters(UPSAMPLINGS)
 @options.files
 @options.pictures
-def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
+def upsample(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Enlarge images: make every pixel a region of S x S.
 
     INPUT is a file, a folder, a quoted pattern, or - for standard input. `poolcli modes` explains the modes.
@@ -38,16 +36,16 @@ def upsample(inputs: tuple[str, ...], mode: str, **values: Any) -> None:
         poolcli upsample --mode lanczos --size 1080x1920 photos/ -o large/
         poolcli upsample --mode unpool --indices max.npz photo_max.png
     """  # noqa: D301
-    row = UPSAMPLINGS[mode]
-    settings, files = settings_of(values, row.unordered and values["dtype"] is None)
-    step = Step("upsample", mode, given(values))
-    parameters = {name: step.arguments[name] for name in PARAMETERS if name in step.arguments}
+    settings, files = settings_of(values)
+    steps = steps_of("upsample", modes, values)
     with usage_errors():
-        check_fill(parameters, row.resolve(parameters))
-        _check_scale(step.arguments)
-        step.shape_after(_LARGE)
-        check_palette(step, settings)
-        jobs = jobs_of(inputs, step, files, settings)
+        for step in steps:
+            parameters = parameters_of(step)
+            check_fill(parameters, UPSAMPLINGS[step.mode].resolve(parameters))
+            _check_scale(step.arguments)
+            step.shape_after(_LARGE)
+            check_palette(step, settings)
+        jobs = jobs_of(inputs, steps, files, settings)
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 

@@ -106,6 +106,23 @@ class ModeName(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
 
 
+class ModeNames(ModeName):
+    """The names of one or more modes of a command."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the names."""
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(super(ModeNames, self).convert(name, parameter, context) for name in names)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the modes that begin like the last one."""
+        before, comma, last = incomplete.rpartition(",")
+        found = super().shell_complete(context, parameter, last)
+        return [CompletionItem(before + comma + item.value) for item in found]
+
+
 class Channel(click.ParamType):  # type: ignore[type-arg]
     """The luminance, or a channel by its name or number."""
 
@@ -192,12 +209,11 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the values that begin like this, those of the mode if it is given, or leave it to the shell."""
-        modes = context.params.get("mode") or ()
-        own = self.parameter.of(modes if isinstance(modes, str) else (*modes, "")[0])
-        choices = own.choices or tuple(chain(*own.choices_in.values()))
+        """Return the values that begin like this, those of the modes if they are given, or leave it to the shell."""
+        own = [self.parameter.of(mode) for mode in context.params.get("modes") or ("",)]
+        choices = [name for one in own for name in one.choices or chain(*one.choices_in.values())]
         named = [CompletionItem(name) for name in dict.fromkeys(choices) if name.startswith(incomplete)]
-        is_file = own.type is object and (incomplete or not named)
+        is_file = self.parameter.type is object and (incomplete or not named)
         return [*named, CompletionItem(incomplete, type="file")] if is_file else named
 
 

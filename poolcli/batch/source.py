@@ -1,0 +1,84 @@
+"""An input that several jobs read: it is opened once, and each of its frames is decoded once."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from poolcli.images import Reading, Writing
+
+if TYPE_CHECKING:
+    from poolcli.images.read import Picture
+    from poolcli.images.types import Frame
+
+_KEPT = 1 << 28  # bytes of frames that are kept for the jobs to come; a single frame is kept whatever its size
+
+
+class Source(ExitStack):
+    """A file, or standard input where there is no path, for one job or for several."""
+
+    def __init__(self, path: Path | None, several: bool = False) -> None:
+        super().__init__()
+        self._path, self.several = path, several
+        self._stream: bytes | None = None
+        self._pictures: dict[Reading, Shared] = {}
+        self._frames: dict[tuple[bool, int], Frame] = {}
+        self._bytes = 0
+        self.told = set[str]()
+
+    def open(self, reading: Reading) -> Shared:
+        """Return the image, opened; or raise an ImageError."""
+        from poolcli.images.read import open_picture
+
+        if reading not in self._pictures:
+            picture = self.enter_context(open_picture(self._file, reading))
+            self._pictures[reading] = Shared(picture, self, reading)
+        return self._pictures[reading]
+
+    @property
+    def _file(self) -> Path | BinaryIO | bytes:
+        if self._path is not None:
+            return self._path
+        if not self.several:
+            return sys.stdin.buffer
+        if self._stream is None:
+            self._stream = sys.stdin.buffer.read()
+        return self._stream
+
+    def found(self, reading: Reading, frame: int) -> Frame | None:
+        """Return a frame that was decoded before; without a palette it is the same with its indices and without."""
+        kept = self._frames.get((reading.keep_palette, frame))
+        other = self._frames.get((not reading.keep_palette, frame))
+        if kept is None and other is not None and other[1].palette is None and other[1].colours is None:
+            return other
+        return kept
+
+    def keep(self, reading: Reading, frame: int, made: Frame, alone: bool) -> None:
+        """Keep a decoded frame, while there is room."""
+        if self.several and (alone or self._bytes + made[0].nbytes <= _KEPT):
+            self._bytes += made[0].nbytes
+            self._frames[reading.keep_palette, frame] = made
+
+
+class Shared:
+    """An open image whose frames may have been decoded for another job."""
+
+    def __init__(self, picture: Picture, source: Source, reading: Reading) -> None:
+        self._picture, self._source, self._reading = picture, source, reading
+        self.frames = picture.frames
+
+    def warnings(self, writing: Writing | None) -> list[str]:
+        """Return what is odd about the file, and what is lost where it is written."""
+        return self._picture.warnings(writing)
+
+    def read(self, frame: int = 0) -> Frame:
+        """Return one of the images; the first is 0."""
+        found = self._source.found(self._reading, frame)
+        if found is None:
+            found = self._picture.read(frame)
+            self._source.keep(self._reading, frame, found, self.frames == 1)
+        image, info = found
+        return image, replace(info)
