@@ -110,6 +110,12 @@ class Step:
         return imported(self.does.function)(image, self.mode, **{**self.arguments, **more})
 
 
+def unordered() -> list[str]:
+    """Return the modes that make images, and to which the order of values means nothing."""
+    rows = [row for command in COMMANDS.values() if not command.makes_rows for row in command.modes.values()]
+    return [row.name for row in rows if row.unordered]
+
+
 def takers(mode: str) -> list[str]:
     """Return the commands that have a mode.
 

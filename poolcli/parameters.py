@@ -71,12 +71,13 @@ class Parameter:
     choices: tuple[str, ...] = ()
     most: int = 0  # of several numbers, 0 for any
     choices_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of some modes; the first is the default
+    help_in: Mapping[str, str] = field(default_factory=dict)  # of some modes
 
     def of(self, mode: str) -> Parameter:
         """Return the parameter as a mode has it."""
-        if mode not in self.choices_in:
-            return self
-        return replace(self, choices=self.choices_in[mode], default=self.choices_in[mode][0])
+        choices = self.choices_in.get(mode, self.choices)
+        default = choices[0] if mode in self.choices_in else self.default
+        return replace(self, choices=choices, default=default, help=self.help_in.get(mode, self.help))
 
     @property
     def allowed(self) -> str:
@@ -144,6 +145,8 @@ def _short(number: float) -> str:
     return powers.get(number, f"{number:g}")
 
 
+_CONVOLVING = ("transposed", "resize-conv", "subpixel")
+
 PARAMETERS: Mapping[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
@@ -153,16 +156,19 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("count_include_pad", bool, False, "count the padding in n"),
         Parameter("p", float, 3.0, "exponent", 0, above=True),
         Parameter("norm", str, "size", "divide the root by n (size), the sum by n (mean), nothing (sum)",
-                  choices=("size", "mean", "sum"), choices_in={"lip": ("weights", "count")}),
+                  choices=("size", "mean", "sum"), choices_in={"lip": ("weights", "count")},
+                  help_in={"lip": "divide by the sum of the weights (weights), or by that and n (count)"}),
         Parameter("lam", float, 0.5, "share of the maximum", 0, 1),
         Parameter("beta", float, 1.0, "sharpness: multiplies the values before the exponential"),
         Parameter("seed", int, 0, "number that the draws depend on", 0, 2**63 - 1),
-        Parameter("weights", object, None, "file with the weights of the network, or of the convolution",
-                  choices_in=dict.fromkeys(("transposed", "resize-conv", "subpixel"), ("bilinear", "box", "gaussian"))),
+        Parameter("weights", object, None, "file with the weights of the network",
+                  choices_in=dict.fromkeys(_CONVOLVING, ("bilinear", "box", "gaussian")),
+                  help_in=dict.fromkeys(_CONVOLVING, "weights of the convolution")),
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1, 1024),
         Parameter("pool", str, "max", "mode of every bin"),
-        Parameter("order", str, "rows", "what follows what", choices=("rows", "columns"),
-                  choices_in={"subpixel": ("crd", "dcr")}),
+        Parameter("order", str, "rows", "read rows or columns one after the other", choices=("rows", "columns"),
+                  choices_in={"subpixel": ("crd", "dcr")},
+                  help_in={"subpixel": "order of the channels that become S x S pixels, as in ONNX"}),
         Parameter("center", bool, False, "subtract the mean of each channel first"),
         Parameter("power", float, 1.0, "exponent of the eigenvalues", 0, above=True),
         Parameter("log", bool, False, "take the logarithm of the eigenvalues"),

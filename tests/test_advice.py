@@ -208,7 +208,7 @@ def test_one_spelling_is_shown():
     assert "--color " not in result.output
     assert "gray" not in result.output
     assert said("reduce", "-m", "covariance", "--centre", "a.png") == ""
-    assert "is not one of 'rgb', 'grey'" in refused("reduce", "-m", "max", "--color", "blue", "a.png")
+    assert "'blue' is not allowed: it must be rgb or grey" in refused("reduce", "-m", "max", "--color", "blue", "a.png")
 
 
 def test_indices_of_another_picture():

@@ -375,4 +375,58 @@ def test_debug_shows_where_an_error_comes_from(tmp_path):
 def test_help_has_sections():
     lines = run("downsample", "--help").stdout.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["Options:", "Windows:", "Parameters of modes:", "Files and folders:", "Images:"]
+    assert titles == ["Options:", "Windows:", "Files and folders:", "Images:", "Parameters of modes:"]
+    first = [line.split()[0].rstrip(",") for line in lines if re.match(r"  -", line)]
+    assert first[:8] == ["-m", "-F", "-S", "--size", "-o", "--overwrite", "-r", "-h"]
+
+
+@pytest.mark.parametrize("command", ["downsample", "upsample", "reduce", "gradient", "shape"])
+def test_help_fits_on_two_screens(command):
+    text = run(command, "--help", env={**os.environ, "COLUMNS": "80"}).stdout
+    assert len(text.splitlines()) <= 2 * 52
+    assert max(map(len, text.splitlines())) <= 88  # examples are not wrapped
+    assert re.search(r"[<>]=", text) is None  # ranges are told where they are wrong
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "text"),
+    [
+        (
+            "downsample",
+            "--norm",
+            "nothing (sum) (l2, lp; default size). Divide by the sum of the weights (weights), or",
+        ),
+        (
+            "upsample",
+            "--border",
+            "constant, exclude (bilinear, bicubic, lanczos; default edge). Or edge, reflect, wrap",
+        ),
+        (
+            "upsample",
+            "--weights",
+            "NAME|FILE Weights of the convolution: bilinear, box, gaussian, or a file (transposed",
+        ),
+        ("downsample", "--weights", "FILE File with the weights of the network (lip)."),
+        ("upsample", "--order", "as in ONNX: crd, dcr (subpixel; default crd)"),
+        ("reduce", "--order", "rows, columns (flatten; default rows)"),
+        ("downsample", "--seed", "Number that the draws depend on (random, stochastic; default 0)"),
+    ],
+)
+def test_an_option_says_what_it_means_to_each_mode_of_the_command(command, option, text):
+    lines = " ".join(run(command, "--help").stdout.split()).split(f" {option} ")[-1]
+    assert text in lines[:330]
+
+
+def test_shape_takes_the_size_of_an_image(tmp_path):
+    Image.new("L", (13, 7)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no image")
+    by_file = run("shape", "-F", "3", "a.png", folder=tmp_path)
+    assert by_file.stdout == run("shape", "-F", "3", "7x13").stdout
+    assert run("shape", "b.png", folder=tmp_path).stderr.strip().endswith("b.png: not a supported image")
+    assert run("shape", "c.png", folder=tmp_path).stderr.strip().endswith("c.png: no such file")
+    assert "'7y9' is no size: it must be N, HEIGHTxWIDTH" in run("shape", "7y9", folder=tmp_path).stderr
+
+
+def test_a_word_that_is_near_is_named():
+    line = run("downsample", "-m", "max", "--dtype", "unit8", "a.png").stderr
+    assert "'unit8' is not allowed, did you mean uint8? It must be bool, uint8" in line

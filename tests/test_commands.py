@@ -101,7 +101,7 @@ def test_a_mode_that_is_added_is_one_row(tmp_path):
     assert rows[1] == f"a.png,0,{','.join(map(str, values))}"
     assert "upper       a rank of r\n" in run("modes")
     for command in ("downsample", "reduce"):
-        assert "(percentile, upper)" in " ".join(run(command, "--help").split())
+        assert "(percentile, upper; default 50)" in " ".join(run(command, "--help").split())
 
 
 def test_pictures_know_nothing_of_batches_and_tables_import_no_numpy():

@@ -360,3 +360,16 @@ def test_wrong_usage_is_found_first(arguments, message, folder, monkeypatch):
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
     assert run_command(["reduce", *arguments]) == 2
+
+
+def test_lines_of_json_tell_of_rows(folder):
+    result = run("-m", "gap,gmp", "in", "--json", "-o", "t.csv", folder=folder)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(line["input"], line["rows"], line["mode"]) for line in lines] == [
+        ("in/a2.png", 1, "gap,gmp"), ("in/a10.png", 1, "gap,gmp"), ("in/b.tif", 1, "gap,gmp")
+    ]  # fmt: skip
+    assert result.stderr == "3 rows\n"
+    assert "output" not in lines[0]
+    refused = run("-m", "gap", "in", "--json", folder=folder)
+    assert refused.returncode == 2
+    assert "--json and the table cannot both go to standard output: -o FILE takes the table" in refused.stderr

@@ -68,7 +68,10 @@ def _usual(word: str) -> str:
     return _SPELLINGS.get(word, word)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _usual})
+_CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": _usual, "max_content_width": 100}
+
+
+@click.group(cls=_Commands, context_settings=_CONTEXT)
 @click.version_option(poolcli.__version__, "-V", "--version", prog_name="poolcli")
 def commands() -> None:
     """Every pooling operator of convolutional networks, over image files.

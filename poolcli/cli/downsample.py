@@ -22,24 +22,31 @@ from poolcli.rows import takes
 _FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
 
 
+def picking(command: options.Command) -> options.Command:
+    """Add the options of modes that take one of the values."""
+    return options.section(
+        "Windows",
+        command,
+        (
+            click.option("--joint", type=Channel(), metavar="CHANNEL",
+                         help="Take one pixel of a window with all its channels, chosen by luminance, red, green, "
+                         f"blue, alpha or a number ({_FINDERS})."),
+            click.option("--save-indices", type=FileName(), metavar="FILE.npz",
+                         help="Write where the same modes took their values from, for unpool."),
+        ),
+    )  # fmt: skip
+
+
 @click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(MODES)
-@click.option(
-    "--save-indices",
-    type=FileName(),
-    metavar="FILE.npz",
-    help=f"Write where {_FINDERS} took their values from, for unpool.",
-)
-@click.option(
-    "--joint",
-    type=Channel(),
-    help=f"Choose one pixel of a window, with all its channels, by its luminance or a channel ({_FINDERS}).",
-)
-@options.window
-@mode_parameters(MODES)
+@options.windows
+@options.output
+@options.edges
+@picking
 @options.files
 @options.pictures
+@mode_parameters(MODES)
 def downsample(inputs: tuple[str, ...], modes: tuple[str, ...], save_indices: str | None, **values: Any) -> None:
     """Pool images: reduce every window of F x F pixels, S apart, to one.
 

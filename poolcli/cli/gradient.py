@@ -22,15 +22,17 @@ from poolcli.rows import takes
 @click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(DIFFERENTIABLE)
+@options.windows
+@options.output
 @click.option("--at", type=Pixel(), help="Of this output pixel, not of the sum of all; the first is 0,0.")
 @click.option(
     "--grad", type=FileName(), metavar="FILE.npy", help="Of the sum of the output times these numbers, of its shape."
 )
 @click.option("--plain", is_flag=True, help="Draw on white, not over the image.")
-@options.window
-@mode_parameters(DIFFERENTIABLE)
+@options.edges
 @options.files
 @options.pictures
+@mode_parameters(DIFFERENTIABLE)
 def gradient(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Show where the gradient of a pool flows: how much the sum of the output changes with each pixel of an image.
 

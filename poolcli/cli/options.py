@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
-from poolcli.cli.values import Ending, FileName, Size, colour
-from poolcli.commands import COMMANDS
+from poolcli.cli.values import Count, Ending, FileName, Scale, Size, Word, colour
+from poolcli.commands import unordered
 from poolcli.images import MAX_PIXELS
 from poolcli.parameters import DTYPES
+
+_COLUMN = 26  # of the help, where what an option means begins
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,55 +31,78 @@ class Sections(click.Command):
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section."""
-        sections: dict[str, list[tuple[str, str]]] = {}
+        sections: dict[str, list[tuple[str, str]]] = {}  # the order is that of the decorators
         for parameter in self.get_params(context):
             record = parameter.get_help_record(context)
-            if record:
+            if record and isinstance(parameter, click.Option):
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
         for title, records in sections.items():
             with formatter.section(title):
-                formatter.write_dl(records)
+                formatter.write_dl(records, col_max=_COLUMN)
 
 
-def window(command: Command) -> Command:
-    """Add the options that say where windows lie."""
+def _first(command: Command, *more: Callable[[Command], Command]) -> Command:
+    return section("Options", command, more)
+
+
+def windows(command: Command) -> Command:
+    """Add the options that say how large windows are, how far apart, or how many."""
+    return _first(
+        command,
+        click.option(
+            "-F",
+            "--kernel-size",
+            type=Size(),
+            help="Window, in pixels: N, HEIGHTxWIDTH or w=WIDTH,h=HEIGHT.  [default: 2]",
+        ),
+        click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
+        click.option("--size", type=Size(), help="Output size, instead of window and stride."),
+    )
+
+
+def edges(command: Command) -> Command:
+    """Add the other options that say where windows lie."""
     return section(
         "Windows",
         command,
         (
-            click.option("-F", "--kernel-size", type=Size(), help="Window, in pixels.  [default: 2]"),
-            click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
             click.option("-P", "--padding", type=Size(0, ("same", "same-lower")),
-                         help="Pixels around the image that belong to windows but add no values.  [default: 0]"),
+                         help="Pixels around the image that belong to windows but add no values, or same, "
+                         "same-lower.  [default: 0]"),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
-            click.option("--size", type=Size(), help="Output size, instead of window and stride."),
         ),
     )  # fmt: skip
 
 
+def output(command: Command) -> Command:
+    """Add the options that say where results go."""
+    return _first(
+        command,
+        click.option("-o", "--output", type=FileName(), metavar="PATH",
+                     help="File, folder, or - for standard output.  [default: NAME_MODE.EXT beside the input]"),
+        click.option("--overwrite", is_flag=True, help="Replace files that exist."),
+        click.option("-r", "--recursive", is_flag=True, help="Descend into folders; the output mirrors them."),
+    )  # fmt: skip
+
+
 def files(command: Command) -> Command:
-    """Add the options that say which files are read and written."""
+    """Add the other options that say which files are read and written."""
     return section(
         "Files and folders",
         command,
         (
-            click.option("-o", "--output", type=FileName(), metavar="PATH",
-                         help="File, folder, or - for standard output.  [default: NAME_MODE.EXT beside the input]"),
             click.option("--name", metavar="TEMPLATE",
-                         help="Names of outputs, without the ending, as '{stem}_{mode}_{F}x{S}' or '{mode}/{stem}': "
-                         "stem of the input, mode, command, F, S, P, D, size, and every parameter of the mode.  "
-                         "[default: {stem}_{mode}; in a folder {stem} if there is one mode]"),
+                         help="Names of outputs, as '{stem}_{mode}_{F}x{S}' or '{mode}/{stem}'. Fields: stem, mode, "
+                         "command, F, S, P, D, size, and the mode's parameters."),
             click.option("--format", type=Ending(), metavar="EXT",
-                         help="Format of the output, as png, where no name tells it, or instead of the input's."),
-            click.option("--overwrite", is_flag=True, help="Replace files that exist."),
-            click.option("--skip-existing", is_flag=True, help="Leave files that exist, and go on with the others."),
-            click.option("-r", "--recursive", is_flag=True, help="Descend into folders; the output mirrors them."),
+                         help="Format of the output, as png.  [default: by the name]"),
+            click.option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
             *_LOOKING,
             click.option("--dry-run", is_flag=True, help="List what would be written, and write nothing."),
             *_GOING,
-            click.option("--json", is_flag=True, help="Write a line of JSON for each file to standard output."),
+            click.option("--json", is_flag=True, help="Write a line of JSON for each file to stdout."),
         ),
     )  # fmt: skip
 
@@ -86,41 +111,40 @@ def table(command: Command) -> Command:
     """Add the options that say where a table goes."""
     from poolcli.batch.table import FORMATS
 
-    return section(
-        "Table",
+    return _first(
         command,
-        (
-            click.option("-o", "--output", type=FileName(), metavar="FILE",
-                         help="File of the table.  [default: standard output]"),
-            click.option("--format", type=click.Choice(list(FORMATS)),
-                         help="Format of the table.  [default: by the file's name; table on a terminal; csv]"),
-            click.option("--overwrite", is_flag=True, help="Replace a file that exists."),
-        ),
+        click.option("-o", "--output", type=FileName(), metavar="FILE",
+                     help="File of the table.  [default: standard output]"),
+        click.option("--format", type=Word(FORMATS), metavar="FORMAT",
+                     help=f"Of the table: {', '.join(FORMATS)}.  [default: by the name; table on a terminal; csv]"),
+        click.option("--overwrite", is_flag=True, help="Replace a file that exists."),
+        click.option("-r", "--recursive", is_flag=True, help="Descend into folders."),
     )  # fmt: skip
 
 
 def inputs(command: Command) -> Command:
     """Add the options that say which files are read, for a command that writes one."""
-    recursive = click.option("-r", "--recursive", is_flag=True, help="Descend into folders.")
     dry = click.option("--dry-run", is_flag=True, help="List what would be read, and read nothing.")
-    return section("Files and folders", command, (recursive, *_LOOKING, dry, *_GOING))
+    lines = click.option(
+        "--json", is_flag=True, help="Write a line of JSON for each image to stdout; -o takes the table."
+    )
+    return section("Files and folders", command, (*_LOOKING, dry, *_GOING, lines))
 
 
 _LOOKING = (
     click.option("--include", multiple=True, metavar="PATTERN",
-                 help="Of folders and lists take only these files, as '*.png'; may be repeated."),
+                 help="Of folders and lists take only these, as '*.png'; may be repeated."),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out; may be repeated."),
     click.option("--files-from", type=FileName(), metavar="LIST",
-                 help="Take the names of inputs from a file, one a line; - is standard input."),
-    click.option("--null", is_flag=True, help="Names in the list end with NUL, as find -print0 writes them."),
+                 help="Read names of inputs from a file or -, one a line."),
+    click.option("--null", is_flag=True, help="They end with NUL, as of find -print0."),
 )  # fmt: skip
 _GOING = (
-    click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
-                 help="Threads that read and write.  [default: the cores]"),
+    click.option("-j", "--jobs", type=Count(1), metavar="N", help="Threads that read and write.  [default: the cores]"),
     click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
-)  # fmt: skip
+)
 
 
 def pictures(command: Command) -> Command:
@@ -130,13 +154,13 @@ def pictures(command: Command) -> Command:
         command,
         (
             *_READING,
-            click.option("--background", default="white", show_default=True, callback=colour, metavar="COLOUR",
-                         help="Behind alpha that --convert drops: a name or #rrggbb."),
-            click.option("--quality", type=click.IntRange(1, 100), metavar="1-100",
-                         help="Of JPEG, WebP and AVIF.  [default: 95, lossless, 90]"),
-            click.option("--compression", type=click.Choice(["fast", "default", "max"]), default="default",
-                         help="Effort for PNG, TIFF and WebP."),
-            click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, nor the command."),
+            click.option("--background", default="white", callback=colour, metavar="COLOUR",
+                         help="Behind alpha that --convert drops: a name or #rrggbb.  [default: white]"),
+            click.option("--quality", type=Count(1, 100), metavar="1-100",
+                         help="Of JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
+            click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
+                         help="For PNG, TIFF and WebP: fast, default or max."),
+            click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, command."),
         ),
     )  # fmt: skip
 
@@ -144,37 +168,28 @@ def pictures(command: Command) -> Command:
 def numbers(command: Command) -> Command:
     """Add the options that say how images are read, for a command that writes none."""
     alike = (
-        click.option("--colour", type=click.Choice(["rgb", "grey"]),
+        click.option("--colour", type=Word(("rgb", "grey")), metavar="rgb|grey",
                      help="Make all images alike: grey three times, or (299 R + 587 G + 114 B)/1000 of RGB, as they "
-                     "are stored; alpha is laid over --background.  [default: as they are]"),
-        click.option("--background", default="white", show_default=True, callback=colour, metavar="COLOUR",
-                     help="Behind alpha, with --colour: a name or #rrggbb."),
+                     "are stored; alpha is laid over --background."),
+        click.option("--background", default="white", callback=colour, metavar="COLOUR",
+                     help="Behind alpha, with --colour: a name or #rrggbb.  [default: white]"),
     )  # fmt: skip
     return section("Images", command, (*_READING, *alike))
 
 
-_UNORDERED = ", ".join(
-    name
-    for command in COMMANDS.values()
-    if not command.makes_rows
-    for name, mode in command.modes.items()
-    if mode.unordered
-)
 _READING = (
-    click.option("--dtype", type=click.Choice(DTYPES), metavar="DTYPE",
+    click.option("--dtype", type=Word(DTYPES), metavar="DTYPE",
                  help="Of the output's values, rounded and saturated.  [default: as the mode needs]"),
-    click.option("--frame", type=click.IntRange(0), metavar="N",
-                 help="Of several frames or pages take one; the first is 0."),
+    click.option("--frame", type=Count(0), metavar="N", help="Of several frames take one; the first is 0."),
     click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
     click.option("--keep-palette/--expand-palette", default=None,
-                 help="Take the indices of images with a palette, such as label masks, or their colours.  [default: "
-                 f"indices where the order of values means nothing: {_UNORDERED}; else colours]"),
+                 help=f"Take indices of palettes, or colours.  [default: indices for {', '.join(unordered())}]"),
     click.option("--convert", is_flag=True,
-                 help="Scale to 8 bits, drop alpha where the output's format holds no more; read CMYK by formula."),
-    click.option("--layout", type=click.Choice(["hwc", "chw"]),
-                 help="Axes of arrays in .npy and .npz: channels last or first.  [default: hwc]"),
-    click.option("--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
-                 help="Refuse images that claim to have more."),
+                 help="Scale to 8 bits, drop alpha where the format holds no more; read CMYK by formula."),
+    click.option("--layout", type=Word(("hwc", "chw")), metavar="hwc|chw",
+                 help="Axes of arrays in .npy and .npz.  [default: hwc]"),
+    click.option("--max-pixels", type=Count(1), default=MAX_PIXELS, metavar="N",
+                 help=f"Refuse larger images.  [default: {MAX_PIXELS}]"),
 )  # fmt: skip
 
 
@@ -194,7 +209,7 @@ def spelled(line: str) -> str:
             return found[0]
         if found[3] or known.is_flag:
             return name
-        separator = "x" if "HEIGHTxWIDTH" in known.type.name else ","
+        separator = "x" if known.type.name in (Size().name, Scale.name) else ","
         value = found[2].strip("'()").replace(", ", separator) or "''"
         return f"{name} {value}"
 

@@ -10,7 +10,7 @@ import click
 
 from poolcli.cli.options import Command, section
 from poolcli.cli.settings import given
-from poolcli.cli.values import Checked, ModeNames
+from poolcli.cli.values import Checked, ModeNames, Size
 from poolcli.commands import COMMANDS, Step
 from poolcli.parameters import PARAMETERS, Parameter
 from poolcli.rows import ModeRow
@@ -59,26 +59,43 @@ def mode_parameters(modes: Mapping[str, ModeRow]) -> Callable[[Command], Command
     return lambda command: section("Parameters of modes", command, options)
 
 
+_METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,...", object: "FILE"}
 _SHORT = {"kernel_size": "-F", "padding": "-P", "dilation": "-D"}
 
 
 def _option(parameter: Parameter, takers: Sequence[str]) -> Callable[[Command], Command]:
     """Return the option of a parameter, which these modes take."""
-    choices_in = {mode: choices for mode, choices in parameter.choices_in.items() if mode in takers}
-    parameter = replace(parameter, choices_in=choices_in)
-    if len(choices_in) == len(takers):
-        parameter = parameter.of(takers[0])
-    text = f"{parameter.help[0].upper()}{parameter.help[1:]} ({', '.join(takers)})."
-    for mode, choices in parameter.choices_in.items():
-        if not {*choices} <= {*parameter.choices}:
-            text += f" Of {mode}, {' or '.join(choices)}."
+    meanings: dict[str, list[str]] = {}  # which may be several
+    for mode in takers:
+        meanings.setdefault(_described(parameter.of(mode)), []).append(mode)
+    parts = [meaning.format(modes=", ".join(modes)) for meaning, modes in meanings.items()]
+    first = parts[0].partition(": ")[0]
+    text = " ".join([parts[0], *(part.replace(f"{first}: ", "Or ") for part in parts[1:])])
     name = f"--{parameter.name.replace('_', '-')}"
     if parameter.type is bool:
         return click.option(name, is_flag=True, default=None, help=text)
-    if parameter.default is not None:
-        text += f"  [default: {parameter.shown}]"
     names = (_SHORT[parameter.name], name) if parameter.name in _SHORT else (name,)
-    return click.option(*names, type=Checked(parameter), help=text)
+    choices_in = {mode: choices for mode, choices in parameter.choices_in.items() if mode in takers}
+    own = replace(parameter, choices_in=choices_in)
+    own = own.of(takers[0]) if len(choices_in) == len(takers) else own
+    return click.option(*names, type=Checked(own), metavar=_metavar(own), help=text)
+
+
+def _described(parameter: Parameter) -> str:
+    """Return what a parameter is to {modes}, what it may be, and what it is unless given."""
+    text = f"{parameter.help[0].upper()}{parameter.help[1:]}"
+    if parameter.choices and not all(f"({name})" in text for name in parameter.choices):
+        text += f": {', '.join((*parameter.choices, *('or a file',) * (parameter.type is object)))}"
+    default = "" if parameter.default is None else f"; default {parameter.shown}"
+    return f"{text} ({{modes}}{default})."
+
+
+def _metavar(parameter: Parameter) -> str:
+    if parameter.most:
+        return Size().name
+    if parameter.choices or parameter.choices_in:
+        return "NAME|FILE" if parameter.type is object else "NAME"
+    return _METAVARS[parameter.type]
 
 
 def check_weights(parameters: dict[str, Any]) -> None:

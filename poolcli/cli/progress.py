@@ -59,11 +59,12 @@ class Console:
 
 def _as_data(outcome: Outcome) -> dict[str, Any]:
     job = outcome.job
+    made = {"rows": outcome.added} if job.step.does.makes_rows else {"output": str(job.output or "-")}
     return {
         "input": str(job.input or "-"),
-        "output": str(job.output or "-"),
+        **made,
         "status": outcome.status,
-        "mode": job.step.mode,
+        "mode": ",".join(step.mode for step in (job.step, *job.beside)),
         "before": outcome.before,
         "after": outcome.after,
         "seconds": round(outcome.seconds, 6),

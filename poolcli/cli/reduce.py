@@ -31,10 +31,10 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 @click.command(cls=options.Sections)
 @click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(REDUCTIONS)
-@mode_parameters(REDUCTIONS)
 @options.table
 @options.inputs
 @options.numbers
+@mode_parameters(REDUCTIONS)
 def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Reduce whole images or feature maps to vectors, a row each.
 

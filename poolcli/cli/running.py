@@ -82,11 +82,13 @@ def carry_out(
             makes = "" if job.step.does.makes_rows else f" -> {shown(job.output)}"
             click.echo(f"{shown(job.input)}{makes}")
         return 0
-    if files["json"] and jobs[0].output is None:
-        raise click.UsageError("--json and the image cannot both go to standard output")
+    makes_rows = any(job.step.does.makes_rows for job in jobs)
+    if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs[0].output is None):
+        what = "table" if makes_rows else "image"
+        raise click.UsageError(f"--json and the {what} cannot both go to standard output: -o FILE takes the {what}")
     from poolcli.batch.local import execute
 
-    report = Report(len(jobs), rows_of_table=any(job.step.does.makes_rows for job in jobs))
+    report = Report(len(jobs), rows_of_table=makes_rows)
     console = Console(len(jobs), files["quiet"], files["json"])
     with _stoppable() as (stop, received):
         for outcome in take(execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice)):

@@ -9,20 +9,22 @@ import click
 from poolcli.cli import options
 from poolcli.cli.running import usage_errors
 from poolcli.cli.settings import given
-from poolcli.cli.values import Size
+from poolcli.cli.values import SizeOrFile
 
 _AXES = ("height", "width")
 
 
 @click.command(cls=options.Sections)
-@click.argument("image", type=Size(), metavar="HEIGHTxWIDTH")
-@options.window
+@click.argument("image", type=SizeOrFile(), metavar="HEIGHTxWIDTH|FILE")
+@options.windows
+@options.edges
 def shape(image: int | tuple[int, int], **values: Any) -> None:
     """Compute the output size of a pool, by every convention, with the formula.
 
-    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT.
+    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT; FILE is an image that has them.
 
     \b
+        poolcli shape -F 3 -S 2 photo.png
         poolcli shape -F 3 -S 2 -P 1 1080x1920
         poolcli shape --size 7 1080x1920
     """  # noqa: D301

@@ -23,9 +23,10 @@ _LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those tha
 @mode_option(UPSAMPLINGS)
 @click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")
 @click.option("--size", type=Size(), help="Output size, instead of the scale.")
-@mode_parameters(UPSAMPLINGS)
+@options.output
 @options.files
 @options.pictures
+@mode_parameters(UPSAMPLINGS)
 def upsample(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Enlarge images: make every pixel a region of S x S.
 

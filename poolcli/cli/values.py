@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,7 +26,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]
 
     def __init__(self, least: int = 1, words: tuple[str, ...] = ()) -> None:
         self.least, self.words = least, words
-        self.name = "|".join(("N", "HEIGHTxWIDTH", *words))
+        self.name = "HEIGHTxWIDTH"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Return the name as it is, not in capitals."""
@@ -43,10 +46,76 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         return numbers[0] if len(numbers) == 1 else numbers
 
 
+class FileName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a file or a folder, which the shell completes."""
+
+    name = "FILE"
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leave it to the shell."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class SizeOrFile(FileName):
+    """A size, or that of the first image of a file."""
+
+    name = "HEIGHTxWIDTH|FILE"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number or a pair."""
+        from poolcli.files import shown
+
+        if not os.path.isfile(str(value)):
+            if isinstance(value, str) and Path(value).suffix:
+                self.fail(f"{shown(Path(value))}: no such file", parameter, context)
+            return Size(1, ("the name of a file",)).convert(value, parameter, context)
+        from poolcli.images import ImageError, Reading
+        from poolcli.images.read import open_picture
+
+        try:
+            with open_picture(value, Reading()) as picture:
+                return picture.read()[0].shape[:2]
+        except ImageError as error:
+            return self.fail(f"{shown(Path(value))}: {error}", parameter, context)
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]
+    """A whole number from low on, to high if given; the help does not repeat the range."""
+
+    name = "N"
+
+    def __init__(self, low: int, high: int | None = None) -> None:
+        self._range = click.IntRange(low, high)
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number."""
+        return self._range.convert(value, parameter, context)
+
+
+class Word(click.Choice[str]):
+    """One of some words; one that is near is named."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the word."""
+        if context and context.token_normalize_func:
+            value = context.token_normalize_func(value)
+        if value not in self.choices:
+            near = get_close_matches(str(value).lower(), list(self.choices), 1, 0.6)
+            hint = f", did you mean {near[0]}? It" if near else ": it"
+            self.fail(
+                f"{value!r} is not allowed{hint} must be {', '.join(self.choices[:-1])} or {self.choices[-1]}",
+                parameter,
+                context,
+            )
+        return value
+
+
 class Scale(click.ParamType):  # type: ignore[type-arg]
     """One number, or one down and one across."""
 
-    name = "X|HEIGHTxWIDTH"
+    name = "SCALE"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Return the name as it is, not in capitals."""
@@ -64,18 +133,6 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no scale: it must be {allowed}", parameter, context)
         numbers = tuple(int(number) if number % 1 == 0 else number for number in numbers)
         return numbers[0] if len(numbers) == 1 else numbers
-
-
-class FileName(click.ParamType):  # type: ignore[type-arg]
-    """The name of a file or a folder, which the shell completes."""
-
-    name = "FILE"
-
-    def shell_complete(
-        self, context: click.Context, parameter: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Leave it to the shell."""
-        return [CompletionItem(incomplete, type="file")]
 
 
 class ModeName(click.ParamType):  # type: ignore[type-arg]
@@ -170,24 +227,12 @@ def _parts(text: str) -> list[str]:
     return text.split("x")
 
 
-_METAVARS = {int: "N", float: "X", str: "MODE", tuple: "N,N,..."}
-
-
 class Checked(click.ParamType):  # type: ignore[type-arg]
     """A parameter of a mode, checked as the API checks it."""
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
-        if parameter.most:
-            self.name = Size().name
-            return
-        choices = dict.fromkeys((*parameter.choices, *chain(*parameter.choices_in.values())))
-        files = ["FILE"] if parameter.type is object else []
-        self.name = "|".join([*choices, *files]) or _METAVARS[parameter.type]
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the name as it is, not in capitals."""
-        return self.name
+        self.name = Size().name if parameter.most else "VALUE"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Return the value in the parameter's type."""
