@@ -12,6 +12,24 @@ from numpy.typing import NDArray
 Layout = Literal["hwc", "chw"]
 
 
+def as_array(image: Any) -> NDArray[Any]:
+    """Return what NumPy makes of an image, or raise a TypeError where that would not be what the image means."""
+    if isinstance(image, np.ma.MaskedArray):
+        if np.ma.is_masked(image):
+            raise TypeError("the mask of an array would be ignored: give image.filled(VALUE)")
+        return np.asarray(image)
+    if isinstance(image, np.ndarray):
+        return np.asarray(image)
+    if getattr(image, "mode", "") in ("P", "PA") and hasattr(image, "getpalette"):
+        way = "give image.convert('RGB'), or np.asarray(image) for the indices"
+        raise TypeError(f"the numbers of a picture with a palette are indices: {way}")
+    try:
+        return np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TypeError(f"no array can be made of {type(image).__name__}: {reason}") from error
+
+
 def channels_last(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Return (C, H, W) as (H, W, C) and (N, C, H, W) as (N, H, W, C) if they are laid out so; others as they are.
 

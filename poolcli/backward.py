@@ -241,12 +241,10 @@ def resize_backward(
     >>> resize_backward([[1, 2]], [[0.5, 0.5, 0.5, 0.5]], (1, 2), antialias=True)
     array([[0.5  , 0.625, 0.875, 1.   ]])
     """
-    import numpy as np
-
     from poolcli import axes
 
     row, values = filter_of(mode, antialias, parameters)
-    array = axes.channels_last(np.asarray(image), layout)
+    array = axes.channels_last(axes.as_array(image), layout)
     batch = as_batch(array)
     grid = output_grid(batch.shape[1:3], size, scale)
     grads = _laid_in(grad, (*array.shape[: array.ndim == 4], *grid.sizes, *array.shape[2:][-1:]), batch, layout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.parameters import Parameters, find, flag, resolve
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
 
     from poolcli.axes import Layout
     from poolcli.geometry import Shape, Windows
+    from poolcli.light import Alpha
 
 Size = int | tuple[int, int]
 
@@ -120,6 +121,8 @@ def downsample(
     size: Size | None = None,
     dtype: DTypeLike | None = None,
     layout: Layout = "hwc",
+    alpha: Alpha = False,
+    linear: bool = False,
     return_indices: bool = False,
     joint: str | int | None = None,
     **parameters: Unpack[Parameters],
@@ -145,6 +148,10 @@ def downsample(
             and saturated.
         layout: where channels are, here and in the results: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and
             (N, C, H, W).
+        alpha: whether the last channel is alpha: modes that blend weigh colour by it, as the command line does for
+            files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
+            channel as any other.
+        linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
         return_indices: with a mode that selects, return also where each value was found: row * W + column, the first
             in row order of equal ones. These are max, min, median, percentile, kmax, majority, random, stochastic.
         joint: with a mode that selects, choose one pixel of each window, by this key, and take all its channels, so
@@ -183,6 +190,13 @@ def downsample(
     for option, wanted in (("return_indices", flag("return_indices", return_indices)), ("joint", joint is not None)):
         if wanted:
             check_indices(row, values, option)
+    if (alpha or linear) and row.blends(parameters):
+        from poolcli.light import Blend, Light
+
+        window = (kernel_size, stride, padding, dilation, ceil, size)
+        given: Any = dict(zip(_WINDOW, window, strict=True))
+        blend = Blend.of(row, parameters, partial(downsample, mode=mode, **given, **parameters))
+        return blend.seen(image, Light(alpha, linear), layout, dtype)
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
     grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
@@ -208,11 +222,9 @@ class Asked:
     @classmethod
     def of(cls, image: ArrayLike, row: Mode, values: dict[str, Any], layout: Layout, each: bool = True) -> Asked:
         """Return what is asked, of each channel by itself or of all together, or raise an error for other arrays."""
-        import numpy as np
-
         from poolcli import axes, dtypes
 
-        array, laid_out = axes.taken(np.asarray(image), layout, row.channelwise and each)
+        array, laid_out = axes.taken(axes.as_array(image), layout, row.channelwise and each)
         source = dtypes.check(array.dtype)
         return cls(row, values, array, laid_out, dtypes.to_working(as_batch(array)), source)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Mode
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
+    from poolcli.light import Alpha
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def reduce(
     *,
     dtype: DTypeLike | None = None,
     layout: Layout = "hwc",
+    alpha: Alpha = False,
+    linear: bool = False,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Reduce a whole image or feature map to a vector, of one length whatever its height and width.
@@ -114,6 +118,10 @@ def reduce(
         dtype: of the output. Unless given, modes that select values of the map (gmp, flatten, median, ...) keep its
             dtype, and all others give float64.
         layout: where channels are: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and (N, C, H, W).
+        alpha: whether the last channel is alpha: modes that blend weigh colour by it, as the command line does for
+            files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
+            channel as any other.
+        linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
         **parameters: of the mode: `levels` of spp (whole numbers; (1, 2, 4) unless given) and `pool`, the mode of its
             bins, with the parameters of that; `order` of flatten ("rows", "columns"); `center`, `power` (above 0),
             `log`, `top_k` (0 for all) and `matrix` of covariance; those of the modes of `downsample`.
@@ -146,6 +154,11 @@ def reduce(
     from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
+    if (alpha or linear) and row.blends(parameters):
+        from poolcli.light import Blend, Light
+
+        again = partial(reduce, mode=mode, **parameters)
+        return Blend.of(row, parameters, again, vector=True).seen(image, Light(alpha, linear), layout, dtype)
     array, batch = maps_of(image, layout)
     source = dtypes.check(array.dtype)
     target = None if dtype is None else dtypes.check(dtype)
@@ -159,11 +172,9 @@ def reduce(
 
 def maps_of(image: ArrayLike, layout: Layout) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return an array with channels last, and that as (N, H, W, C), or raise an error if it is not of maps."""
-    import numpy as np
-
     from poolcli import axes, dtypes
 
-    array = axes.channels_last(np.asarray(image), layout)
+    array = axes.channels_last(axes.as_array(image), layout)
     dtypes.check(array.dtype)
     if array.ndim not in (2, 3, 4):
         raise ValueError(f"an array of rank {array.ndim} is no map: it must be (H, W), (H, W, C) or (N, H, W, C)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.filters import FILTERS, Filter
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
+    from poolcli.light import Alpha
     from poolcli.sampling import Resampling
 
 Size = int | tuple[int, int]
@@ -34,6 +36,8 @@ def resize(
     antialias: bool = False,
     dtype: DTypeLike | None = None,
     layout: Layout = "hwc",
+    alpha: Alpha = False,
+    linear: bool = False,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Resample an image to any size: out(i) = sum(w(k - x(i)) r(k)) / sum(w(k - x(i))) along both axes.
@@ -48,6 +52,10 @@ def resize(
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated.
         layout: where channels are: "hwc", last, or "chw", as PyTorch has them: (C, H, W) and (N, C, H, W).
+        alpha: whether the last channel is alpha: modes that blend weigh colour by it, as the command line does for
+            files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
+            channel as any other.
+        linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
         **parameters: `cubic_a` of bicubic (-0.5: Keys, GDAL, Pillow; -0.75: PyTorch, OpenCV), `lobes` of lanczos (3),
             `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners" (as
             ONNX: the last corners differ for a scale that leaves a rest), "asymmetric" (i / scale),
@@ -70,12 +78,15 @@ def resize(
     >>> resize(np.arange(10)[None], (1, 3), "nearest")
     array([[1, 5, 8]])
     """
-    import numpy as np
-
     from poolcli import axes, dtypes
 
     row, values = asked_of(mode, antialias, parameters)
-    array = axes.channels_last(np.asarray(image), layout)
+    if (alpha or linear) and (antialias or not row.copies):
+        from poolcli.light import Blend, Light
+
+        again = partial(resize, size=size, mode=mode, scale=scale, antialias=antialias, **parameters)
+        return Blend(again).seen(image, Light(alpha, linear), layout, dtype)
+    array = axes.channels_last(axes.as_array(image), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
+    from poolcli.light import Alpha
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ def upsample(
     size: Size | None = None,
     dtype: DTypeLike | None = None,
     layout: Layout = "hwc",
+    alpha: Alpha = False,
+    linear: bool = False,
     **parameters: Unpack[Convolution],
 ) -> Any:
     """Enlarge an image S times: every pixel becomes a region of S x S.
@@ -143,6 +147,10 @@ def upsample(
             saturated: bicubic, lanczos and convolutions overshoot.
         layout: where channels are, here, in arrays of indices and in the result: "hwc", last, or "chw", as PyTorch has
             them: (C, H, W) and (N, C, H, W).
+        alpha: whether the last channel is alpha: modes that blend weigh colour by it, as the command line does for
+            files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
+            channel as any other.
+        linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
             `downsample` returned, with the `size` of its image unless windows were S apart and filled it, or a path
             that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
@@ -179,6 +187,11 @@ def upsample(
     from poolcli import axes, dtypes
 
     row, array, asked = asked_of(image, mode, scale, size, layout, parameters)
+    if (alpha or linear) and row.blends(parameters):
+        from poolcli.light import Blend, Light
+
+        again = partial(upsample, mode=mode, scale=scale, size=size, **parameters)
+        return Blend.of(row, parameters, again).seen(image, Light(alpha, linear), layout, dtype)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = dtypes.to_working(as_batch(array))
@@ -198,7 +211,7 @@ def asked_of(
     row = find(UPSAMPLINGS, mode)
     values = row.resolve(given)
     check_fill(given, values)
-    array = axes.channels_last(np.asarray(image), layout)
+    array = axes.channels_last(axes.as_array(image), layout)
     indices = values.get("indices")
     if indices is not None and not isinstance(indices, (str, PathLike, Mapping)):  # files have channels last
         values["indices"] = axes.channels_last(np.asarray(indices), layout)

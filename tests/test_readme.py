@@ -106,7 +106,7 @@ def test_recipes_run(tmp_path):
     made = {
         "# what find finds": ["small/a.png", "small/b c.png"],
         "# eight files": ["small/a.png", "small/b c.png"],
-        "# a pool": ["photo_2.png", "photo_4.png", "photo_8.png"],
+        "# a pool": [f"small/{stem}_{f}.png" for stem in ("a", "b c") for f in (2, 4, 8)],
         "# two pools": ["clean.png"],
         "# go on": ["small/a.png", "small/b c.png"],
     }

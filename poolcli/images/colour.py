@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,75 +14,6 @@ from poolcli.images.formats import ARRAYS, colour_of
 from poolcli.images.types import ImageError, Info
 
 _STRIP = 64  # rows
-
-
-def blendable(image: NDArray[Any], info: Info, linear: bool, target: np.dtype[Any]) -> NDArray[Any]:
-    """Return an image whose numbers may be averaged: in linear light if asked, colour multiplied by alpha.
-
-    Blending these, and dividing alpha out again, weighs each colour by how much of it is seen. The scale is that of the
-    image's dtype, the float such that it holds the target. Floats are linear already.
-    """
-    linear = linear and image.dtype.kind in "iu"
-    multiply = bool(info.alpha) and not info.premultiplied
-    if not linear and not multiply:
-        return image
-    out: NDArray[Any] = image.astype(blend_dtype(image.dtype, target))
-    most = out.dtype.type(maximum(image.dtype))
-    colour = out[..., :-1] if info.alpha else out
-    if linear:
-        if info.premultiplied:
-            _divide(out, most)
-        colour[...] = _linear_table(image.dtype, out.dtype)[image[..., : colour.shape[-1]] if info.alpha else image]
-    if info.alpha:
-        colour *= out[..., -1:]
-        colour /= most
-    return out
-
-
-def viewable(image: NDArray[Any], info: Info, linear: bool, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Undo `blendable` for an image of this dtype; colour is 0 where alpha is. Values are not rounded yet."""
-    linear = linear and dtype.kind in "iu"
-    if not linear and (not info.alpha or info.premultiplied):
-        return image
-    most = image.dtype.type(maximum(dtype))
-    out = image.copy()
-    colour = out[..., :-1] if info.alpha else out
-    if info.alpha:
-        _divide(out, most)
-    if linear:
-        colour[...] = most * _encoded(colour / most)
-        if info.premultiplied:
-            colour *= out[..., -1:] / most
-    return out
-
-
-def straight(image: NDArray[Any]) -> NDArray[Any]:
-    """Return colour that was multiplied by alpha as it was before, rounded once."""
-    out: NDArray[Any] = image.astype(blend_dtype(image.dtype))
-    _divide(out, out.dtype.type(maximum(image.dtype)))
-    return saturate_cast(out, image.dtype)
-
-
-def _divide(image: NDArray[Any], most: Any) -> None:
-    alpha = image[..., -1:]
-    image[..., :-1] *= most
-    image[..., :-1] /= np.where(alpha > 0, alpha, alpha.dtype.type(np.inf))
-
-
-@cache
-def _linear_table(dtype: np.dtype[Any], lane: np.dtype[Any]) -> NDArray[Any]:
-    """Return the linear light of every value of an integer dtype, on its own scale: sRGB, IEC 61966-2-1."""
-    if dtype.itemsize > 2 or dtype.kind != "u":
-        raise ValueError(f"linear light is defined for uint8 and uint16, not for {dtype}")
-    most = maximum(dtype)
-    v = np.arange(int(most) + 1) / most
-    return (most * np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)).astype(lane)
-
-
-def _encoded(light: NDArray[Any]) -> NDArray[Any]:
-    """Return the sRGB value of linear light, both as fractions."""
-    light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def expanded(image: NDArray[Any], info: Info) -> tuple[NDArray[Any], Info]:

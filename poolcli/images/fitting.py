@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from poolcli.images.colour import eight_bits, expanded, flattened, rgb, straight
+from poolcli.images.colour import eight_bits, expanded, flattened, rgb
 from poolcli.images.formats import Format, colour_of, endings, fit, holders
 from poolcli.images.types import Frame, ImageError, Info, Writing
+from poolcli.light import straight
 
 _CHANNELS = {"grey": 1, "grey+alpha": 2, "RGB": 3, "RGBA": 4}
 
