@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
 from poolcli.parameters import Convolution, Parameters, find, resolve
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from poolcli.axes import Layout
     from poolcli.engine.gradients import Gradient
-    from poolcli.geometry import Windows
+    from poolcli.geometry import Padding, Windows
 
 
 def downsample_backward(
@@ -29,7 +29,7 @@ def downsample_backward(
     *,
     kernel_size: Size | None = None,
     stride: Size | None = None,
-    padding: Size | Literal["same", "same-lower"] = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil: bool = False,
     size: Size | None = None,
@@ -51,7 +51,8 @@ def downsample_backward(
         kernel_size: F, in pixels, one number or (height, width); 2 unless given. This and the next five arguments say
             where windows lie, as they do for `downsample`.
         stride: S, the distance between windows in pixels; F unless given.
-        padding: pixels around the image, at most half a window; or "same", "same-lower".
+        padding: pixels around the image, one number, (height, width) or (top, bottom, left, right); or "same",
+            "same-lower".
         dilation: distance between the values of a window, in pixels.
         ceil: round the output size up.
         size: output size instead of F and S.

@@ -164,7 +164,7 @@ def _convolved_backward(grads: Array, shape: Shape, loaded: Array, border: str) 
     """Return the gradient with respect to (N, H, W, C) of its convolution to the same size."""
     height, width = shape[1:3]
     if loaded.ndim == 2:
-        rows, columns = (engine.transposed(n, f, 1, 0, 0) for n, f in zip(shape[1:3], loaded.shape, strict=True))
+        rows, columns = (engine.transposed(n + f - 1, f, 1, 0) for n, f in zip(shape[1:3], loaded.shape, strict=True))
         padded = engine.convolve(grads, loaded, rows, columns, "constant", grads.dtype)
     else:
         window = loaded.shape[2:]

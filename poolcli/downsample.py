@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.parameters import Parameters, find, flag, resolve
 from poolcli.resize import as_batch
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
-    from poolcli.geometry import Shape, Windows
+    from poolcli.geometry import Padding, Shape, Windows
 
 Size = int | tuple[int, int]
 
@@ -114,7 +114,7 @@ def downsample(
     *,
     kernel_size: Size | None = None,
     stride: Size | None = None,
-    padding: Size | Literal["same", "same-lower"] = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil: bool = False,
     size: Size | None = None,
@@ -126,9 +126,10 @@ def downsample(
 ) -> Any:
     """Pool an image: reduce every window of F x F values, S apart, to one.
 
-    The output has floor((n + 2 padding - dilation (F - 1) - 1) / S) + 1 values along an axis of n. Padding lies
-    outside every window: it never adds a value. Modes that blend are at most half a unit of the output's dtype and 1e-6
-    of the value (1e-12 where values have 64 bits) away from the true result, whatever the size of the window.
+    The output has floor((n + before + after - dilation (F - 1) - 1) / S) + 1 values along an axis of n, before and
+    after its padding, which lies outside every window: it never adds a value. Modes that blend are at most half a unit
+    of the output's dtype and 1e-6 of the value (1e-12 where values have 64 bits) away from the true result, whatever
+    the size of the window.
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
@@ -136,8 +137,9 @@ def downsample(
         mode: name of the pool, a key of `poolcli.MODES`, which holds the formulas.
         kernel_size: F, in pixels, one number or (height, width); 2 unless given.
         stride: S, the distance between windows in pixels; F unless given.
-        padding: pixels around the image, at most half a window; or "same" for ceil(n / S) windows, with
-            the odd pixel of padding after the image, "same-lower" with the odd one before it.
+        padding: pixels around the image, one number, (height, width) or (top, bottom, left, right), at most half a
+            window each; or "same" for ceil(n / S) windows, with the odd pixel of padding after the image, "same-lower"
+            with the odd one before it.
         dilation: distance between the values of a window, in pixels.
         ceil: round the output size up, where that adds a window that begins inside the image or its left padding.
         size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).

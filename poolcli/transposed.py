@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poolcli import dtypes, geometry, weights
 from poolcli.convolutions import channels_of, check_channels, products
 from poolcli.engine import convolve as engine
+from poolcli.parameters import SAME
 from poolcli.resize import Enlargement
 
 Pair = tuple[int, int]
@@ -28,25 +29,25 @@ class Side:
 
     taps: int
     stride: int
-    padding: int
-    output_padding: int
     dilation: int
+    padding: Pair  # what is cut off before and after
+    output_padding: int
 
     def size(self, n: int) -> int:
         """Return the output size of an axis of n."""
-        return engine.transposed_size(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
+        return _whole_size(n, self.taps, self.stride, self.dilation) - sum(self.padding) + self.output_padding
 
     def axis(self, n: int) -> engine.Taps:
         """Return the taps of an axis of n."""
-        return engine.transposed(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
+        return engine.transposed(self.size(n), self.taps, self.stride, self.padding[0], self.dilation)
 
     def back(self, n: int) -> engine.Taps:
         """Return the taps of the way back to an axis of n."""
-        return engine.strided(n, self.taps, self.stride, self.padding, self.dilation)
+        return engine.strided(n, self.taps, self.stride, self.padding[0], self.dilation)
 
     def begin(self, tap: int) -> int:
         """Return the output pixel that a tap of the first pixel is added to; it may lie outside."""
-        return tap * self.dilation - self.padding
+        return tap * self.dilation - self.padding[0]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ class _Asked:
         """Return what is asked of an image (H, W), or raise a ValueError."""
         given, strides, dilations = asked.values["weights"], asked.strides, _dilations(asked)
         loaded = weights.load(given, asked.values["kernel_size"], _window(strides), strides, dilations)
-        sides = _sides(loaded.shape[-2:], asked)
-        _sizes(shape, sides)
+        sides = _sides(shape, loaded.shape[-2:], asked)
         if not weights.is_named(given):
             return cls(loaded, sides, None)
         profiles = weights.profiles(given, loaded.shape, strides, dilations)
@@ -83,7 +83,7 @@ def transposed(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array
 def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `transposed` makes of (H, W) or (H, W, C)."""
     window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
-    return (*_sizes(shape[:2], _sides(window[-2:], asked)), *channels_of(shape, window))
+    return (*_sizes(shape[:2], _sides(shape[:2], window[-2:], asked)), *channels_of(shape, window))
 
 
 def transposed_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
@@ -145,7 +145,7 @@ def _met(profile: NDArray[np.float64], n: int, side: Side) -> NDArray[np.float64
 
 def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Spread every value over its window."""
-    sides = _pooled_sides(asked)
+    sides = _pooled_sides(image.shape[1:3], asked)
     rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     shares = image / _counts(image.shape[1:3], sides).astype(blend_dtype)
@@ -155,7 +155,7 @@ def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> A
 
 def average_unpool_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the image: the mean of each window."""
-    sides = _pooled_sides(asked)
+    sides = _pooled_sides(image.shape[1:3], asked)
     rows, columns = (side.back(n) for side, n in zip(sides, image.shape[1:3], strict=True))
     ones = np.ones((sides[0].taps, sides[1].taps))
     sums = engine.convolve(grads, ones, rows, columns, "constant", grads.dtype)
@@ -167,7 +167,7 @@ def _counts(shape: Shape, sides: list[Side]) -> NDArray[np.int64]:
     """Return how many pixels of each window lie inside, as `average` counts them, (H, W, 1), or raise a ValueError."""
     counts = []
     for size, n, side in zip(_sizes(shape, sides), shape, sides, strict=True):
-        begin = np.arange(n) * side.stride - side.padding
+        begin = np.arange(n) * side.stride - side.padding[0]
         counts.append(np.minimum(begin + side.taps, size) - np.maximum(begin, 0))
     found: NDArray[np.int64] = np.maximum(np.outer(*counts), 1)[:, :, None]
     return found
@@ -175,11 +175,11 @@ def _counts(shape: Shape, sides: list[Side]) -> NDArray[np.int64]:
 
 def average_unpool_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `average_unpool` makes of (H, W) or (H, W, C)."""
-    return (*_sizes(shape[:2], _pooled_sides(asked)), *shape[2:])
+    return (*_sizes(shape[:2], _pooled_sides(shape[:2], asked)), *shape[2:])
 
 
-def _pooled_sides(asked: Enlargement) -> list[Side]:
-    return _sides(geometry.pair("kernel_size", asked.values["kernel_size"] or asked.strides), asked)
+def _pooled_sides(shape: Shape, asked: Enlargement) -> list[Side]:
+    return _sides(shape, geometry.pair("kernel_size", asked.values["kernel_size"] or asked.strides), asked)
 
 
 def _window(strides: Pair) -> Pair:
@@ -191,24 +191,35 @@ def _dilations(asked: Enlargement) -> Pair:
     return geometry.pair("dilation", asked.values.get("dilation") or 1)
 
 
-def _sides(sizes: Shape, asked: Enlargement) -> list[Side]:
-    """Return both axes for windows of these sizes; unless padding is given, the output is S times the input."""
+def _sides(shape: Shape, window: Shape, asked: Enlargement) -> list[Side]:
+    """Return both axes of (H, W) for weights of this size, or raise a ValueError if there is no output."""
     padding, output_padding = asked.values["padding"], asked.values["output_padding"]
-    strides, dilations = asked.strides, _dilations(asked)
-    spans = [d * (f - 1) + 1 for d, f in zip(dilations, sizes, strict=True)]
-    if padding is None and output_padding is None:
-        paddings = [max(-(-(span - s) // 2), 0) for span, s in zip(spans, strides, strict=True)]
-        extras = [s - span + 2 * p for span, s, p in zip(spans, strides, paddings, strict=True)]
-    else:
-        paddings = list(geometry.pair("padding", 0 if padding is None else padding, 0))
-        extras = list(geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0))
-        for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
-            most = max(stride, dilation) - 1
-            if extra > most:
-                raise ValueError(
-                    f"output_padding={extra} is not allowed: it must be at most {most}, below S or dilation"
-                )
-    return [Side(*side) for side in zip(sizes, strides, paddings, extras, dilations, strict=True)]
+    if padding is None:
+        padding = SAME[1] if output_padding is None else 0
+    around = geometry.sides("padding", padding)
+    extras = geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0)
+    axes = zip(shape, window, asked.strides, _dilations(asked), around, extras, strict=True)
+    sides = [_side(*axis) for axis in axes]
+    _sizes(shape, sides)
+    return sides
+
+
+def _side(n: int, taps: int, stride: int, dilation: int, around: Pair | str, extra: int) -> Side:
+    """Return one axis; where padding is a word, of S times the input: all but that is cut off, or 0 is added after."""
+    most = max(stride, dilation) - 1
+    if extra > most:
+        raise ValueError(f"output_padding={extra} is not allowed: it must be at most {most}, below S or dilation")
+    if isinstance(around, str):
+        cut = _whole_size(n, taps, stride, dilation) + extra - n * stride
+        less = max(cut, 0) // 2
+        around = (max(cut, 0) - less, less) if around == SAME[1] else (less, max(cut, 0) - less)
+        extra += max(-cut, 0)
+    return Side(taps, stride, dilation, around, extra)
+
+
+def _whole_size(n: int, taps: int, stride: int, dilation: int) -> int:
+    """Return the size of the output of which nothing is cut off."""
+    return (n - 1) * stride + dilation * (taps - 1) + 1
 
 
 def _sizes(shape: Shape, sides: list[Side]) -> Pair:

@@ -149,7 +149,9 @@ def upsample(
             given), "gaussian", a path or an array (F, F), for every channel by itself, or (C_in, C_out, F, F); with the
             names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the others unless given. Those named weights that
             meet in a pixel of the output sum to 1, at its frame too. `padding`, `output_padding` and `dilation` of
-            transposed, in pixels of the output; unless padding is given, the output is S times the input. `enlarge` of
+            transposed, in pixels of the output. `padding` is what is cut off, one number, (height, width), (top,
+            bottom, left, right), or "same" or "same-lower" for S times the input, of an odd number one pixel more after
+            or before; "same-lower" if neither padding nor output_padding is given. `enlarge` of
             resize-conv ("nearest", "bilinear"); `order` of subpixel: channel c S^2 + s of the convolution ("crd", as
             PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of both: "edge", "reflect",
             "wrap", "constant" (0).

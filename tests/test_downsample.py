@@ -134,6 +134,15 @@ def test_padding_adds_no_value(dtype):
     assert np.rint(counted).tolist() == [[-2, -2], [-2, -2]]  # -20 / 9
 
 
+def test_padding_of_each_side():
+    """The windows of three are cut off at the top and on the right: rows 0 and 1-2, columns 0-2 and 2-3."""
+    padding = {"kernel_size": (2, 3), "stride": 2, "padding": (1, 0, 0, 1)}
+    assert poolcli.downsample(GRID, "max", **padding).tolist() == [[9, 9], [9, 9]]
+    assert poolcli.downsample(GRID, "min", **padding).tolist() == [[1, 9], [0, 5]]
+    counted = poolcli.downsample(GRID, "average", **padding, count_include_pad=True, dtype="float64")
+    np.testing.assert_allclose(counted, [[12 / 6, 18 / 6], [21 / 6, 27 / 6]])
+
+
 def test_indices_are_those_of_the_first_of_equal_values():
     values, indices = poolcli.downsample(GRID, "max", return_indices=True)
     assert values.tolist() == [[4, 9], [1, 8]]
@@ -415,6 +424,10 @@ ERRORS = [
     (GRID, "max", {"dilation": 0}, ValueError, "dilation=0 is not allowed"),
     (GRID, "max", {"padding": -1}, ValueError, "padding=-1 is not allowed"),
     (GRID, "max", {"padding": "full"}, ValueError, "padding='full' is not allowed"),
+    (GRID, "max", {"padding": (0, 1, 0)}, ValueError, "padding=(0, 1, 0) is not allowed: it must be a whole number "
+     "from 0 to 2^31, two of them (height, width) or four (top, bottom, left, right), same or same-lower"),
+    (GRID, "max", {"padding": (0, 0, 2, 0)}, ValueError, "padding 2 is more than half of the window, whose width is 2"),
+    (GRID, "max", {"padding": (0, 2**40, 0, 0)}, ValueError, "is not allowed: it must be a whole number from 0 to"),
     (GRID, "max", {"kernel_size": 3, "padding": 2}, ValueError, "padding 2 is more than half of the window"),
     (GRID, "max", {"kernel_size": 5}, ValueError, "smaller than the window: its height is 4, the window's 5"),
     (GRID, "max", {"kernel_size": (1, 3), "dilation": 3}, ValueError, "its width is 4, the window's 7"),

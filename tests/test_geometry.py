@@ -15,17 +15,20 @@ from poolcli.geometry import low_passed, output_size, shape, sliding, windows
     kernel=st.integers(1, 6),
     stride=st.integers(1, 6),
     dilation=st.integers(1, 3),
-    padding=st.one_of(st.integers(0, 6), st.sampled_from(["same", "same-lower"])),
+    padding=st.one_of(
+        st.integers(0, 6), st.tuples(st.integers(0, 6), st.integers(0, 6)), st.sampled_from(["same", "same-lower"])
+    ),
     ceil=st.booleans(),
 )
 def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, ceil):
     def found():
-        around = (0, padding) if isinstance(padding, int) else padding
+        around = {int: (0, padding), tuple: (0, 0, *np.ravel(padding)), str: padding}[type(padding)]
         return windows(20, n, shape((1, kernel), stride, around, dilation, ceil))[1]
 
-    if isinstance(padding, int):
+    if not isinstance(padding, str):
         span = dilation * (kernel - 1) + 1
-        allowed = 2 * padding <= span <= n + 2 * padding
+        before, after = padding if isinstance(padding, tuple) else (padding, padding)
+        allowed = 2 * max(before, after) <= span <= n + before + after
         taps, _ = naive.taps(n, kernel, stride, padding, dilation, ceil) if allowed else ([[]], 0)
     else:
         taps, _ = naive.taps(n, kernel, stride, padding, dilation)

@@ -134,7 +134,8 @@ CASES = [
     # F, S, padding, output padding, dilation
     ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1)),
     ((3, 2), (2, 3), (1, 0), (1, 2), (1, 1)),
-    ((1, 5), (3, 2), (0, 2), (0, 0), (1, 2)),
+    ((1, 5), (3, 2), (0, 0, 2, 1), (0, 0), (1, 2)),
+    ((3, 4), (2, 2), (1, 0, 2, 3), (0, 1), (1, 1)),
     ((3, 3), (2, 2), (0, 1), (0, 1), (2, 3)),
     ((2, 2), (1, 1), (0, 0), (0, 0), (1, 1)),
 ]
@@ -249,6 +250,33 @@ def test_indices_of_another_width_are_refused_not_misread(down, across, s):
     rows, columns = result.shape
     assert ((result == image[:rows, :columns]) | (result == 0)).all()
     assert sorted(result[result > 0]) == sorted(values[values > 0])
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        (0, [1, 2, 13, 24, 30, 40]),
+        ((0, 0, 1, 2), [2, 13, 24]),
+        ((0, 0, 0, 1), [1, 2, 13, 24, 30]),
+        ("same", [2, 13, 24, 30]),
+    ],
+    ids=str,
+)
+def test_padding_cuts_off(padding, expected):
+    """1 and 10 times (1 2 3 4), two pixels apart."""
+    row, weights = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0, 3.0, 4.0]])
+    result = poolcli.upsample(row, "transposed", scale=(1, 2), weights=weights, padding=padding)
+    assert result.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"), [("same", [1, 2, 13, 20]), ("same-lower", [2, 13, 20, 30]), (None, [2, 13, 20, 30])]
+)
+def test_the_odd_pixel_is_cut_off_after_or_before(padding, expected):
+    """1 and 10 times (1 2 3), two pixels apart, are 1 2 13 20 30."""
+    row, weights = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0, 3.0]])
+    given = {} if padding is None else {"padding": padding}
+    assert poolcli.upsample(row, "transposed", scale=(1, 2), weights=weights, **given).tolist() == [expected]
 
 
 @pytest.mark.parametrize("dilation", [5, 50, 10**6])
@@ -562,6 +590,8 @@ WRONG = [
     ("transposed", {"weights": "none.npy"}, "weights='none.npy': there is no such file, and the names are bilinear"),
     ("transposed", {"weights": np.zeros((2, 2), complex)}, "the weights: they are complex128, and must be real"),
     ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no image"),
+    ("transposed", {"padding": (1, 2, 3)}, "padding must be a whole number from 0 to 2^31, or 2 or 4 of them, or same"),
+    ("transposed", {"padding": "valid"}, "padding='valid' is not allowed: padding must be a whole number from 0"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),

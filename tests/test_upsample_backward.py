@@ -85,6 +85,8 @@ LINEAR = [
     *(("transposed", {"weights": weights, "padding": (1, 0), "scale": (2, 3), **more})
       for weights in (None, "2-D", "4-D") for more in ({}, {"dilation": 2}, {"dilation": 3, "output_padding": 1})),
     ("transposed", {"weights": "2-D", "scale": 5}), ("transposed", {"weights": "2-D", "padding": (1, 3), "scale": 4}),
+    *(("transposed", {"weights": weights, "padding": padding})
+      for weights in ("2-D", "4-D") for padding in ((0, 2, 1, 0), "same")),
     *(("resize-conv", {"weights": "4-D", "border": border, "enlarge": "bilinear"})
       for border in ("edge", "reflect", "wrap", "constant")),
     *(("resize-conv", {"weights": "2-D", "border": border}) for border in ("edge", "reflect", "wrap", "constant")),
@@ -92,6 +94,7 @@ LINEAR = [
       for border in ("reflect", "wrap", "constant") for order in ("crd", "dcr")),
     ("average-unpool", {}), ("average-unpool", {"kernel_size": 3}), ("average-unpool", {"kernel_size": (2, 5)}),
     ("average-unpool", {"kernel_size": 3, "padding": 1, "output_padding": 1}), ("average-unpool", {"scale": (3, 1)}),
+    ("average-unpool", {"kernel_size": 3, "padding": (0, 2, 1, 0)}),
     ("nails", {}), ("nails", {"scale": (3, 1)}), ("nearest", {"scale": 3}), ("bilinear", {"scale": 1.3}),
     ("bicubic", {"border": "wrap"}), ("lanczos", {"size": (9, 20)}), ("bilinear", {"coordinates": "align-corners"}),
 ]  # fmt: skip

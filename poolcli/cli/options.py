@@ -11,7 +11,7 @@ import click
 from poolcli.cli.values import Ending, FileName, Size, colour
 from poolcli.commands import COMMANDS
 from poolcli.images import MAX_PIXELS
-from poolcli.parameters import DTYPES
+from poolcli.parameters import DTYPES, SAME
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,7 +47,7 @@ def window(command: Command) -> Command:
         (
             click.option("-F", "--kernel-size", type=Size(), help="Window, in pixels.  [default: 2]"),
             click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
-            click.option("-P", "--padding", type=Size(0, ("same", "same-lower")),
+            click.option("-P", "--padding", type=Size(0, SAME, sides=True),
                          help="Pixels around the image that belong to windows but add no values.  [default: 0]"),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
@@ -189,7 +189,7 @@ def spelled(line: str) -> str:
         name = max(known.opts, key=len)
         if found[3] or known.is_flag:
             return name
-        separator = "x" if "HEIGHTxWIDTH" in known.type.name else ","
+        separator = "x" if "HEIGHTxWIDTH" in known.type.name and found[2].count(",") < 2 else ","
         value = found[2].strip("'()").replace(", ", separator) or "''"
         return f"{name} {value}"
 

@@ -58,13 +58,14 @@ def _windows(sizes: tuple[int, int], values: dict[str, Any]) -> list[Row]:
 
 
 def _formula(name: str, n: int, axis: int, asked: Any) -> str:
-    from poolcli.geometry import same_padding
+    from poolcli.geometry import padding_of
 
     kernel, stride, dilation = asked.kernel_size[axis], asked.stride[axis], asked.dilation[axis]
+    before, after = padding_of(n, asked, axis)
     if name.startswith("same"):
-        before, after = same_padding(n, kernel, stride, dilation, name == "same-lower")
         return f"ceil({n} / {stride}), with padding {before} before and {after} after"
-    return f"{name}(({n} + 2*{asked.padding[axis]} - {dilation}*({kernel} - 1) - 1) / {stride}) + 1"
+    around = f"2*{before}" if before == after else f"{before} + {after}"
+    return f"{name}(({n} + {around} - {dilation}*({kernel} - 1) - 1) / {stride}) + 1"
 
 
 def _bins(sizes: tuple[int, int], size: int | tuple[int, int]) -> list[Row]:
