@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,9 @@ Padding = Size | Sides | Literal["same", "same-lower"]
 class Windows:
     """The windows along one axis: window i takes input first[i] + k * step for k = 0 ... count[i] - 1.
 
-    Padding is outside: `first` and `count` hold positions inside the input only. `divisor` is what a mean divides by,
-    the count with padding. `weights[i, k]` is the weight of tap k, a single row where all windows share it.
+    Padding is outside: `first` and `count` hold positions inside the input only, and a window in the padding alone has
+    a count of 0. `divisor` is what a mean divides by, the count with padding. `weights[i, k]` is the weight of tap k, a
+    single row where all windows share it.
     """
 
     first: NDArray[np.int64]
@@ -41,6 +42,11 @@ class Windows:
     def max_count(self) -> int:
         """Return how many taps the fullest window has."""
         return int(self.count.max(initial=0))
+
+    @cached_property
+    def filled(self) -> Windows:
+        """Return the windows that hold a pixel: these, if all do."""
+        return self if self.count.min(initial=1) > 0 else self[np.flatnonzero(self.count)]
 
     def __getitem__(self, which: slice | NDArray[np.int64]) -> Windows:
         """Return some of the windows."""
@@ -71,6 +77,7 @@ class Shape:
     kernel_size: Pair
     stride: Pair
     padding: tuple[Pair | str, Pair | str]  # of each axis before and after, or how it follows from the size
+    wide_padding: bool  # windows may lie in it alone
     dilation: Pair
     ceil: bool
     size: Pair | None
@@ -81,30 +88,35 @@ class Shape:
         return 1 if self.size else self.kernel_size[0] * self.kernel_size[1]
 
 
-def shape(
-    kernel_size: Size | None = None,
-    stride: Size | None = None,
-    padding: Padding = 0,
-    dilation: Size = 1,
-    ceil: bool = False,
-    size: Size | None = None,
-) -> Shape:
+class Given(TypedDict, total=False):
+    """What says where windows lie, beside their size and their distance."""
+
+    padding: Padding
+    wide_padding: bool
+    dilation: Size
+    ceil: bool
+    size: Size | None
+
+
+def shape(kernel_size: Size | None = None, stride: Size | None = None, **given: Unpack[Given]) -> Shape:
     """Return the shape of the windows, or raise a ValueError that names the value and what is allowed."""
+    size, padding, dilation = given.get("size"), given.get("padding", 0), given.get("dilation", 1)
     kernel = pair("kernel_size", 2 if kernel_size is None else kernel_size)
-    paddings = sides("padding", padding)
-    steps, ceil = pair("dilation", dilation), flag("ceil", ceil)
+    paddings, steps = sides("padding", padding), pair("dilation", dilation)
+    ceil, wide = (flag(name, given.get(name, False)) for name in ("ceil", "wide_padding"))
     if size is not None:
-        given = {"kernel_size": kernel_size, "stride": stride, "padding": padding or None, "ceil": ceil or None}
-        given["dilation"] = None if steps == (1, 1) else dilation
-        for name, value in given.items():
+        others = {"kernel_size": kernel_size, "stride": stride, "padding": padding or None, "ceil": ceil or None}
+        others |= {"dilation": None if steps == (1, 1) else dilation, "wide_padding": wide or None}
+        for name, value in others.items():
             if value is not None:
                 raise ValueError(f"size sets the windows: {name} cannot be given with it")
         size = pair("size", size)
     for name, around, taps, step in zip(("height", "width"), paddings, kernel, steps, strict=True):
         span = step * (taps - 1) + 1
-        if not isinstance(around, str) and 2 * max(around) > span:
-            raise ValueError(f"padding {max(around)} is more than half of the window, whose {name} is {span}")
-    return Shape(kernel, kernel if stride is None else pair("stride", stride), paddings, steps, ceil, size)
+        if not isinstance(around, str) and 2 * max(around) > span and not wide:
+            what = f"padding {max(around)} is more than half of the window, whose {name} is {span}"
+            raise ValueError(f"{what}: wide_padding=True allows it")
+    return Shape(kernel, kernel if stride is None else pair("stride", stride), paddings, wide, steps, ceil, size)
 
 
 def windows(height: int, width: int, shape: Shape) -> tuple[Windows, Windows]:
@@ -177,10 +189,9 @@ def _axis(name: str, n: int, shape: Shape, axis: int) -> Windows:
         padded = f" with padding {_shown(around)}" if sum(around) else ""
         raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}")
     windows = sliding(n, kernel, stride, around, dilation, shape.ceil)
-    if windows.count.min() < 1:
-        raise ValueError(
-            f"a window would lie in the padding alone: {name} is {n}, dilation {dilation}, padding {_shown(around)}"
-        )
+    if windows.count.min() < 1 and not shape.wide_padding:
+        what = f"{name} is {n}, dilation {dilation}, padding {_shown(around)}"
+        raise ValueError(f"a window would lie in the padding alone: {what}: wide_padding=True allows it")
     return windows
 
 
@@ -230,7 +241,7 @@ def sliding(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: 
     """Return the windows of `kernel` taps, `stride` apart, along an axis of n."""
     start = np.arange(output_size(n, kernel, stride, padding, dilation, ceil), dtype=np.int64) * stride - padding[0]
     before = np.maximum(-(start // dilation), 0)  # taps that the left edge cuts off: ceil(-start / dilation)
-    inside = np.minimum(kernel, -((start - n) // dilation))
+    inside = np.maximum(np.minimum(kernel, -((start - n) // dilation)), before)
     padded = np.minimum(kernel, -((start - n - padding[1]) // dilation))
     return Windows(start + before * dilation, inside - before, padded, _ones(inside - before), dilation)
 

@@ -70,6 +70,9 @@ def windows(shape, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False
 def pool(image, mode, inside, place, padded, **parameters):
     """Return what a mode makes of the pixels of one window and channel."""
     r = [image[y, x, place.channel].item() for y, x in inside]
+    if not r:
+        is_sum = parameters.get("count_include_pad") or parameters.get("norm") == "sum"
+        return {"max": -math.inf, "min": math.inf}.get(mode, 0.0 if is_sum else math.nan)
     if any(value != value for value in r):
         return math.nan
     if mode == "blur":
@@ -113,7 +116,7 @@ def downsample_backward(grad, image, mode, *, kernel_size=2, stride=None, paddin
     found = windows(image.shape, kernel_size, stride, padding, dilation, ceil, size)
     out = np.zeros(image.shape)
     for (i, j), (inside, padded) in found.items():
-        for c in range(image.shape[2]):
+        for c in range(image.shape[2] if inside else 0):
             r = [image[y, x, c].item() for y, x in inside]
             n = padded if parameters.get("count_include_pad") else len(r)
             place = Place(i, j, c)

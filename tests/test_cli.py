@@ -235,7 +235,10 @@ USAGE = [
     (["--mode", "max", "-S", "2x0", "photo.png"], "'2x0' is no size"),
     (["--mode", "max", "-F", "2x", "photo.png"], "'2x' is no size"),
     (["--mode", "max", "-P", "all", "photo.png"], "or same, or same-lower"),
-    (["--mode", "max", "-P", "2", "photo.png"], "padding 2 is more than half of the window, whose height is 2"),
+    (
+        ["--mode", "max", "-P", "2", "photo.png"],
+        "is more than half of the window, whose height is 2: --wide-padding allows",
+    ),
     (
         ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
         "size sets the windows: --kernel-size cannot be given with it",

@@ -19,27 +19,31 @@ from poolcli.geometry import low_passed, output_size, shape, sliding, windows
         st.integers(0, 6), st.tuples(st.integers(0, 6), st.integers(0, 6)), st.sampled_from(["same", "same-lower"])
     ),
     ceil=st.booleans(),
+    wide=st.booleans(),
 )
-def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, ceil):
+def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, ceil, wide):
     def found():
         around = {int: (0, padding), tuple: (0, 0, *np.ravel(padding)), str: padding}[type(padding)]
-        return windows(20, n, shape((1, kernel), stride, around, dilation, ceil))[1]
+        given = {"padding": around, "dilation": dilation, "ceil": ceil, "wide_padding": wide}
+        return windows(20, n, shape((1, kernel), stride, **given))[1]
 
     if not isinstance(padding, str):
         span = dilation * (kernel - 1) + 1
         before, after = padding if isinstance(padding, tuple) else (padding, padding)
-        allowed = 2 * max(before, after) <= span <= n + before + after
+        allowed = (wide or 2 * max(before, after) <= span) and span <= n + before + after
         taps, _ = naive.taps(n, kernel, stride, padding, dilation, ceil) if allowed else ([[]], 0)
     else:
         taps, _ = naive.taps(n, kernel, stride, padding, dilation)
     inside = [[tap for tap in window if 0 <= tap < n] for window in taps]
-    if not all(inside):
+    if not (all(inside) or (wide and taps != [[]])):
         with pytest.raises(ValueError, match=r"more than half|smaller than the window|in the padding alone"):
             found()
         return
     axis = found()
     pairs = zip(axis.first, axis.count, strict=True)
     assert [[first + k * axis.step for k in range(count)] for first, count in pairs] == inside
+    assert axis.filled.size == sum(map(bool, inside))
+    assert (axis.filled is axis) == all(inside)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ def window(command: Command) -> Command:
             click.option("-S", "--stride", type=Size(), help="Distance between windows.  [default: the window]"),
             click.option("-P", "--padding", type=Size(0, SAME, sides=True),
                          help="Pixels around the image that belong to windows but add no values.  [default: 0]"),
+            click.option("--wide-padding", is_flag=True, help="Allow padding of more than half a window. Of padding "
+                         "alone max is the least value there is, min the largest, a mean NaN, or 0 among integers."),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
