@@ -166,7 +166,8 @@ def downsample(
             alone max is minus infinity and min infinity, of integers the smallest and the largest of the dtype; a mean
             is NaN, among integers 0, and a sum or what counts the padding is 0; other modes that select raise.
         dilation: distance between the values of a window, in pixels.
-        ceil: round the output size up, where that adds a window that begins inside the image or its left padding.
+        ceil: round the output size up, where that adds a window that begins inside the image or its left padding. A
+            window may be larger than the image then, by less than S.
         size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once,
             and saturated.

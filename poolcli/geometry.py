@@ -185,9 +185,10 @@ def _axis(name: str, n: int, shape: Shape, axis: int) -> Windows:
     kernel, stride, dilation = shape.kernel_size[axis], shape.stride[axis], shape.dilation[axis]
     around = padding_of(n, shape, axis)
     span = dilation * (kernel - 1) + 1
-    if n + sum(around) < span:
+    if output_size(n, kernel, stride, around, dilation, shape.ceil) < 1:
         padded = f" with padding {_shown(around)}" if sum(around) else ""
-        raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}")
+        way = ": ceil=True allows it" if n + sum(around) + stride > span and not shape.ceil else ""
+        raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}{way}")
     windows = sliding(n, kernel, stride, around, dilation, shape.ceil)
     if windows.count.min() < 1 and not shape.wide_padding:
         what = f"{name} is {n}, dilation {dilation}, padding {_shown(around)}"
@@ -211,10 +212,12 @@ def output_size(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilati
     """Return floor((n + padding - dilation (kernel - 1) - 1) / stride) + 1, or with the ceiling.
 
     With the ceiling a last window that would begin beyond the input and its left padding is dropped, as PyTorch and
-    ONNX do.
+    ONNX do. Without it there is none where the window is larger than the input.
 
     >>> output_size(7, 3, 2)
     3
+    >>> output_size(2, 3, 2), output_size(2, 3, 2, ceil=True)
+    (0, 1)
     >>> output_size(9, 4, 4, (2, 2), ceil=True)
     3
     """

@@ -165,6 +165,23 @@ def test_twin_with_wide_padding(mode, parameters, dtype):
         assert_rounded(result, exact, float(np.abs(image.astype(np.float64)).max()))
 
 
+def test_ceil_takes_windows_larger_than_the_picture():
+    """By less than the stride: 7 rows of a window, 4 of the picture, 4 from one to the next."""
+    large = {"kernel_size": (7, 3), "stride": (4, 1)}
+    with pytest.raises(ValueError, match="its height is 4, the window's 7: ceil=True allows it"):
+        poolcli.downsample(GRID, "max", **large)
+    assert poolcli.downsample(GRID, "max", ceil=True, **large).tolist() == [[9, 9]]
+    assert poolcli.downsample(GRID, "average", ceil=True, dtype="float64", **large).tolist() == [[41 / 12, 67 / 12]]
+    counted = poolcli.downsample(GRID, "average", ceil=True, count_include_pad=True, dtype="float64", **large)
+    assert counted.tolist() == [[41 / 12, 67 / 12]]  # beyond the picture there is no padding, and none is counted
+    values, indices = poolcli.downsample(GRID, "min", ceil=True, return_indices=True, **large)
+    assert (values.tolist(), indices.tolist()) == ([[0, 0]], [[8, 9]])
+    sent = poolcli.downsample_backward([[2, 4]], GRID, "min", ceil=True, **large)
+    assert sent.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [2, 4, 0, 0], [0, 0, 0, 0]]
+    with pytest.raises(ValueError, match=r"its height is 4, the window's 8$"):
+        poolcli.downsample(GRID, "max", ceil=True, **{**large, "kernel_size": (8, 3)})
+
+
 def test_windows_in_the_padding_alone():
     """Of four columns of windows the first and the last hold no pixel."""
     image = np.array([[5, 3]], np.uint8)
@@ -487,7 +504,8 @@ ERRORS = [
     (GRID, "max", {"size": 2, "wide_padding": True}, ValueError, "size sets the windows: wide_padding cannot be given"),
     (GRID, "max", {"padding": (0, 2**40, 0, 0)}, ValueError, "is not allowed: it must be a whole number from 0 to"),
     (GRID, "max", {"kernel_size": 3, "padding": 2}, ValueError, "padding 2 is more than half of the window"),
-    (GRID, "max", {"kernel_size": 5}, ValueError, "smaller than the window: its height is 4, the window's 5"),
+    (GRID, "max", {"kernel_size": 5}, ValueError,
+     "smaller than the window: its height is 4, the window's 5: ceil=True allows it"),
     (GRID, "max", {"kernel_size": (1, 3), "dilation": 3}, ValueError, "its width is 4, the window's 7"),
     (GRID, "max", {"size": 2, "stride": 2}, ValueError, "size sets the windows: stride cannot be given with it"),
     (GRID, "max", {"size": 0}, ValueError, "size=0 is not allowed"),

@@ -30,7 +30,8 @@ def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, cei
     if not isinstance(padding, str):
         span = dilation * (kernel - 1) + 1
         before, after = padding if isinstance(padding, tuple) else (padding, padding)
-        allowed = (wide or 2 * max(before, after) <= span) and span <= n + before + after
+        larger = span - n - before - after
+        allowed = (wide or 2 * max(before, after) <= span) and (larger < stride if ceil else larger <= 0)
         taps, _ = naive.taps(n, kernel, stride, padding, dilation, ceil) if allowed else ([[]], 0)
     else:
         taps, _ = naive.taps(n, kernel, stride, padding, dilation)
@@ -54,6 +55,9 @@ def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, cei
         ((8, 3, 2, (0, 0), 1, True), 4),
         ((9, 4, 4, (2, 2), 1, True), 3),  # a fourth window would begin in the right padding
         ((5, 2, 1, (0, 0), 3), 2),
+        ((2, 3, 2, (0, 0), 1, True), 1),  # the window is larger than the axis, by less than the stride
+        ((4, 7, 4, (0, 0), 1, True), 1),
+        ((1, 2, 4, (1, 1), 3, True), 1),
     ],
 )
 def test_output_size(arguments, expected):

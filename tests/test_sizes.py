@@ -57,6 +57,13 @@ def test_padding_of_each_side(sides):
     ]
 
 
+def test_shape_of_a_window_larger_than_the_image():
+    line = run("shape", "-F", "5", "-S", "3", "4x9", code=2)
+    assert "the image is smaller than the window: its height is 4, the window's 5: --ceil allows it" in line
+    lines = CliRunner().invoke(commands, ["shape", "-F", "5", "-S", "3", "--ceil", "4x9"]).output.splitlines()
+    assert [line for line in lines if "=" not in line] == ["ceil       1 x 3", "same       2 x 3", "same-lower 2 x 3"]
+
+
 @pytest.mark.parametrize("command", ["downsample", "shape"])
 @pytest.mark.parametrize("sides", ["1,2,3", "1,2,3,4,5", "1,2,3,", "-1,0,0,0", "1x2x3x4", "w=1,h=2,3,4"])
 def test_what_is_no_padding_is_told_what_is(command, sides):

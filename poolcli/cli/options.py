@@ -53,7 +53,8 @@ def window(command: Command) -> Command:
                          "alone max is the least value there is, min the largest, a mean NaN, or 0 among integers."),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
-            click.option("--ceil", is_flag=True, help="Round the output size up."),
+            click.option("--ceil", is_flag=True, help="Round the output size up; windows may be larger than the "
+                         "image then, by less than the stride."),
             click.option("--size", type=Size(), help="Output size, instead of window and stride."),
         ),
     )  # fmt: skip

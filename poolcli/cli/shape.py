@@ -20,7 +20,8 @@ _AXES = ("height", "width")
 def shape(image: int | tuple[int, int], **values: Any) -> None:
     """Compute the output size of a pool, by every convention, with the formula.
 
-    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT.
+    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT. With --ceil the size is not rounded
+    down.
 
     \b
         poolcli shape -F 3 -S 2 -P 1 1080x1920
@@ -49,7 +50,8 @@ def _windows(sizes: tuple[int, int], values: dict[str, Any]) -> list[Row]:
 
     rows: list[Row] = []
     named = isinstance(values.get("padding"), str)
-    for name, changes in (_SAME if named else _ROUNDED | _SAME).items():
+    rounded = {name: changes for name, changes in _ROUNDED.items() if changes["ceil"] or not values.get("ceil")}
+    for name, changes in (_SAME if named else rounded | _SAME).items():
         asked = geometry.shape(**{**values, **changes})
         windows = geometry.windows(*sizes, asked)
         formulas = [_formula(name, sizes[axis], axis, asked) for axis in (0, 1)]
