@@ -20,65 +20,51 @@ if not JIT:
     pytest.skip("the same numbers, compiled or not: once is enough", allow_module_level=True)
 
 
+CHW = {"layout": "chw"}
+SAME = {b"SAME_UPPER": "same", b"SAME_LOWER": "same-lower"}
+
+
+def window(kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), auto_pad=b"NOTSET", ceil_mode=0):
+    top, left, bottom, right = pads
+    return {
+        "kernel_size": tuple(kernel_shape),
+        "stride": tuple(strides),
+        "padding": SAME.get(auto_pad, (top, bottom, left, right)),
+        "wide_padding": True,
+        "dilation": tuple(dilations),
+        "ceil": bool(ceil_mode),
+        **CHW,
+    }
+
+
+def max_pool(x, storage_order=0, **attributes):
+    values, indices = poolcli.downsample(x, "max", return_indices=True, **window(**attributes))
+    # Those of ONNX run through all channels of all images, or down the columns first.
+    if storage_order:
+        rows, columns = divmod(indices, x.shape[3])
+        indices = columns * x.shape[2] + rows
+    picture = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
+    return values, indices + picture * x.shape[2] * x.shape[3]
+
+
+def average_pool(x, count_include_pad=0, **attributes):
+    return poolcli.downsample(x, "average", count_include_pad=bool(count_include_pad), **window(**attributes))
+
+
+def lp_pool(x, p=2, **attributes):
+    return poolcli.downsample(x, "lp", p=p, norm="sum", **window(**attributes))
+
+
+def global_pool(mode):
+    return lambda x: poolcli.reduce(x, mode, dtype=x.dtype, **CHW)[:, :, None, None]
+
+
 def last(x):
     return np.moveaxis(x, 1, -1)
 
 
 def first(x):
     return np.moveaxis(x, -1, 1)
-
-
-def window(kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), auto_pad=b"NOTSET", ceil_mode=0, **_):
-    assert tuple(pads[:2]) == tuple(pads[2:])
-    same = {b"SAME_UPPER": "same", b"SAME_LOWER": "same-lower"}
-    return {
-        "kernel_size": tuple(kernel_shape),
-        "stride": tuple(strides),
-        "padding": same.get(auto_pad, tuple(pads[:2])),
-        "dilation": tuple(dilations),
-        "ceil": bool(ceil_mode),
-    }
-
-
-def max_pool(x, storage_order=0, **attributes):
-    wide, left = with_wide_padding(x, fill=-np.inf if x.dtype.kind == "f" else 0, **attributes)
-    if wide is not x:
-        return first(poolcli.downsample(last(wide), "max", **window(**left)))
-    values, indices = poolcli.downsample(last(x), "max", return_indices=True, **window(**attributes))
-    indices = first(indices)
-    if storage_order:
-        rows, columns = divmod(indices, x.shape[3])
-        indices = columns * x.shape[2] + rows
-    picture = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
-    return first(values), indices + picture * x.shape[2] * x.shape[3]
-
-
-def with_wide_padding(x, kernel_shape, pads=(0, 0, 0, 0), dilations=(1, 1), fill=0.0, **others):
-    """Return an image with padding of more than half a window around it, and what is left to say of its windows."""
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel_shape, dilations, strict=False)]
-    if all(2 * pad <= span for pad, span in zip(pads, spans * 2, strict=False)):
-        return x, {"kernel_shape": kernel_shape, "pads": pads, "dilations": dilations, **others}
-    around = ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3]))
-    return np.pad(x, around, constant_values=fill), {"kernel_shape": kernel_shape, "dilations": dilations, **others}
-
-
-def average_pool(x, count_include_pad=0, **attributes):
-    included = bool(count_include_pad)
-    wide, left = with_wide_padding(x, **attributes)
-    if wide is not x:
-        inside, _ = with_wide_padding(np.ones_like(x), **attributes)
-        share = first(poolcli.downsample(last(inside), "average", **window(**left)))
-        return first(poolcli.downsample(last(wide), "average", **window(**left))) / (1 if included else share)
-    return first(poolcli.downsample(last(x), "average", count_include_pad=included, **window(**attributes)))
-
-
-def lp_pool(x, p=2, **attributes):
-    x, attributes = with_wide_padding(x, **attributes)
-    return first(poolcli.downsample(last(x), "lp", p=p, norm="sum", **window(**attributes)))
-
-
-def global_pool(mode):
-    return lambda x: poolcli.reduce(last(x), mode).astype(x.dtype)[:, :, None, None]
 
 
 def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), **_):
