@@ -6,7 +6,7 @@ this gives; and one of the gradient with respect to its result, which returns th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ class Side:
 
     def size(self, n: int) -> int:
         """Return the output size of an axis of n."""
-        return _whole_size(n, self.taps, self.stride, self.dilation) - sum(self.padding) + self.output_padding
+        whole = (n - 1) * self.stride + self.dilation * (self.taps - 1) + 1
+        return whole - sum(self.padding) + self.output_padding
 
     def axis(self, n: int) -> engine.Taps:
         """Return the taps of an axis of n."""
@@ -192,34 +193,46 @@ def _dilations(asked: Enlargement) -> Pair:
 
 
 def _sides(shape: Shape, window: Shape, asked: Enlargement) -> list[Side]:
-    """Return both axes of (H, W) for weights of this size, or raise a ValueError if there is no output."""
+    """Return both axes of (H, W) for weights of this size, or raise a ValueError if there is no such output."""
     padding, output_padding = asked.values["padding"], asked.values["output_padding"]
     if padding is None:
-        padding = SAME[1] if output_padding is None else 0
-    around = geometry.sides("padding", padding)
+        padding = SAME[1] if output_padding is None or asked.size is not None else 0
     extras = geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0)
-    axes = zip(shape, window, asked.strides, _dilations(asked), around, extras, strict=True)
-    sides = [_side(*axis) for axis in axes]
+    around = geometry.sides("padding", padding)
+    sizes = (None, None) if asked.size is None else geometry.pair("size", asked.size)
+    sides = []
+    for k, (stride, dilation) in enumerate(zip(asked.strides, _dilations(asked), strict=True)):
+        most = max(stride, dilation) - 1
+        if extras[k] > most:
+            raise ValueError(
+                f"output_padding={extras[k]} is not allowed: it must be at most {most}, below S or dilation"
+            )
+        whole, size = Side(window[k], stride, dilation, (0, 0), extras[k]), sizes[k]
+        low, high = _range(whole, shape[k], around[k], most if output_padding is None else 0)
+        if size is not None and not low <= size <= high:
+            name = ("height", "width")[k]
+            raise ValueError(f"size={asked.size} is not allowed: its {name} must be from {low} to {high}")
+        sides.append(_cut(whole, shape[k], around[k], size))
     _sizes(shape, sides)
     return sides
 
 
-def _side(n: int, taps: int, stride: int, dilation: int, around: Pair | str, extra: int) -> Side:
-    """Return one axis; where padding is a word, of S times the input: all but that is cut off, or 0 is added after."""
-    most = max(stride, dilation) - 1
-    if extra > most:
-        raise ValueError(f"output_padding={extra} is not allowed: it must be at most {most}, below S or dilation")
+def _range(side: Side, n: int, around: Pair | str, extra: int) -> Pair:
+    """Return the smallest and the largest size of the output, with at most so many pixels more after it."""
+    whole = side.size(n)
+    return (1, whole + extra) if isinstance(around, str) else (whole - sum(around), whole - sum(around) + extra)
+
+
+def _cut(side: Side, n: int, around: Pair | str, size: int | None) -> Side:
+    """Return an axis with this padding; a word cuts off all but the size, which is S n unless given."""
+    whole = side.size(n)
     if isinstance(around, str):
-        cut = _whole_size(n, taps, stride, dilation) + extra - n * stride
-        less = max(cut, 0) // 2
-        around = (max(cut, 0) - less, less) if around == SAME[1] else (less, max(cut, 0) - less)
-        extra += max(-cut, 0)
-    return Side(taps, stride, dilation, around, extra)
-
-
-def _whole_size(n: int, taps: int, stride: int, dilation: int) -> int:
-    """Return the size of the output of which nothing is cut off."""
-    return (n - 1) * stride + dilation * (taps - 1) + 1
+        size = n * side.stride if size is None else size
+        less = max(whole - size, 0) // 2
+        more = max(whole - size, 0) - less
+        around = (more, less) if around == SAME[1] else (less, more)
+    extra = 0 if size is None else size - (whole - sum(around))
+    return replace(side, padding=around, output_padding=side.output_padding + extra)
 
 
 def _sizes(shape: Shape, sides: list[Side]) -> Pair:

@@ -103,10 +103,11 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
                    selects=True, unordered=True, takes_size=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    "transposed:average_unpool", "transposed:average_unpool_backward",
-                   "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding")),
+                   "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding"),
+                   takes_size=True),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
                    "transposed:transposed", "transposed:transposed_backward", "transposed:transposed_shape",
-                   ("weights", "kernel_size", "padding", "output_padding", "dilation"),
+                   ("weights", "kernel_size", "padding", "output_padding", "dilation"), takes_size=True,
                    learns={"weights": "transposed:transposed_weights_backward"}),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
                    "convolutions:resize_conv", "convolutions:resize_conv_backward", "convolutions:resize_conv_shape",
@@ -138,7 +139,9 @@ def upsample(
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
             from 1 on, the others whole ones; `resize` takes those below 1.
-        size: output size in pixels instead of S; of unpool, with S, that of the image that was pooled.
+        size: output size in pixels instead of S. Beside S, of unpool that of the image that was pooled; of indices that
+            come with the size of their image it may be larger by less than S, and 0 follows. Of transposed and
+            average-unpool, beside S: with numbers of padding, it says what output_padding is, else what is cut off.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
         layout: where channels are, here, in arrays of indices and in the result: "hwc", last, or "chw", as PyTorch has

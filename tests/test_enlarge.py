@@ -205,6 +205,8 @@ BAD = [
     (["-m", "nails", "-S", "5000"], 1, "the result would have 30000 x 40000 pixels"),
     (["-m", "nails", "-S", "1.5"], 2, "--scale 1.5 is not allowed: mode 'nails' takes whole numbers"),
     (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no size"),
+    (["-m", "transposed", "-P", "1", "--size", "9x15"], 1, "--size 9x15 is not allowed: its height must be from 12"),
+    (["-m", "transposed", "-P", "9,9,0,0"], 1, "padding leaves 0 x 18 pixels of 6 x 8: no image"),
     (["-m", "unpool"], 2, "unpool needs indices"),
     (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the image is (6, 8, 3)"),
     (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of an "

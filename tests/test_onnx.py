@@ -67,46 +67,37 @@ def first(x):
     return np.moveaxis(x, -1, 1)
 
 
-def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), **_):
-    height, width = (n * s for n, s in zip(x.shape[2:], strides, strict=True))
-    # The indices are of the size that the strides give; a larger output has zeros after it.
-    out = first(poolcli.upsample(last(x), "unpool", indices=last(indices) % (height * width), size=(height, width)))
-    after = (0, 0) if output_shape is None else np.subtract(output_shape[2:], out.shape[2:])
-    return np.pad(out, ((0, 0), (0, 0), (0, after[0]), (0, after[1])))
+def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), pads=(0, 0, 0, 0)):
+    # The indices are of the size that follows from the windows; a larger output has zeros after it.
+    own = [(x.shape[2 + k] - 1) * strides[k] + kernel_shape[k] - pads[k] - pads[2 + k] for k in (0, 1)]
+    size = None if output_shape is None else tuple(output_shape[2:].tolist())
+    given = {"indices": last(indices), "shape": own}
+    return first(poolcli.upsample(last(x), "unpool", scale=tuple(strides), indices=given, size=size))
 
 
 def conv_transpose(
-    x, w, b=None, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1, auto_pad=b"NOTSET",
-    output_padding=(0, 0), output_shape=None, kernel_shape=None,
+    x, w, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1, auto_pad=b"NOTSET", output_padding=None,
+    output_shape=None, kernel_shape=None,
 ):  # fmt: skip
-    extra = list(output_padding)
-    pads = list(pads)
-    for axis in (0, 1):
-        span = dilations[axis] * (w.shape[2 + axis] - 1) + 1
-        natural = (x.shape[2 + axis] - 1) * strides[axis] + span + extra[axis]
-        wanted = output_shape[axis] if output_shape else x.shape[2 + axis] * strides[axis]
-        if output_shape or auto_pad != b"NOTSET":
-            total = natural - wanted
-            extra[axis] += max(-total, 0)
-            total = max(total, 0)
-            before = total // 2 if auto_pad == b"SAME_UPPER" else total - total // 2
-            pads[axis], pads[2 + axis] = before, total - before
+    top, left, bottom, right = pads
+    given = {
+        "scale": tuple(strides),
+        "dilation": tuple(dilations),
+        "padding": SAME.get(auto_pad, None if output_shape else (top, bottom, left, right)),
+        "output_padding": None if output_padding is None else tuple(output_padding),
+        "size": None if output_shape is None else tuple(output_shape),
+        **CHW,
+    }
     parts = [
-        poolcli.upsample(
-            last(part), "transposed", scale=tuple(strides), weights=kernels, padding=0, output_padding=tuple(extra),
-            dilation=tuple(dilations),
-        )
+        poolcli.upsample(part, "transposed", weights=kernels, **given)
         for part, kernels in zip(np.split(x, group, axis=1), np.split(w, group, axis=0), strict=True)
-    ]  # fmt: skip
-    out = first(np.concatenate(parts, axis=-1))
-    out = out[:, :, pads[0] : out.shape[2] - pads[2], pads[1] : out.shape[3] - pads[3]]
-    return out if b is None else out + b[:, None, None]
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def depth_to_space(x, blocksize, mode=b"DCR"):
     channels = np.eye(x.shape[1])[:, :, None, None]
-    order = mode.decode().lower()
-    return first(poolcli.upsample(last(x), "subpixel", scale=blocksize, weights=channels, order=order))
+    return poolcli.upsample(x, "subpixel", scale=blocksize, weights=channels, order=mode.decode().lower(), **CHW)
 
 
 def space_to_depth(x, blocksize, mode=b"DCR"):
@@ -120,10 +111,8 @@ def space_to_depth(x, blocksize, mode=b"DCR"):
 
 
 def upsample(x, scales, mode=b"nearest"):
-    assert mode == b"nearest"
-    return first(
-        poolcli.upsample(last(x), "nearest", scale=tuple(scales[2:]), coordinates="asymmetric", rounding="floor")
-    )
+    given = {"scale": tuple(scales[2:]), "coordinates": "asymmetric", "rounding": "floor", **CHW}
+    return poolcli.upsample(x, mode.decode(), **given)
 
 
 ROUNDING = {"round_prefer_floor": "half-down", "round_prefer_ceil": "half-up", "floor": "floor", "ceil": "ceil"}
@@ -160,7 +149,7 @@ def resize(
         arguments["border"] = "exclude" if exclude_outside else "edge"
     if name == "bicubic":
         arguments["cubic_a"] = cubic_coeff_a
-    return first(poolcli.resize(last(x), mode=name, antialias=bool(antialias), **arguments))
+    return poolcli.resize(x, mode=name, antialias=bool(antialias), **arguments, **CHW)
 
 
 def crop_and_resize(x, starts, ends, size, mode, fill):

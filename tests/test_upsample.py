@@ -279,6 +279,56 @@ def test_the_odd_pixel_is_cut_off_after_or_before(padding, expected):
     assert poolcli.upsample(row, "transposed", scale=(1, 2), weights=weights, **given).tolist() == [expected]
 
 
+@pytest.mark.parametrize(
+    ("size", "given", "expected"),
+    [
+        (5, {"padding": 0}, [1, 2, 13, 20, 30]),
+        (6, {"padding": 0}, [1, 2, 13, 20, 30, 0]),
+        (4, {"padding": (0, 0, 1, 0)}, [2, 13, 20, 30]),
+        (4, {"padding": (0, 0, 1, 1)}, [2, 13, 20, 30]),
+        (6, {"padding": 0, "output_padding": (0, 1)}, [1, 2, 13, 20, 30, 0]),
+        (5, {"padding": (0, 0, 0, 1), "output_padding": (0, 1)}, [1, 2, 13, 20, 30]),
+        (5, {}, [1, 2, 13, 20, 30]),
+        (6, {}, [1, 2, 13, 20, 30, 0]),
+        (2, {}, [13, 20]),
+        (2, {"padding": "same"}, [2, 13]),
+        (1, {}, [13]),
+        (5, {"output_padding": (0, 1)}, [2, 13, 20, 30, 0]),
+    ],
+    ids=str,
+)
+def test_transposed_of_a_size(size, given, expected):
+    """1 and 10 times (1 2 3), two pixels apart, are 1 2 13 20 30: 0 comes after, or pixels are cut off."""
+    row, weights = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0, 3.0]])
+    given = {"scale": (1, 2), "weights": weights, "size": (1, size), **given}
+    assert poolcli.upsample(row, "transposed", **given).tolist() == [expected]
+    assert poolcli.UPSAMPLINGS["transposed"].output_shape(row.shape, given) == (1, size)
+    grads = np.arange(1.0, size + 1)[None]
+    zeros = np.zeros(3)
+    padded = np.concatenate([zeros, grads[0], zeros])
+    begin = 3 - next(k for k in range(4) if [1, 2, 13, 20, 30, 0][k] == expected[0])
+    correlated = [(padded[k : k + 3] * weights[0]).sum() for k in (begin, begin + 2)]
+    if not given.get("output_padding"):
+        assert poolcli.upsample_backward(grads, row, "transposed", **given).tolist() == [correlated]
+
+
+def test_average_unpool_of_the_size_of_the_image_that_was_pooled():
+    image = np.arange(1.0, 16).reshape(3, 5)
+    pooled = poolcli.downsample(image, "average")
+    result = poolcli.upsample(pooled, "average-unpool", kernel_size=2, padding=0, size=(3, 5))
+    assert result.tolist() == [[1, 1, 1.5, 1.5, 0], [1, 1, 1.5, 1.5, 0], [0, 0, 0, 0, 0]]
+
+
+def test_unpool_to_a_size_beyond_that_of_the_indices():
+    indices = {"indices": np.array([[1, 3]]), "shape": (1, 4)}
+    values = np.array([[5, 6]])
+    for size, expected in ((4, [0, 5, 0, 6]), (5, [0, 5, 0, 6, 0])):
+        given = {"indices": indices, "scale": (1, 2), "size": (1, size)}
+        assert poolcli.upsample(values, "unpool", **given).tolist() == [expected]
+        back = poolcli.upsample_backward(np.arange(10.0, 10 + size)[None], values, "unpool", **given)
+        assert back.tolist() == [[11, 13]]
+
+
 @pytest.mark.parametrize("dilation", [5, 50, 10**6])
 def test_a_wide_dilation_takes_no_room_for_what_is_outside(dilation):
     image = picture("float64", (4, 6, 2))
@@ -593,6 +643,15 @@ WRONG = [
     ("transposed", {"padding": (1, 2, 3)}, "padding must be a whole number from 0 to 2^31, or 2 or 4 of them, or same"),
     ("transposed", {"padding": "valid"}, "padding='valid' is not allowed: padding must be a whole number from 0"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
+    ("transposed", {"padding": 1, "size": (13, 22)}, "size=(13, 22) is not allowed: its height must be from 14 to 15"),
+    ("transposed", {"padding": 1, "size": (15, 24)}, "size=(15, 24) is not allowed: its width must be from 22 to 23"),
+    ("transposed", {"padding": 1, "output_padding": 0, "size": 23}, "its height must be from 14 to 14"),
+    ("transposed", {"size": (18, 9)}, "size=(18, 9) is not allowed: its height must be from 1 to 17"),
+    ("average-unpool", {"size": 16}, "size=16 is not allowed: its height must be from 1 to 15"),
+    ("unpool", {"size": (16, 22), "indices": {"indices": np.zeros((7, 11, 3), int), "shape": (14, 22)}},
+     "size=(16, 22) is not that of the image of the indices, 14 x 22, or larger by less than S, up to 15 x 23"),
+    ("unpool", {"size": (14, 21), "indices": {"indices": np.zeros((7, 11, 3), int), "shape": (14, 22)}},
+     "size=(14, 21) is not that of the image of the indices"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices"),

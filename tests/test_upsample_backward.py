@@ -87,6 +87,7 @@ LINEAR = [
     ("transposed", {"weights": "2-D", "scale": 5}), ("transposed", {"weights": "2-D", "padding": (1, 3), "scale": 4}),
     *(("transposed", {"weights": weights, "padding": padding})
       for weights in ("2-D", "4-D") for padding in ((0, 2, 1, 0), "same")),
+    *(("transposed", {"weights": weights, "scale": 3, "dilation": 2, "size": (4, 9)}) for weights in (None, "4-D")),
     *(("resize-conv", {"weights": "4-D", "border": border, "enlarge": "bilinear"})
       for border in ("edge", "reflect", "wrap", "constant")),
     *(("resize-conv", {"weights": "2-D", "border": border}) for border in ("edge", "reflect", "wrap", "constant")),
