@@ -58,6 +58,7 @@ class Convolution(Parameters, total=False):
     padding: int | tuple[int, int] | tuple[int, int, int, int] | str
     output_padding: int | tuple[int, int]
     dilation: int | tuple[int, int]
+    groups: int
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ PARAMETERS: Mapping[str, Parameter] = {
                   counts=(1, 2, 4)),
         Parameter("output_padding", tuple, None, "pixels added after the output", 0, 2**31, counts=(1, 2)),
         Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, 2**31, counts=(1, 2)),
+        Parameter("groups", int, 1, "how many groups of channels are convolved, each by itself", 1, 2**31),
         Parameter("enlarge", str, "nearest", "what comes before the convolution", choices=("nearest", "bilinear")),
     )
 }  # fmt: skip

@@ -6,6 +6,8 @@ this gives; and one of the gradient with respect to its result, which returns th
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,66 +55,115 @@ class Side:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a transposed convolution does: its weights, its sides, and the factors of named weights at the frame."""
+    """What a transposed convolution does: its weights, its sides, and the factors of named weights at the frame.
 
-    weights: NDArray[np.float64]
+    The weights are those of each group of channels, (F, F) or (C_in, C_out, F, F).
+    """
+
+    weights: list[NDArray[np.float64]]
     sides: list[Side]
     factors: engine.Factors | None
+    shape: Shape  # of the weights as they were given
 
     @classmethod
     def of(cls, shape: Shape, asked: Enlargement) -> _Asked:
-        """Return what is asked of an image (H, W), or raise a ValueError."""
+        """Return what is asked of (N, H, W, C), or raise a ValueError."""
         given, strides, dilations = asked.values["weights"], asked.strides, _dilations(asked)
         loaded = weights.load(given, asked.values["kernel_size"], _window(strides), strides, dilations)
-        sides = _sides(shape, loaded.shape[-2:], asked)
-        if not weights.is_named(given):
-            return cls(loaded, sides, None)
-        profiles = weights.profiles(given, loaded.shape, strides, dilations)
-        down, across = (_met(*axis) for axis in zip(profiles, shape, sides, strict=True))
-        return cls(loaded, sides, (1 / down, 1 / across))
+        groups, sides = _groups(loaded.shape, asked), _sides(shape[1:3], loaded.shape[-2:], asked)
+        if weights.is_named(given):
+            profiles = weights.profiles(given, loaded.shape, strides, dilations)
+            down, across = (_met(*axis) for axis in zip(profiles, shape[1:3], sides, strict=True))
+            return cls([loaded], sides, (1 / down, 1 / across), loaded.shape)
+        if loaded.ndim > 2:
+            check_channels(loaded, shape[3])
+        parts = np.split(loaded, groups) if groups > 1 else [loaded]
+        alone = math.prod(parts[0].shape) == math.prod(loaded.shape[-2:])  # a channel that is made of one
+        return cls([part.reshape(part.shape[-2:]) if alone else part for part in parts], sides, None, loaded.shape)
+
+    def parts(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
+        """Yield the weights of each group, and what (N, H, W, C) have of its channels."""
+        if len(self.weights) == 1:
+            yield self.weights[0], *arrays
+            return
+        split = (np.split(array, len(self.weights), axis=3) for array in arrays)
+        for own, *some in zip(self.weights, *split, strict=True):
+            yield own, *map(np.ascontiguousarray, some)
 
 
 def transposed(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
-    what = _Asked.of(image.shape[1:3], asked)
-    if what.weights.ndim == 4:
-        return _transposed_across_channels(image, what.weights, what.sides, output)
+    what = _Asked.of(image.shape, asked)
     rows, columns = (side.axis(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
-    return engine.convolve(image, what.weights, rows, columns, "constant", output, what.factors)
+    return _together([
+        engine.convolve(some, own, rows, columns, "constant", output, what.factors)
+        if own.ndim == 2
+        else _transposed_across_channels(some, own, what.sides, output)
+        for own, some in what.parts(image)
+    ])  # fmt: skip
+
+
+def _together(parts: list[Array], axis: int = -1) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 
 
 def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `transposed` makes of (H, W) or (H, W, C)."""
     window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
+    groups = _groups(window, asked)
+    if len(window) == 4:
+        window = (window[0], window[1] * groups, *window[2:])
     return (*_sizes(shape[:2], _sides(shape[:2], window[-2:], asked)), *channels_of(shape, window))
+
+
+def _groups(window: Shape, asked: Enlargement) -> int:
+    """Return how many groups of channels there are for weights of this shape, or raise a ValueError."""
+    groups: int = asked.values["groups"]
+    if len(window) < 4:
+        if groups > 1:
+            raise ValueError(f"groups={groups} is for weights (C_in, C_out / groups, F, F), and these are {window}")
+        return window[0] if len(window) == 3 else 1
+    if window[0] % groups:
+        raise ValueError(f"groups={groups} does not divide the {window[0]} channels that weights {window} are for")
+    return groups
 
 
 def transposed_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the image: the convolution with the weights, S pixels apart."""
-    what = _Asked.of(image.shape[1:3], asked)
-    if what.weights.ndim == 2:
-        rows, columns = (side.back(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
-        return engine.convolve(grads, what.weights, rows, columns, "constant", grads.dtype, of_input=what.factors)
-    out: Array = np.zeros(image.shape, grads.dtype)
-    for ky, kx in np.ndindex(what.weights.shape[2:]):
-        of, to = _meeting(image.shape, grads.shape, what.sides, (ky, kx))
-        out[of] += grads[to] @ what.weights[:, :, ky, kx].T.astype(grads.dtype)
+    what = _Asked.of(image.shape, asked)
+    rows, columns = (side.back(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
+    return _together([
+        engine.convolve(sent, own, rows, columns, "constant", grads.dtype, of_input=what.factors)
+        if own.ndim == 2
+        else _back_across_channels(sent, (*image.shape[:3], len(own)), own, what.sides)
+        for own, sent in what.parts(grads)
+    ])  # fmt: skip
+
+
+def _back_across_channels(grads: Array, shape: Shape, loaded: Array, sides: list[Side]) -> Array:
+    """Return the same of weights that make channels of all channels."""
+    out: Array = np.zeros(shape, grads.dtype)
+    for ky, kx in np.ndindex(loaded.shape[2:]):
+        of, to = _meeting(shape, grads.shape, sides, (ky, kx))
+        out[of] += grads[to] @ loaded[:, :, ky, kx].T.astype(grads.dtype)
     return out
 
 
 def transposed_weights_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the weights: of each tap the sum of values times what they are added to."""
-    what = _Asked.of(image.shape[1:3], asked)
-    out = np.zeros(what.weights.shape)
-    for ky, kx in np.ndindex(out.shape[-2:]):
-        of, to = _meeting(image.shape, grads.shape, what.sides, (ky, kx))
-        out[..., ky, kx] = products(image[of], grads[to], out.ndim == 4)
-    return out
+    what = _Asked.of(image.shape, asked)
+    parts = []
+    for own, sent, some in what.parts(grads, image):
+        out = np.zeros(own.shape)
+        for ky, kx in np.ndindex(own.shape[-2:]):
+            of, to = _meeting(some.shape, sent.shape, what.sides, (ky, kx))
+            out[..., ky, kx] = products(some[of], sent[to], own.ndim == 4)
+        parts.append(out)
+    return _together(parts, 0).reshape(what.shape)
 
 
 def _transposed_across_channels(image: Array, loaded: Array, sides: list[Side], output: np.dtype[Any]) -> Array:
     """Return the same for weights that make channels of all channels."""
-    check_channels(loaded, image)
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     out: Array = np.zeros((len(image), *_sizes(image.shape[1:3], sides), loaded.shape[1]), blend_dtype)
     values = image.astype(blend_dtype, copy=False)

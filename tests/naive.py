@@ -568,12 +568,9 @@ def average_unpool(image, size, strides, padding, extra):
     return out
 
 
-def transposed(image, weights, strides, padding, extra, dilation=(1, 1)):
+def transposed(image, weights, strides, padding, extra, dilation=(1, 1), groups=1):
     """Add each value times each weight where it belongs, on a canvas with room around, and cut out the middle."""
-    weights = np.asarray(weights, float)
-    channels = image.shape[2]
-    if weights.ndim == 2:
-        weights = np.eye(channels)[:, :, None, None] * weights
+    weights = across(np.asarray(weights, float), image.shape[2], groups)
     spans = [d * (f - 1) + 1 for d, f in zip(dilation, weights.shape[2:], strict=True)]
     shape = [(n - 1) * s + span + e for n, s, span, e in zip(image.shape, strides, spans, extra, strict=False)]
     canvas = np.zeros((*shape, weights.shape[1]))
@@ -583,6 +580,19 @@ def transposed(image, weights, strides, padding, extra, dilation=(1, 1)):
             canvas[at] += float(image[y, x, c]) * weights[c, o, ky, kx]
     (top, bottom), (left, right) = four(padding)
     return canvas[top : shape[0] - bottom, left : shape[1] - right]
+
+
+def across(weights, channels, groups=1):
+    """Return (C_in, C_out, F, F) of weights of every channel, of each channel, or of groups: 0 between the others."""
+    if weights.ndim < 4:
+        own = np.broadcast_to(weights, (channels, *weights.shape[-2:]))
+        return np.eye(channels)[:, :, None, None] * own[:, None]
+    inputs, outputs = channels // groups, weights.shape[1]
+    out = np.zeros((channels, groups * outputs, *weights.shape[2:]))
+    for c in range(channels):
+        first = c // inputs * outputs
+        out[c, first : first + outputs] = weights[c]
+    return out
 
 
 def four(padding):
@@ -614,10 +624,8 @@ def subpixel(image, strides, weights, order, border):
 
 def convolve(image, weights, border):
     """Convolve, as networks do, to the same size; an even window has its odd tap after the pixel."""
-    weights = np.asarray(weights, float)
     height, width, channels = image.shape
-    if weights.ndim == 2:
-        weights = np.eye(channels)[:, :, None, None] * weights
+    weights = across(np.asarray(weights, float), channels)
     out = np.zeros((height, width, weights.shape[1]))
     before = [(f - 1) // 2 for f in weights.shape[2:]]
     for y, x, o in np.ndindex(out.shape):

@@ -83,16 +83,14 @@ def conv_transpose(
     given = {
         "scale": tuple(strides),
         "dilation": tuple(dilations),
+        "weights": w,
+        "groups": group,
         "padding": SAME.get(auto_pad, None if output_shape else (top, bottom, left, right)),
         "output_padding": None if output_padding is None else tuple(output_padding),
         "size": None if output_shape is None else tuple(output_shape),
         **CHW,
     }
-    parts = [
-        poolcli.upsample(part, "transposed", weights=kernels, **given)
-        for part, kernels in zip(np.split(x, group, axis=1), np.split(w, group, axis=0), strict=True)
-    ]
-    return np.concatenate(parts, axis=1)
+    return poolcli.upsample(x, "transposed", **given)
 
 
 def depth_to_space(x, blocksize, mode=b"DCR"):

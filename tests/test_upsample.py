@@ -194,7 +194,7 @@ def test_twin_of_transposed(case, dtype):
     size, strides, padding, extra, dilation = case
     rng = np.random.default_rng(0)
     image = picture(dtype, (4, 6, 3))
-    for weights in (rng.normal(size=size), rng.normal(size=(3, 2, *size))):
+    for weights in (rng.normal(size=size), rng.normal(size=(3, *size)), rng.normal(size=(3, 2, *size))):
         values = {"padding": padding, "output_padding": extra, "dilation": dilation}
         result = poolcli.upsample(image, "transposed", scale=strides, weights=weights, **values)
         exact = naive.transposed(image, weights, strides, padding, extra, dilation)
@@ -327,6 +327,35 @@ def test_unpool_to_a_size_beyond_that_of_the_indices():
         assert poolcli.upsample(values, "unpool", **given).tolist() == [expected]
         back = poolcli.upsample_backward(np.arange(10.0, 10 + size)[None], values, "unpool", **given)
         assert back.tolist() == [[11, 13]]
+
+
+@pytest.mark.parametrize("layout", ["hwc", "chw"])
+@pytest.mark.parametrize("dtype", ["uint8", "float64"])
+@pytest.mark.parametrize(("groups", "outputs"), [(1, 2), (2, 1), (2, 3), (3, 2), (6, 1), (6, 2)])
+def test_twin_of_groups(groups, outputs, dtype, layout):
+    image = picture(dtype, (4, 5, 6))
+    weights = np.random.default_rng(1).normal(size=(6, outputs, 3, 2))
+    given = {"weights": weights, "groups": groups, "scale": (2, 3), "padding": (1, 0, 0, 1)}
+    moved = np.moveaxis(image, -1, 0) if layout == "chw" else image
+    result = poolcli.upsample(moved, "transposed", layout=layout, **given)
+    exact = naive.transposed(image, weights, (2, 3), (1, 0, 0, 1), (0, 0), (1, 1), groups)
+    assert_rounded(np.moveaxis(result, 0, -1) if layout == "chw" else result, exact, largest(image))
+    assert poolcli.UPSAMPLINGS["transposed"].output_shape(image.shape, given) == exact.shape
+
+
+def test_weights_of_each_channel_and_of_groups():
+    image = np.array([[[1.0, 10.0, 100.0, 1000.0]]])
+    own = np.array([[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]], [[7.0, 8.0]]])
+    given = {"scale": (1, 2), "padding": 0}
+    expected = [[[1, 30, 500, 7000], [2, 40, 600, 8000]]]
+    assert poolcli.upsample(image, "transposed", weights=own, **given).tolist() == expected
+    depthwise = {"weights": own[:, None], "groups": 4}
+    assert poolcli.upsample(image, "transposed", **depthwise, **given).tolist() == expected
+    # The first two channels make one, and the last two.
+    pairs = {"weights": own[:, None], "groups": 2}
+    assert poolcli.upsample(image, "transposed", **pairs, **given).tolist() == [[[31, 7500], [42, 8600]]]
+    one = {"weights": own[:, None], "groups": 1}
+    assert poolcli.upsample(image, "transposed", **one, **given).tolist() == [[[7531], [8642]]]
 
 
 @pytest.mark.parametrize("dilation", [5, 50, 10**6])
@@ -631,7 +660,16 @@ WRONG = [
      "constant"),
     ("subpixel", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),
     ("lanczos", {"lobes": 0}, "lobes=0 is not allowed: lobes must be a whole number from 1 to 16"),
-    ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F)"),
+    ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F), of "
+     "transposed also (C, F, F)"),
+    ("resize-conv", {"weights": np.zeros((3, 3, 3))}, "the shape is (3, 3, 3): it must be (F, F) or (C_in, C_out, F"),
+    ("resize-conv", {"groups": 3}, "mode 'resize-conv' takes no groups: the modes that do are transposed"),
+    ("transposed", {"weights": np.zeros((2, 3, 3))}, "(2, 3, 3) are for 2 channels, and the image has 3"),
+    ("transposed", {"weights": np.zeros((3, 1, 3, 3)), "groups": 2}, "groups=2 does not divide the 3 channels that"),
+    ("transposed", {"weights": np.zeros((2, 1, 3, 3)), "groups": 2}, "are for 2 channels, and the image has 3"),
+    ("transposed", {"weights": np.zeros((3, 3, 3)), "groups": 3}, "groups=3 is for weights (C_in, C_out / groups, F"),
+    ("transposed", {"groups": 3}, "groups=3 is for weights (C_in, C_out / groups, F, F), and these are (4, 4)"),
+    ("transposed", {"groups": 0}, "groups=0 is not allowed: groups must be a whole number from 1 to 2^31"),
     ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the image has 3"),
     ("transposed", {"weights": np.full((2, 2), np.nan)}, "the weights: holds what is no finite number"),
     ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "kernel_size 3 x 3 is not that of the weights"),
