@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
 from poolcli.parameters import Convolution, Parameters, find, resolve
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from poolcli.axes import Layout
     from poolcli.engine.gradients import Gradient
-    from poolcli.geometry import Windows
+    from poolcli.geometry import Given, Padding, Windows
 
 
 def downsample_backward(
@@ -29,7 +29,8 @@ def downsample_backward(
     *,
     kernel_size: Size | None = None,
     stride: Size | None = None,
-    padding: Size | Literal["same", "same-lower"] = 0,
+    padding: Padding = 0,
+    wide_padding: bool = False,
     dilation: Size = 1,
     ceil: bool = False,
     size: Size | None = None,
@@ -48,10 +49,12 @@ def downsample_backward(
         grad: array of the shape that `downsample` returns, of any dtype: the gradient with respect to its result.
         image: array (H, W), (H, W, C) or (N, H, W, C), as for `downsample`.
         mode: a key of `poolcli.MODES`, but "majority", which has no gradient.
-        kernel_size: F, in pixels, one number or (height, width); 2 unless given. This and the next five arguments say
+        kernel_size: F, in pixels, one number or (height, width); 2 unless given. This and the next six arguments say
             where windows lie, as they do for `downsample`.
         stride: S, the distance between windows in pixels; F unless given.
-        padding: pixels around the image, at most half a window; or "same", "same-lower".
+        padding: pixels around the image, one number, (height, width) or (top, bottom, left, right); or "same",
+            "same-lower".
+        wide_padding: allow more than half a window.
         dilation: distance between the values of a window, in pixels.
         ceil: round the output size up.
         size: output size instead of F and S.
@@ -88,15 +91,16 @@ def downsample_backward(
     check_gradient(row)
     _check_wrt(mode, wrt, row.learns)
     asked = Asked.of(image, row, values, layout)
-    grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
-    number = dtypes.blend_dtype(asked.source)
-    grads = _planes(grad, asked, (grid[0].size, grid[1].size), layout, number)
+    given: Given = {"padding": padding, "wide_padding": wide_padding, "dilation": dilation, "ceil": ceil, "size": size}
+    grid = asked.grid(geometry.shape(kernel_size, stride, **given))
+    filled = grid[0].filled, grid[1].filled
+    grads = _planes(grad, asked, grid, layout, dtypes.blend_dtype(asked.source))
     if indices is not None:
         check_indices(row, values, "indices")
-        places = _planes(indices, asked, (grid[0].size, grid[1].size), layout, np.dtype(np.int64), "indices")
-        found = _at(places, grads, asked.batch.shape, grid)
+        places = _planes(indices, asked, grid, layout, np.dtype(np.int64), "indices")
+        found = _at(places, grads, asked.batch.shape, filled)
     else:
-        found = sent_back(grads, asked.batch, row.with_respect_to(wrt), values, grid, asked.source)
+        found = sent_back(grads, asked.batch, row.with_respect_to(wrt), values, filled, asked.source)
     return asked.laid_out(found.reshape(asked.array.shape)) if wrt == "image" else found
 
 
@@ -308,19 +312,32 @@ def _at(
 
 
 def _planes(
-    grad: ArrayLike, asked: Asked, windows: tuple[int, int], layout: Layout, number: np.dtype[Any], name: str = "grad"
+    grad: ArrayLike,
+    asked: Asked,
+    grid: tuple[Windows, Windows],
+    layout: Layout,
+    number: np.dtype[Any],
+    name: str = "grad",
 ) -> NDArray[Any]:
-    """Return gradients as (planes, N, rows, columns, C), or raise a ValueError if they are of another shape."""
+    """Return gradients of windows that hold a pixel, (planes, N, rows, columns, C), or raise a ValueError.
+
+    They are given of all windows.
+    """
     import numpy as np
 
     from poolcli import axes
 
     given = np.asarray(grad)
     planes = asked.row.planes(asked.values)
-    empty = np.broadcast_to(number.type(0), (planes or 1, len(asked.batch), *windows, asked.batch.shape[3]))
+    sizes = [side.size for side in grid]
+    empty = np.broadcast_to(number.type(0), (planes or 1, len(asked.batch), *sizes, asked.batch.shape[3]))
     _check_shape(given, asked.as_given(empty).shape, name)
     each = [axes.taken(one, layout, asked.row.channelwise)[0] for one in (given if planes else [given])]
-    return np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
+    every = np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
+    if all(side.filled is side for side in grid):
+        return every
+    rows, columns = (np.flatnonzero(side.count) for side in grid)
+    return np.ascontiguousarray(every[:, :, rows[:, None], columns])
 
 
 def sent_back(

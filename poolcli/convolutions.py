@@ -101,13 +101,14 @@ def subpixel_shape(shape: Shape, asked: Enlargement) -> Shape:
 
 def _same_size_shape(shape: Shape, asked: Enlargement, phases: int) -> Shape:
     window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
+    _check_rank(window)
     down, across = asked.strides
     return (shape[0] * down, shape[1] * across, *channels_of(shape, window, phases))
 
 
 def channels_of(shape: Shape, window: Shape, phases: int = 1) -> Shape:
     """Return the axis of channels that weights make; one channel of a grey image has none."""
-    if len(window) == 2:
+    if len(window) < 4:
         return shape[2:]
     count = window[1] // phases
     return () if count == 1 and len(shape) == 2 else (count,)
@@ -135,7 +136,14 @@ def space_to_depth(image: Array, strides: Pair, order: str) -> Array:
 
 
 def _loaded(asked: Enlargement) -> NDArray[np.float64]:
-    return weights.load(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
+    loaded = weights.load(asked.values["weights"], asked.values["kernel_size"], _WINDOW)
+    _check_rank(loaded.shape)
+    return loaded
+
+
+def _check_rank(window: Shape) -> None:
+    if len(window) == 3:
+        raise ValueError(f"the weights: the shape is {window}: it must be (F, F) or (C_in, C_out, F, F)")
 
 
 def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) -> Array:
@@ -144,7 +152,7 @@ def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) 
     if loaded.ndim == 2:
         rows, columns = (replace(engine.plain(n, f, before), size=n) for n, f, before in sides)
         return engine.convolve(image, loaded, rows, columns, border, output)
-    check_channels(loaded, image)
+    check_channels(loaded, image.shape[3])
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     padded = take(image, *_around(image.shape, loaded, border)).astype(blend_dtype, copy=False)
     height, width = image.shape[1:3]
@@ -164,7 +172,7 @@ def _convolved_backward(grads: Array, shape: Shape, loaded: Array, border: str) 
     """Return the gradient with respect to (N, H, W, C) of its convolution to the same size."""
     height, width = shape[1:3]
     if loaded.ndim == 2:
-        rows, columns = (engine.transposed(n, f, 1, 0, 0) for n, f in zip(shape[1:3], loaded.shape, strict=True))
+        rows, columns = (engine.transposed(n + f - 1, f, 1, 0) for n, f in zip(shape[1:3], loaded.shape, strict=True))
         padded = engine.convolve(grads, loaded, rows, columns, "constant", grads.dtype)
     else:
         window = loaded.shape[2:]
@@ -203,9 +211,7 @@ def products(image: Array, grads: Array, across_channels: bool) -> Array:
     return np.asarray((image.swapaxes(2, 3).astype(grads.dtype) @ grads).sum((0, 1), dtype=np.float64))
 
 
-def check_channels(loaded: Array, image: Array) -> None:
+def check_channels(loaded: Array, channels: int) -> None:
     """Raise a ValueError if weights are for another number of channels."""
-    if loaded.shape[0] != image.shape[3]:
-        raise ValueError(
-            f"weights {loaded.shape} are for {loaded.shape[0]} channels, and the image has {image.shape[3]}"
-        )
+    if loaded.shape[0] != channels:
+        raise ValueError(f"weights {loaded.shape} are for {loaded.shape[0]} channels, and the image has {channels}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from math import inf, nan
+from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.parameters import Parameters, find, flag, resolve
 from poolcli.resize import as_batch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from poolcli.axes import Layout
-    from poolcli.geometry import Shape, Windows
+    from poolcli.geometry import Given, Padding, Shape, Windows
     from poolcli.light import Alpha
 
 Size = int | tuple[int, int]
@@ -36,6 +37,7 @@ class Mode(ModeRow):
     gradient: str = ""  # as the kernel; of those that select it is that of the value that was taken
     learns: Mapping[str, str] = field(default_factory=dict)  # parameters that have a gradient, and that, as `gradient`
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
+    nothing: float | None = None  # what it makes of no value, if there is such
 
     @property
     def channelwise(self) -> bool:
@@ -67,44 +69,63 @@ class Mode(ModeRow):
         """Return the arguments that make it a mean, where it may be a sum instead."""
         return self.mean
 
+    def of_nothing(self, values: Mapping[str, Any]) -> float | None:
+        """Return what it makes of padding alone: a sum of nothing is 0, and so is its mean over the padding."""
+        is_sum = values.get("count_include_pad") or values.get("norm") == "sum"
+        return 0.0 if is_sum and self.nothing is not None else self.nothing
+
+    def windows(self, height: int, width: int, shape: Shape) -> tuple[Windows, Windows]:
+        """Return the windows along rows and columns, or raise a ValueError if they do not fit."""
+        from poolcli import geometry
+
+        grid = geometry.windows(height, width, shape)
+        if self.nothing is None and any(side.filled is not side for side in grid):
+            able = ", ".join(name for name, row in MODES.items() if row.nothing is not None)
+            what = f"mode {self.name!r} takes a value of each window, and one would lie in the padding alone"
+            raise ValueError(f"{what}: the modes that have a result of nothing are {able}")
+        return grid
+
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
         from poolcli import geometry
 
-        rows, columns = geometry.windows(shape[0], shape[1], geometry.shape(**window_of(arguments)))
+        rows, columns = self.windows(shape[0], shape[1], geometry.shape(**window_of(arguments)))
         return (rows.size, columns.size, *shape[2:])
 
 
 MODES: Mapping[str, Mode] = {
     mode.name: mode
     for mode in (
-        Mode("max", "max(r)", "extremes:maximum", selects=True),
-        Mode("min", "min(r)", "extremes:minimum", selects=True),
+        Mode("max", "max(r)", "extremes:maximum", selects=True, nothing=-inf),
+        Mode("min", "min(r)", "extremes:minimum", selects=True, nothing=inf),
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:percentile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:percentile", ("q",), selects=True),
         Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True,
              gradient="rank:kmax_gradient"),
         Mode("majority", "the commonest r, the smallest of equals", "rank:majority", selects=True, unordered=True),
         Mode("average", "sum(r) / n", "means:average", ("count_include_pad",),
-             gradient="means:average_gradient"),
+             gradient="means:average_gradient", nothing=nan),
         Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad"),
-             gradient="norms:l2_gradient", mean={"norm": "mean"}),
+             gradient="norms:l2_gradient", mean={"norm": "mean"}, nothing=nan),
         Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad"),
-             gradient="norms:lp_gradient", learns={"p": "norms:lp_gradient_of_p"}, mean={"norm": "mean"}),
+             gradient="norms:lp_gradient", learns={"p": "norms:lp_gradient_of_p"}, mean={"norm": "mean"},
+             nothing=nan),
         Mode("gem", "(sum(max(r, 0)^p) / n)^(1/p)", "norms:gem", ("p",),
-             gradient="norms:gem_gradient", learns={"p": "norms:gem_gradient_of_p"}),
+             gradient="norms:gem_gradient", learns={"p": "norms:gem_gradient_of_p"}, nothing=nan),
         Mode("mixed", "lam max(r) + (1 - lam) sum(r) / n", "means:mixed", ("lam",),
-             gradient="means:mixed_gradient", learns={"lam": "means:mixed_gradient_of_lam"}),
+             gradient="means:mixed_gradient", learns={"lam": "means:mixed_gradient_of_lam"}, nothing=nan),
         Mode("soft", "sum(r e^(beta r)) / sum(e^(beta r))", "softmax:soft", ("beta",),
-             gradient="softmax:soft_gradient", learns={"beta": "softmax:soft_gradient_of_beta"}),
+             gradient="softmax:soft_gradient", learns={"beta": "softmax:soft_gradient_of_beta"},
+             nothing=nan),
         Mode("random", "one r, drawn with probability e^(beta r) / sum(e^(beta r))", "softmax:random",
              ("beta", "seed"), selects=True),
         Mode("stochastic", "one r, drawn with probability max(r, 0) / sum(max(r, 0))", "softmax:stochastic",
              ("seed",), selects=True),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
-             gradient="lip:lip_gradient", learns={"weights": "lip:lip_gradient_of_weights"}, mean={"norm": "weights"}),
+             gradient="lip:lip_gradient", learns={"weights": "lip:lip_gradient_of_weights"}, mean={"norm": "weights"},
+             nothing=nan),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
-             gradient="means:average_gradient", low_pass=True),
+             gradient="means:average_gradient", low_pass=True, nothing=nan),
     )
 }  # fmt: skip
 
@@ -115,7 +136,8 @@ def downsample(
     *,
     kernel_size: Size | None = None,
     stride: Size | None = None,
-    padding: Size | Literal["same", "same-lower"] = 0,
+    padding: Padding = 0,
+    wide_padding: bool = False,
     dilation: Size = 1,
     ceil: bool = False,
     size: Size | None = None,
@@ -129,9 +151,10 @@ def downsample(
 ) -> Any:
     """Pool an image: reduce every window of F x F values, S apart, to one.
 
-    The output has floor((n + 2 padding - dilation (F - 1) - 1) / S) + 1 values along an axis of n. Padding lies
-    outside every window: it never adds a value. Modes that blend are at most half a unit of the output's dtype and 1e-6
-    of the value (1e-12 where values have 64 bits) away from the true result, whatever the size of the window.
+    The output has floor((n + before + after - dilation (F - 1) - 1) / S) + 1 values along an axis of n, before and
+    after its padding, which lies outside every window: it never adds a value. Modes that blend are at most half a unit
+    of the output's dtype and 1e-6 of the value (1e-12 where values have 64 bits) away from the true result, whatever
+    the size of the window.
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
@@ -139,10 +162,15 @@ def downsample(
         mode: name of the pool, a key of `poolcli.MODES`, which holds the formulas.
         kernel_size: F, in pixels, one number or (height, width); 2 unless given.
         stride: S, the distance between windows in pixels; F unless given.
-        padding: pixels around the image, at most half a window; or "same" for ceil(n / S) windows, with
-            the odd pixel of padding after the image, "same-lower" with the odd one before it.
+        padding: pixels around the image, one number, (height, width) or (top, bottom, left, right), at most half a
+            window each; or "same" for ceil(n / S) windows, with the odd pixel of padding after the image, "same-lower"
+            with the odd one before it.
+        wide_padding: allow more than half a window, as ONNX and TensorFlow do. Of a window that lies in the padding
+            alone max is minus infinity and min infinity, of integers the smallest and the largest of the dtype; a mean
+            is NaN, among integers 0, and a sum or what counts the padding is 0; other modes that select raise.
         dilation: distance between the values of a window, in pixels.
-        ceil: round the output size up, where that adds a window that begins inside the image or its left padding.
+        ceil: round the output size up, where that adds a window that begins inside the image or its left padding. A
+            window may be larger than the image then, by less than S.
         size: output size instead of F and S: window i of b is [floor(i n / b), ceil((i + 1) n / b)).
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once,
             and saturated.
@@ -164,7 +192,7 @@ def downsample(
 
     Returns:
         An array of the image's rank; with "kmax" and combine="planes" one with a leading axis of k; with
-        `return_indices` the pair of the array and an int64 array of the same shape.
+        `return_indices` the pair of the array and an int64 array of the same shape, -1 where a window holds no pixel.
 
     Raises:
         ValueError: a value is not allowed, or a window does not fit into the image.
@@ -190,22 +218,34 @@ def downsample(
     for option, wanted in (("return_indices", flag("return_indices", return_indices)), ("joint", joint is not None)):
         if wanted:
             check_indices(row, values, option)
+    given: Given = {"padding": padding, "wide_padding": wide_padding, "dilation": dilation, "ceil": ceil, "size": size}
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light
 
-        window = (kernel_size, stride, padding, dilation, ceil, size)
-        given: Any = dict(zip(_WINDOW, window, strict=True))
-        blend = Blend.of(row, parameters, partial(downsample, mode=mode, **given, **parameters))
-        return blend.seen(image, Light(alpha, linear), layout, dtype)
+        again = partial(downsample, mode=mode, kernel_size=kernel_size, stride=stride, **given, **parameters)
+        return Blend.of(row, parameters, again).seen(image, Light(alpha, linear), layout, dtype)
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
-    grid = asked.grid(geometry.shape(kernel_size, stride, padding, dilation, ceil, size))
+    grid = asked.grid(geometry.shape(kernel_size, stride, **given))
+    filled, nothing = (grid[0].filled, grid[1].filled), asked.of_nothing(target)
     if return_indices or joint is not None:
-        found, indices = selected(asked.batch, row, values, grid, asked.source, joint)
-        made = asked.as_given(dtypes.saturate_cast(found, target))
-        return (made, asked.as_given(indices)) if return_indices else made
-    (planes,) = pooled(asked.batch, row, values, [grid], asked.source, target)
-    return asked.as_given(planes)
+        found, indices = selected(asked.batch, row, values, filled, asked.source, joint)
+        made = asked.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))
+        return (made, asked.as_given(_with_empty(indices, grid, -1))) if return_indices else made
+    (planes,) = pooled(asked.batch, row, values, [filled], asked.source, target)
+    return asked.as_given(_with_empty(planes, grid, nothing))
+
+
+def _with_empty(planes: NDArray[Any], grid: tuple[Windows, Windows], nothing: Any) -> NDArray[Any]:
+    """Return (planes, N, rows, columns, C) of windows that hold a pixel, with what the others come to among them."""
+    import numpy as np
+
+    rows, columns = grid
+    if planes.shape[2:4] == (rows.size, columns.size):
+        return planes
+    out = np.full((*planes.shape[:2], rows.size, columns.size, planes.shape[4]), nothing, planes.dtype)
+    out[:, :, np.flatnonzero(rows.count)[:, None], np.flatnonzero(columns.count)] = planes
+    return out
 
 
 @dataclass(frozen=True)
@@ -230,13 +270,22 @@ class Asked:
 
     def grid(self, shape: Shape) -> tuple[Windows, Windows]:
         """Return the windows along rows and columns, or raise a ValueError if they do not fit."""
-        from poolcli import geometry
-
         _, height, width, _ = self.batch.shape
-        rows, columns = geometry.windows(height, width, shape)
+        rows, columns = self.row.windows(height, width, shape)
         if self.values.get("count_include_pad"):
             return rows, columns
         return rows.without_padding(), columns.without_padding()
+
+    def of_nothing(self, target: np.dtype[Any]) -> NDArray[Any]:
+        """Return what the mode makes of padding alone, (1,): of those that select, it is a number of the image's."""
+        import numpy as np
+
+        from poolcli import dtypes
+
+        number = np.full(1, self.row.of_nothing(self.values), np.float64)
+        if self.row.selects:
+            number = dtypes.to_working(dtypes.saturate_cast(number, self.source))
+        return dtypes.saturate_cast(number, target)
 
     def as_given(self, planes: NDArray[Any]) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) in the rank and the layout of the image."""
@@ -315,7 +364,7 @@ def selected(
     return pick(batch, indices), indices
 
 
-_WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil", "size")
+_WINDOW = ("kernel_size", "stride", "padding", "wide_padding", "dilation", "ceil", "size")
 
 
 def window_of(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.parameters import flag
+from poolcli.parameters import SAME, flag
 
 Pair = tuple[int, int]
 Size = int | Pair
+Sides = tuple[int, int, int, int]
+Padding = Size | Sides | Literal["same", "same-lower"]
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
     """The windows along one axis: window i takes input first[i] + k * step for k = 0 ... count[i] - 1.
 
-    Padding is outside: `first` and `count` hold positions inside the input only. `divisor` is what a mean divides by,
-    the count with padding. `weights[i, k]` is the weight of tap k, a single row where all windows share it.
+    Padding is outside: `first` and `count` hold positions inside the input only, and a window in the padding alone has
+    a count of 0. `divisor` is what a mean divides by, the count with padding. `weights[i, k]` is the weight of tap k, a
+    single row where all windows share it.
     """
 
     first: NDArray[np.int64]
@@ -38,6 +42,11 @@ class Windows:
     def max_count(self) -> int:
         """Return how many taps the fullest window has."""
         return int(self.count.max(initial=0))
+
+    @cached_property
+    def filled(self) -> Windows:
+        """Return the windows that hold a pixel: these, if all do."""
+        return self if self.count.min(initial=1) > 0 else self[np.flatnonzero(self.count)]
 
     def __getitem__(self, which: slice | NDArray[np.int64]) -> Windows:
         """Return some of the windows."""
@@ -67,7 +76,8 @@ class Shape:
 
     kernel_size: Pair
     stride: Pair
-    padding: tuple[int | str, int | str]
+    padding: tuple[Pair | str, Pair | str]  # of each axis before and after, or how it follows from the size
+    wide_padding: bool  # windows may lie in it alone
     dilation: Pair
     ceil: bool
     size: Pair | None
@@ -78,30 +88,35 @@ class Shape:
         return 1 if self.size else self.kernel_size[0] * self.kernel_size[1]
 
 
-def shape(
-    kernel_size: Size | None = None,
-    stride: Size | None = None,
-    padding: Size | str = 0,
-    dilation: Size = 1,
-    ceil: bool = False,
-    size: Size | None = None,
-) -> Shape:
+class Given(TypedDict, total=False):
+    """What says where windows lie, beside their size and their distance."""
+
+    padding: Padding
+    wide_padding: bool
+    dilation: Size
+    ceil: bool
+    size: Size | None
+
+
+def shape(kernel_size: Size | None = None, stride: Size | None = None, **given: Unpack[Given]) -> Shape:
     """Return the shape of the windows, or raise a ValueError that names the value and what is allowed."""
+    size, padding, dilation = given.get("size"), given.get("padding", 0), given.get("dilation", 1)
     kernel = pair("kernel_size", 2 if kernel_size is None else kernel_size)
-    paddings = _paddings(padding)
-    steps, ceil = pair("dilation", dilation), flag("ceil", ceil)
+    paddings, steps = sides("padding", padding), pair("dilation", dilation)
+    ceil, wide = (flag(name, given.get(name, False)) for name in ("ceil", "wide_padding"))
     if size is not None:
-        given = {"kernel_size": kernel_size, "stride": stride, "padding": padding or None, "ceil": ceil or None}
-        given["dilation"] = None if steps == (1, 1) else dilation
-        for name, value in given.items():
+        others = {"kernel_size": kernel_size, "stride": stride, "padding": padding or None, "ceil": ceil or None}
+        others |= {"dilation": None if steps == (1, 1) else dilation, "wide_padding": wide or None}
+        for name, value in others.items():
             if value is not None:
                 raise ValueError(f"size sets the windows: {name} cannot be given with it")
         size = pair("size", size)
-    for name, amount, taps, step in zip(("height", "width"), paddings, kernel, steps, strict=True):
+    for name, around, taps, step in zip(("height", "width"), paddings, kernel, steps, strict=True):
         span = step * (taps - 1) + 1
-        if not isinstance(amount, str) and 2 * amount > span:
-            raise ValueError(f"padding {amount} is more than half of the window, whose {name} is {span}")
-    return Shape(kernel, kernel if stride is None else pair("stride", stride), paddings, steps, ceil, size)
+        if not isinstance(around, str) and 2 * max(around) > span and not wide:
+            what = f"padding {max(around)} is more than half of the window, whose {name} is {span}"
+            raise ValueError(f"{what}: wide_padding=True allows it")
+    return Shape(kernel, kernel if stride is None else pair("stride", stride), paddings, wide, steps, ceil, size)
 
 
 def windows(height: int, width: int, shape: Shape) -> tuple[Windows, Windows]:
@@ -125,54 +140,84 @@ def pair(name: str, value: Size, least: int = 1) -> Pair:
     >>> pair("stride", 2), pair("stride", (2, 3))
     ((2, 2), (2, 3))
     """
-    try:
-        numbers = tuple(operator.index(number) for number in (value if isinstance(value, (tuple, list)) else (value,)))
-    except TypeError:
-        numbers = ()
-    if len(numbers) not in (1, 2) or min(numbers) < least or max(numbers) > 2**31 or isinstance(value, bool):
+    numbers = _whole(value)
+    if len(numbers) not in (1, 2) or not _are_within(numbers, least):
         raise ValueError(
             f"{name}={value!r} is not allowed: it must be a whole number from {least} to 2^31, or two of them"
         )
     return numbers[0], numbers[-1]
 
 
-def _paddings(padding: Size | str) -> tuple[int | str, int | str]:
-    if padding in ("same", "same-lower"):
-        return padding, padding
-    if isinstance(padding, str):
+def sides(name: str, value: Padding) -> tuple[Pair | str, Pair | str]:
+    """Return the padding (top, bottom) and (left, right), or a word for each axis, or raise a ValueError.
+
+    >>> sides("padding", 1), sides("padding", (1, 2)), sides("padding", (1, 2, 3, 4))
+    (((1, 1), (1, 1)), ((1, 1), (2, 2)), ((1, 2), (3, 4)))
+    """
+    if isinstance(value, str) and value in SAME:
+        return value, value
+    numbers = _whole(value)
+    if len(numbers) not in (1, 2, 4) or not _are_within(numbers, 0):
+        several = "two of them (height, width) or four (top, bottom, left, right)"
         raise ValueError(
-            f"padding={padding!r} is not allowed: it must be a whole number, two of them, same or same-lower"
+            f"{name}={value!r} is not allowed: it must be a whole number from 0 to 2^31, {several}, {' or '.join(SAME)}"
         )
-    return pair("padding", padding, 0)
+    if len(numbers) == 4:
+        return (numbers[0], numbers[1]), (numbers[2], numbers[3])
+    return (numbers[0], numbers[0]), (numbers[-1], numbers[-1])
+
+
+def _whole(value: object) -> tuple[int, ...]:
+    """Return one whole number or several, or none where they are no whole numbers."""
+    if isinstance(value, bool):
+        return ()
+    try:
+        return tuple(operator.index(number) for number in (value if isinstance(value, (tuple, list)) else (value,)))
+    except TypeError:
+        return ()
+
+
+def _are_within(numbers: tuple[int, ...], least: int) -> bool:
+    return bool(numbers) and least <= min(numbers) and max(numbers) <= 2**31
 
 
 def _axis(name: str, n: int, shape: Shape, axis: int) -> Windows:
     kernel, stride, dilation = shape.kernel_size[axis], shape.stride[axis], shape.dilation[axis]
-    padding = shape.padding[axis]
+    around = padding_of(n, shape, axis)
     span = dilation * (kernel - 1) + 1
-    if isinstance(padding, str):
-        around = same_padding(n, kernel, stride, dilation, padding == "same-lower")
-    else:
-        around = padding, padding
-    if n + sum(around) < span:
-        padded = f" with padding {around[0]}" if sum(around) else ""
-        raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}")
+    if output_size(n, kernel, stride, around, dilation, shape.ceil) < 1:
+        padded = f" with padding {_shown(around)}" if sum(around) else ""
+        way = ": ceil=True allows it" if n + sum(around) + stride > span and not shape.ceil else ""
+        raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}{way}")
     windows = sliding(n, kernel, stride, around, dilation, shape.ceil)
-    if windows.count.min() < 1:
-        raise ValueError(
-            f"a window would lie in the padding alone: {name} is {n}, dilation {dilation}, padding {padding}"
-        )
+    if windows.count.min() < 1 and not shape.wide_padding:
+        what = f"{name} is {n}, dilation {dilation}, padding {_shown(around)}"
+        raise ValueError(f"a window would lie in the padding alone: {what}: wide_padding=True allows it")
     return windows
+
+
+def _shown(around: Pair) -> str:
+    return str(around[0]) if around[0] == around[1] else f"{around[0]} and {around[1]}"
+
+
+def padding_of(n: int, shape: Shape, axis: int) -> Pair:
+    """Return the padding before and after an axis of n."""
+    around = shape.padding[axis]
+    if isinstance(around, str):
+        return same_padding(n, shape.kernel_size[axis], shape.stride[axis], shape.dilation[axis], around == SAME[1])
+    return around
 
 
 def output_size(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: int = 1, ceil: bool = False) -> int:
     """Return floor((n + padding - dilation (kernel - 1) - 1) / stride) + 1, or with the ceiling.
 
     With the ceiling a last window that would begin beyond the input and its left padding is dropped, as PyTorch and
-    ONNX do.
+    ONNX do. Without it there is none where the window is larger than the input.
 
     >>> output_size(7, 3, 2)
     3
+    >>> output_size(2, 3, 2), output_size(2, 3, 2, ceil=True)
+    (0, 1)
     >>> output_size(9, 4, 4, (2, 2), ceil=True)
     3
     """
@@ -199,7 +244,7 @@ def sliding(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: 
     """Return the windows of `kernel` taps, `stride` apart, along an axis of n."""
     start = np.arange(output_size(n, kernel, stride, padding, dilation, ceil), dtype=np.int64) * stride - padding[0]
     before = np.maximum(-(start // dilation), 0)  # taps that the left edge cuts off: ceil(-start / dilation)
-    inside = np.minimum(kernel, -((start - n) // dilation))
+    inside = np.maximum(np.minimum(kernel, -((start - n) // dilation)), before)
     padded = np.minimum(kernel, -((start - n - padding[1]) // dilation))
     return Windows(start + before * dilation, inside - before, padded, _ones(inside - before), dilation)
 

@@ -16,6 +16,9 @@ DTYPES = (
 )  # fmt: skip
 """What images may be of; here, for the command line to know without NumPy."""
 
+SAME = ("same", "same-lower")
+"""Words for padding that follows from the size: the odd pixel goes after the image, or before it."""
+
 
 class Parameters(TypedDict, total=False):
     """What a mode takes beside what all of its function take."""
@@ -52,9 +55,10 @@ class Convolution(Parameters, total=False):
     indices: Any
     enlarge: str
     kernel_size: int | tuple[int, int]
-    padding: int | tuple[int, int]
+    padding: int | tuple[int, int] | tuple[int, int, int, int] | str
     output_padding: int | tuple[int, int]
     dilation: int | tuple[int, int]
+    groups: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Parameter:
     high: float = math.inf
     above: bool = False  # `low` itself is not allowed
     choices: tuple[str, ...] = ()
-    most: int = 0  # of several numbers, 0 for any
+    counts: tuple[int, ...] = ()  # how many numbers there may be, of several; any unless given
     choices_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of some modes; the first is the default
     help_in: Mapping[str, str] = field(default_factory=dict)  # of some modes
 
@@ -82,14 +86,16 @@ class Parameter:
     @property
     def allowed(self) -> str:
         """Return the allowed values in words."""
+        if self.counts:
+            several = " or ".join(f"{count}" for count in self.counts[1:])
+            words = "".join(f", or {word}" for word in self.choices)
+            return f"a whole number from {self.low:g} to {_short(self.high)}, or {several} of them{words}"
         if self.choices:
             return " or ".join((*self.choices, "a path") if self.type is object else self.choices)
         if self.type is bool:
             return "True or False"
         if self.type is object:
             return "a path or a mapping of arrays"
-        if self.most:
-            return f"a whole number from {self.low:g} to {_short(self.high)}, or {self.most} of them"
         if self.type is tuple:
             upper = f" to {self.high:g}" if self.high < math.inf else ""
             return f"whole numbers from {self.low:g}{upper}"
@@ -127,7 +133,9 @@ class Parameter:
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return number
 
-    def _check_all(self, value: Any) -> tuple[int, ...]:
+    def _check_all(self, value: Any) -> tuple[int, ...] | str:
+        if isinstance(value, str) and value in self.choices:
+            return value
         try:
             numbers = tuple(
                 operator.index(number) for number in (value if isinstance(value, (tuple, list)) else [value])
@@ -135,7 +143,7 @@ class Parameter:
         except TypeError:
             numbers = ()
         right = numbers and self.low <= min(numbers) and max(numbers) <= self.high and not isinstance(value, bool)
-        if not right or 0 < self.most < len(numbers):
+        if not right or (self.counts and len(numbers) not in self.counts):
             raise ValueError(f"{self.name}={value!r} is not allowed: {self.name} must be {self.allowed}")
         return numbers
 
@@ -185,10 +193,12 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("rounding", str, "half-up", "which of two pixels is nearest",
                   choices=("half-up", "half-down", "floor", "ceil")),
         Parameter("indices", object, None, "file of where max took its values from"),
-        Parameter("kernel_size", tuple, None, "window of the weights, in pixels", 1, 2**31, most=2),
-        Parameter("padding", tuple, None, "pixels cut off around the output", 0, 2**31, most=2),
-        Parameter("output_padding", tuple, None, "pixels added after the output", 0, 2**31, most=2),
-        Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, 2**31, most=2),
+        Parameter("kernel_size", tuple, None, "window of the weights, in pixels", 1, 2**31, counts=(1, 2)),
+        Parameter("padding", tuple, None, "pixels cut off around the output", 0, 2**31, choices=SAME,
+                  counts=(1, 2, 4)),
+        Parameter("output_padding", tuple, None, "pixels added after the output", 0, 2**31, counts=(1, 2)),
+        Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, 2**31, counts=(1, 2)),
+        Parameter("groups", int, 1, "how many groups of channels are convolved, each by itself", 1, 2**31),
         Parameter("enlarge", str, "nearest", "what comes before the convolution", choices=("nearest", "bilinear")),
     )
 }  # fmt: skip

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from poolcli import geometry
 from poolcli.files import place
+from poolcli.parameters import SAME
 
 Pair = tuple[int, int]
 
@@ -64,7 +65,7 @@ def save_indices(
     """Write indices, of so many planes where they have that axis, with the size of the image, and its windows."""
     asked = geometry.shape(**window)
     about: dict[str, Any] = {"shape": shape[:2], **asdict(asked)}
-    about |= {"padding": [str(one) for one in asked.padding], "size": asked.size or ()}  # numbers, or same
+    about |= {"padding": np.ravel(asked.padding), "size": asked.size or ()}
     about |= {"planes": planes} if planes else {}
     stored: Any = {name: np.array(value) for name, value in about.items()}
     place(lambda file: np.savez_compressed(file, indices=indices, **stored), path, overwrite)
@@ -118,7 +119,7 @@ def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair
     window = {field: np.asarray(stored[field]).tolist() for field in known}
     window = {field: tuple(value) if isinstance(value, list) else value for field, value in window.items()}
     padding = window.get("padding", (0, 0))
-    window["padding"] = padding[0] if padding[0] in ("same", "same-lower") else tuple(map(int, padding))
+    window["padding"] = padding[0] if padding[0] in SAME else tuple(map(int, padding))
     if window.pop("size", None):
         return  # bins: any number of them is right
     try:

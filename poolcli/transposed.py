@@ -6,7 +6,9 @@ this gives; and one of the gradient with respect to its result, which returns th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from poolcli import dtypes, geometry, weights
 from poolcli.convolutions import channels_of, check_channels, products
 from poolcli.engine import convolve as engine
+from poolcli.parameters import SAME
 from poolcli.resize import Enlargement
 
 Pair = tuple[int, int]
@@ -28,90 +31,139 @@ class Side:
 
     taps: int
     stride: int
-    padding: int
-    output_padding: int
     dilation: int
+    padding: Pair  # what is cut off before and after
+    output_padding: int
 
     def size(self, n: int) -> int:
         """Return the output size of an axis of n."""
-        return engine.transposed_size(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
+        whole = (n - 1) * self.stride + self.dilation * (self.taps - 1) + 1
+        return whole - sum(self.padding) + self.output_padding
 
     def axis(self, n: int) -> engine.Taps:
         """Return the taps of an axis of n."""
-        return engine.transposed(n, self.taps, self.stride, self.padding, self.output_padding, self.dilation)
+        return engine.transposed(self.size(n), self.taps, self.stride, self.padding[0], self.dilation)
 
     def back(self, n: int) -> engine.Taps:
         """Return the taps of the way back to an axis of n."""
-        return engine.strided(n, self.taps, self.stride, self.padding, self.dilation)
+        return engine.strided(n, self.taps, self.stride, self.padding[0], self.dilation)
 
     def begin(self, tap: int) -> int:
         """Return the output pixel that a tap of the first pixel is added to; it may lie outside."""
-        return tap * self.dilation - self.padding
+        return tap * self.dilation - self.padding[0]
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a transposed convolution does: its weights, its sides, and the factors of named weights at the frame."""
+    """What a transposed convolution does: its weights, its sides, and the factors of named weights at the frame.
 
-    weights: NDArray[np.float64]
+    The weights are those of each group of channels, (F, F) or (C_in, C_out, F, F).
+    """
+
+    weights: list[NDArray[np.float64]]
     sides: list[Side]
     factors: engine.Factors | None
+    shape: Shape  # of the weights as they were given
 
     @classmethod
     def of(cls, shape: Shape, asked: Enlargement) -> _Asked:
-        """Return what is asked of an image (H, W), or raise a ValueError."""
+        """Return what is asked of (N, H, W, C), or raise a ValueError."""
         given, strides, dilations = asked.values["weights"], asked.strides, _dilations(asked)
         loaded = weights.load(given, asked.values["kernel_size"], _window(strides), strides, dilations)
-        sides = _sides(loaded.shape[-2:], asked)
-        _sizes(shape, sides)
-        if not weights.is_named(given):
-            return cls(loaded, sides, None)
-        profiles = weights.profiles(given, loaded.shape, strides, dilations)
-        down, across = (_met(*axis) for axis in zip(profiles, shape, sides, strict=True))
-        return cls(loaded, sides, (1 / down, 1 / across))
+        groups, sides = _groups(loaded.shape, asked), _sides(shape[1:3], loaded.shape[-2:], asked)
+        if weights.is_named(given):
+            profiles = weights.profiles(given, loaded.shape, strides, dilations)
+            down, across = (_met(*axis) for axis in zip(profiles, shape[1:3], sides, strict=True))
+            return cls([loaded], sides, (1 / down, 1 / across), loaded.shape)
+        if loaded.ndim > 2:
+            check_channels(loaded, shape[3])
+        parts = np.split(loaded, groups) if groups > 1 else [loaded]
+        alone = math.prod(parts[0].shape) == math.prod(loaded.shape[-2:])  # a channel that is made of one
+        return cls([part.reshape(part.shape[-2:]) if alone else part for part in parts], sides, None, loaded.shape)
+
+    def parts(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
+        """Yield the weights of each group, and what (N, H, W, C) have of its channels."""
+        if len(self.weights) == 1:
+            yield self.weights[0], *arrays
+            return
+        split = (np.split(array, len(self.weights), axis=3) for array in arrays)
+        for own, *some in zip(self.weights, *split, strict=True):
+            yield own, *map(np.ascontiguousarray, some)
 
 
 def transposed(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
-    what = _Asked.of(image.shape[1:3], asked)
-    if what.weights.ndim == 4:
-        return _transposed_across_channels(image, what.weights, what.sides, output)
+    what = _Asked.of(image.shape, asked)
     rows, columns = (side.axis(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
-    return engine.convolve(image, what.weights, rows, columns, "constant", output, what.factors)
+    return _together([
+        engine.convolve(some, own, rows, columns, "constant", output, what.factors)
+        if own.ndim == 2
+        else _transposed_across_channels(some, own, what.sides, output)
+        for own, some in what.parts(image)
+    ])  # fmt: skip
+
+
+def _together(parts: list[Array], axis: int = -1) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 
 
 def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `transposed` makes of (H, W) or (H, W, C)."""
     window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
-    return (*_sizes(shape[:2], _sides(window[-2:], asked)), *channels_of(shape, window))
+    groups = _groups(window, asked)
+    if len(window) == 4:
+        window = (window[0], window[1] * groups, *window[2:])
+    return (*_sizes(shape[:2], _sides(shape[:2], window[-2:], asked)), *channels_of(shape, window))
+
+
+def _groups(window: Shape, asked: Enlargement) -> int:
+    """Return how many groups of channels there are for weights of this shape, or raise a ValueError."""
+    groups: int = asked.values["groups"]
+    if len(window) < 4:
+        if groups > 1:
+            raise ValueError(f"groups={groups} is for weights (C_in, C_out / groups, F, F), and these are {window}")
+        return window[0] if len(window) == 3 else 1
+    if window[0] % groups:
+        raise ValueError(f"groups={groups} does not divide the {window[0]} channels that weights {window} are for")
+    return groups
 
 
 def transposed_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the image: the convolution with the weights, S pixels apart."""
-    what = _Asked.of(image.shape[1:3], asked)
-    if what.weights.ndim == 2:
-        rows, columns = (side.back(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
-        return engine.convolve(grads, what.weights, rows, columns, "constant", grads.dtype, of_input=what.factors)
-    out: Array = np.zeros(image.shape, grads.dtype)
-    for ky, kx in np.ndindex(what.weights.shape[2:]):
-        of, to = _meeting(image.shape, grads.shape, what.sides, (ky, kx))
-        out[of] += grads[to] @ what.weights[:, :, ky, kx].T.astype(grads.dtype)
+    what = _Asked.of(image.shape, asked)
+    rows, columns = (side.back(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
+    return _together([
+        engine.convolve(sent, own, rows, columns, "constant", grads.dtype, of_input=what.factors)
+        if own.ndim == 2
+        else _back_across_channels(sent, (*image.shape[:3], len(own)), own, what.sides)
+        for own, sent in what.parts(grads)
+    ])  # fmt: skip
+
+
+def _back_across_channels(grads: Array, shape: Shape, loaded: Array, sides: list[Side]) -> Array:
+    """Return the same of weights that make channels of all channels."""
+    out: Array = np.zeros(shape, grads.dtype)
+    for ky, kx in np.ndindex(loaded.shape[2:]):
+        of, to = _meeting(shape, grads.shape, sides, (ky, kx))
+        out[of] += grads[to] @ loaded[:, :, ky, kx].T.astype(grads.dtype)
     return out
 
 
 def transposed_weights_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the weights: of each tap the sum of values times what they are added to."""
-    what = _Asked.of(image.shape[1:3], asked)
-    out = np.zeros(what.weights.shape)
-    for ky, kx in np.ndindex(out.shape[-2:]):
-        of, to = _meeting(image.shape, grads.shape, what.sides, (ky, kx))
-        out[..., ky, kx] = products(image[of], grads[to], out.ndim == 4)
-    return out
+    what = _Asked.of(image.shape, asked)
+    parts = []
+    for own, sent, some in what.parts(grads, image):
+        out = np.zeros(own.shape)
+        for ky, kx in np.ndindex(own.shape[-2:]):
+            of, to = _meeting(some.shape, sent.shape, what.sides, (ky, kx))
+            out[..., ky, kx] = products(some[of], sent[to], own.ndim == 4)
+        parts.append(out)
+    return _together(parts, 0).reshape(what.shape)
 
 
 def _transposed_across_channels(image: Array, loaded: Array, sides: list[Side], output: np.dtype[Any]) -> Array:
     """Return the same for weights that make channels of all channels."""
-    check_channels(loaded, image)
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     out: Array = np.zeros((len(image), *_sizes(image.shape[1:3], sides), loaded.shape[1]), blend_dtype)
     values = image.astype(blend_dtype, copy=False)
@@ -145,7 +197,7 @@ def _met(profile: NDArray[np.float64], n: int, side: Side) -> NDArray[np.float64
 
 def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Spread every value over its window."""
-    sides = _pooled_sides(asked)
+    sides = _pooled_sides(image.shape[1:3], asked)
     rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     shares = image / _counts(image.shape[1:3], sides).astype(blend_dtype)
@@ -155,7 +207,7 @@ def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> A
 
 def average_unpool_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the image: the mean of each window."""
-    sides = _pooled_sides(asked)
+    sides = _pooled_sides(image.shape[1:3], asked)
     rows, columns = (side.back(n) for side, n in zip(sides, image.shape[1:3], strict=True))
     ones = np.ones((sides[0].taps, sides[1].taps))
     sums = engine.convolve(grads, ones, rows, columns, "constant", grads.dtype)
@@ -167,7 +219,7 @@ def _counts(shape: Shape, sides: list[Side]) -> NDArray[np.int64]:
     """Return how many pixels of each window lie inside, as `average` counts them, (H, W, 1), or raise a ValueError."""
     counts = []
     for size, n, side in zip(_sizes(shape, sides), shape, sides, strict=True):
-        begin = np.arange(n) * side.stride - side.padding
+        begin = np.arange(n) * side.stride - side.padding[0]
         counts.append(np.minimum(begin + side.taps, size) - np.maximum(begin, 0))
     found: NDArray[np.int64] = np.maximum(np.outer(*counts), 1)[:, :, None]
     return found
@@ -175,11 +227,11 @@ def _counts(shape: Shape, sides: list[Side]) -> NDArray[np.int64]:
 
 def average_unpool_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `average_unpool` makes of (H, W) or (H, W, C)."""
-    return (*_sizes(shape[:2], _pooled_sides(asked)), *shape[2:])
+    return (*_sizes(shape[:2], _pooled_sides(shape[:2], asked)), *shape[2:])
 
 
-def _pooled_sides(asked: Enlargement) -> list[Side]:
-    return _sides(geometry.pair("kernel_size", asked.values["kernel_size"] or asked.strides), asked)
+def _pooled_sides(shape: Shape, asked: Enlargement) -> list[Side]:
+    return _sides(shape, geometry.pair("kernel_size", asked.values["kernel_size"] or asked.strides), asked)
 
 
 def _window(strides: Pair) -> Pair:
@@ -191,24 +243,47 @@ def _dilations(asked: Enlargement) -> Pair:
     return geometry.pair("dilation", asked.values.get("dilation") or 1)
 
 
-def _sides(sizes: Shape, asked: Enlargement) -> list[Side]:
-    """Return both axes for windows of these sizes; unless padding is given, the output is S times the input."""
+def _sides(shape: Shape, window: Shape, asked: Enlargement) -> list[Side]:
+    """Return both axes of (H, W) for weights of this size, or raise a ValueError if there is no such output."""
     padding, output_padding = asked.values["padding"], asked.values["output_padding"]
-    strides, dilations = asked.strides, _dilations(asked)
-    spans = [d * (f - 1) + 1 for d, f in zip(dilations, sizes, strict=True)]
-    if padding is None and output_padding is None:
-        paddings = [max(-(-(span - s) // 2), 0) for span, s in zip(spans, strides, strict=True)]
-        extras = [s - span + 2 * p for span, s, p in zip(spans, strides, paddings, strict=True)]
-    else:
-        paddings = list(geometry.pair("padding", 0 if padding is None else padding, 0))
-        extras = list(geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0))
-        for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
-            most = max(stride, dilation) - 1
-            if extra > most:
-                raise ValueError(
-                    f"output_padding={extra} is not allowed: it must be at most {most}, below S or dilation"
-                )
-    return [Side(*side) for side in zip(sizes, strides, paddings, extras, dilations, strict=True)]
+    if padding is None:
+        padding = SAME[1] if output_padding is None or asked.size is not None else 0
+    extras = geometry.pair("output_padding", 0 if output_padding is None else output_padding, 0)
+    around = geometry.sides("padding", padding)
+    sizes = (None, None) if asked.size is None else geometry.pair("size", asked.size)
+    sides = []
+    for k, (stride, dilation) in enumerate(zip(asked.strides, _dilations(asked), strict=True)):
+        most = max(stride, dilation) - 1
+        if extras[k] > most:
+            raise ValueError(
+                f"output_padding={extras[k]} is not allowed: it must be at most {most}, below S or dilation"
+            )
+        whole, size = Side(window[k], stride, dilation, (0, 0), extras[k]), sizes[k]
+        low, high = _range(whole, shape[k], around[k], most if output_padding is None else 0)
+        if size is not None and not low <= size <= high:
+            name = ("height", "width")[k]
+            raise ValueError(f"size={asked.size} is not allowed: its {name} must be from {low} to {high}")
+        sides.append(_cut(whole, shape[k], around[k], size))
+    _sizes(shape, sides)
+    return sides
+
+
+def _range(side: Side, n: int, around: Pair | str, extra: int) -> Pair:
+    """Return the smallest and the largest size of the output, with at most so many pixels more after it."""
+    whole = side.size(n)
+    return (1, whole + extra) if isinstance(around, str) else (whole - sum(around), whole - sum(around) + extra)
+
+
+def _cut(side: Side, n: int, around: Pair | str, size: int | None) -> Side:
+    """Return an axis with this padding; a word cuts off all but the size, which is S n unless given."""
+    whole = side.size(n)
+    if isinstance(around, str):
+        size = n * side.stride if size is None else size
+        less = max(whole - size, 0) // 2
+        more = max(whole - size, 0) - less
+        around = (more, less) if around == SAME[1] else (less, more)
+    extra = 0 if size is None else size - (whole - sum(around))
+    return replace(side, padding=around, output_padding=side.output_padding + extra)
 
 
 def _sizes(shape: Shape, sides: list[Side]) -> Pair:

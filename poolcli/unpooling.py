@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from poolcli.engine.interleave import take
 from poolcli.engine.scatter import returned, scatter, survey
+from poolcli.geometry import pair
 from poolcli.resize import Enlargement
 from poolcli.stored import Indices, load_indices
 
@@ -33,18 +34,21 @@ def nails_backward(grads: NDArray[Any], image: NDArray[Any], asked: Enlargement)
 def unpool(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
     """Put each value at its index, the largest where several have the same."""
     loaded = load_indices(asked.values["indices"])
-    height, width = _size(image.shape[1:3], asked, loaded)
+    pooled, size = _sizes(image.shape[1:3], asked, loaded)
     indices = _fitting(loaded.indices, image.shape, asked.rank)
-    out = np.zeros((image.shape[0], height, width, image.shape[3]), image.dtype)  # first: a scale may ask too much
-    scatter(image, indices, _surveyed(indices, loaded, asked, (height, width)), out)
-    return out
+    out = np.zeros((image.shape[0], *pooled, image.shape[3]), image.dtype)  # first: a scale may ask too much
+    scatter(image, indices, _surveyed(indices, loaded, asked, pooled), out)
+    after = [(0, m - n) for m, n in zip(size, pooled, strict=True)]
+    return np.pad(out, ((0, 0), *after, (0, 0))) if size != pooled else out
 
 
 def unpool_backward(grads: NDArray[Any], image: NDArray[Any], asked: Enlargement) -> NDArray[Any]:
     """Return the gradient with respect to the image: what stands at the index of a value, where it was put there."""
     loaded = load_indices(asked.values["indices"])
+    height, width = _sizes(image.shape[1:3], asked, loaded)[0]
+    inside = np.ascontiguousarray(grads[:, :height, :width])
     indices = _fitting(loaded.indices, image.shape, asked.rank)
-    return returned(grads, image, indices, _surveyed(indices, loaded, asked, grads.shape[1:3]))
+    return returned(inside, image, indices, _surveyed(indices, loaded, asked, (height, width)))
 
 
 def _surveyed(indices: NDArray[np.int64], loaded: Indices, asked: Enlargement, size: tuple[int, ...]) -> NDArray[Any]:
@@ -62,7 +66,7 @@ def _surveyed(indices: NDArray[np.int64], loaded: Indices, asked: Enlargement, s
 
 def unpooled_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
     """Return the shape that `unpool` makes of (H, W) or (H, W, C)."""
-    return (*_size(shape, asked, load_indices(asked.values["indices"])), *shape[2:])
+    return (*_sizes(shape[:2], asked, load_indices(asked.values["indices"]))[1], *shape[2:])
 
 
 def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArray[np.int64]:
@@ -78,18 +82,22 @@ def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArra
     return np.ascontiguousarray(indices, np.int64).reshape(shape)
 
 
-def _size(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair:
-    """Return the size of the image that was pooled: as given, as stored with the indices, or S times this one."""
-    from poolcli.geometry import pair
+def _sizes(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> tuple[Pair, Pair]:
+    """Return the size of the image that was pooled, as stored with the indices, as given, or S times this one.
 
+    And that of the output, which is larger where a size is given beside the stored one.
+    """
     stored, stride, strides = loaded.shape, loaded.stride, asked.strides
     if asked.scale is not None and stride and stride != strides:
         own = f"{stride[0]} x {stride[1]}"
         scale = f"{strides[0]} x {strides[1]}"
         raise ValueError(f"scale {scale} is not that of the indices: their windows were {own} apart")
-    if asked.size is not None:
-        size = pair("size", asked.size)
-        if stored and size != stored:
-            raise ValueError(f"size={asked.size} is not that of the image of the indices, {stored[0]} x {stored[1]}")
-        return size
-    return stored or (shape[0] * strides[0], shape[1] * strides[1])
+    if asked.size is None:
+        pooled = stored or (shape[0] * strides[0], shape[1] * strides[1])
+        return pooled, pooled
+    size = pair("size", asked.size)
+    most = [n + s - 1 for n, s in zip(stored or size, stride or strides, strict=True)]
+    if stored and not (stored[0] <= size[0] <= most[0] and stored[1] <= size[1] <= most[1]):
+        own = f"that of the image of the indices, {stored[0]} x {stored[1]}"
+        raise ValueError(f"size={asked.size} is not {own}, or larger by less than S, up to {most[0]} x {most[1]}")
+    return stored or size, size

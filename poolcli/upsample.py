@@ -52,12 +52,12 @@ class Upsampling(ModeRow):
         return imported(self.shape)(shape, asked)  # type: ignore[no-any-return]
 
     def mixes(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether weights make channels of all channels: alpha is one more number then."""
+        """Return whether weights know channels by their numbers: alpha is one more number then."""
         if "weights" not in self.parameters:
             return False
         from poolcli.weights import shape_of
 
-        return len(shape_of(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) == 4
+        return len(shape_of(arguments.get("weights"), arguments.get("kernel_size"), (1, 1))) > 2
 
     def resizes(self) -> bool:
         """Return whether a size that is asked for is one of many."""
@@ -105,10 +105,11 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
                    selects=True, unordered=True, takes_size=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    "transposed:average_unpool", "transposed:average_unpool_backward",
-                   "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding")),
+                   "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding"),
+                   takes_size=True),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
                    "transposed:transposed", "transposed:transposed_backward", "transposed:transposed_shape",
-                   ("weights", "kernel_size", "padding", "output_padding", "dilation"),
+                   ("weights", "kernel_size", "padding", "output_padding", "dilation", "groups"), takes_size=True,
                    learns={"weights": "transposed:transposed_weights_backward"}),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
                    "convolutions:resize_conv", "convolutions:resize_conv_backward", "convolutions:resize_conv_shape",
@@ -142,7 +143,9 @@ def upsample(
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
             from 1 on, the others whole ones; `resize` takes those below 1.
-        size: output size in pixels instead of S; of unpool, with S, that of the image that was pooled.
+        size: output size in pixels instead of S. Beside S, of unpool that of the image that was pooled; of indices that
+            come with the size of their image it may be larger by less than S, and 0 follows. Of transposed and
+            average-unpool, beside S: with numbers of padding, it says what output_padding is, else what is cut off.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated: bicubic, lanczos and convolutions overshoot.
         layout: where channels are, here, in arrays of indices and in the result: "hwc", last, or "chw", as PyTorch has
@@ -154,13 +157,16 @@ def upsample(
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
             `downsample` returned, with the `size` of its image unless windows were S apart and filled it, or a path
             that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
-            given), "gaussian", a path or an array (F, F), for every channel by itself, or (C_in, C_out, F, F); with the
-            names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the others unless given. Those named weights that
-            meet in a pixel of the output sum to 1, at its frame too. `padding`, `output_padding` and `dilation` of
-            transposed, in pixels of the output; unless padding is given, the output is S times the input. `enlarge` of
-            resize-conv ("nearest", "bilinear"); `order` of subpixel: channel c S^2 + s of the convolution ("crd", as
-            PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of both: "edge", "reflect",
-            "wrap", "constant" (0).
+            given), "gaussian", a path or an array (F, F), for every channel by itself, or (C_in, C_out, F, F); of
+            transposed also (C, F, F), of each channel its own, and with `groups` (C_in, C_out / groups, F, F), group
+            after group as in PyTorch. With the names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the others
+            unless given. Those named weights that meet in a pixel of the output sum to 1, at its frame too. `padding`,
+            `output_padding` and `dilation` of transposed, in pixels of the output. `padding` is what is cut off, one
+            number, (height, width), (top, bottom, left, right), or "same" or "same-lower" for S times the input, of an
+            odd number one pixel more after or before; "same-lower" if neither padding nor output_padding is given.
+            `enlarge` of resize-conv ("nearest", "bilinear"); `order` of subpixel: channel c S^2 + s of the convolution
+            ("crd", as PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of both: "edge",
+            "reflect", "wrap", "constant" (0).
 
     Returns:
         An array of the image's rank.

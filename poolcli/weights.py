@@ -30,7 +30,7 @@ def shape_of(weights: Any, kernel_size: Any, default: Pair) -> tuple[int, ...]:
 
 
 def load(weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), dilations: Pair = (1, 1)) -> Floats:
-    """Return weights (F, F) or (C_in, C_out, F, F), by name, from a file or as given.
+    """Return weights (F, F), (C, F, F) or (C_in, C_out, F, F), by name, from a file or as given.
 
     Of those by name the ones that meet in a pixel sum to 1: where an axis is enlarged, every S-th.
     """
@@ -40,8 +40,9 @@ def load(weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), 
     if isinstance(weights, (str, Path)):
         name, weights = str(weights), _read(str(weights))
     array = np.asarray(weights)
-    if array.ndim not in (2, 4) or 0 in array.shape:
-        raise ValueError(f"{name}: the shape is {array.shape}: it must be (F, F) or (C_in, C_out, F, F)")
+    if array.ndim not in (2, 3, 4) or 0 in array.shape:
+        allowed = "(F, F) or (C_in, C_out, F, F), of transposed also (C, F, F)"
+        raise ValueError(f"{name}: the shape is {array.shape}: it must be {allowed}")
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name}: they are {array.dtype}, and must be real numbers")
     if not np.isfinite(array).all():

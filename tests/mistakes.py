@@ -1,16 +1,14 @@
 """Mistakes that people make, and the line that each gets: python tests/mistakes.py prints them.
 
 A mistake is a line for a shell, and a part of what is said. The folder has `photo.png`, `mask.png` (a palette),
-`grey.tif` (16 bits), `deep.tif` (floats), `chw.npy`, `scans/` (two images and a text), `empty/`, `broken.png`, `notes.txt`.
+`grey.tif` (16 bits), `deep.tif` (floats), `chw.npy`, `scans/` (two images and a text), `empty/`, `broken.png`,
+`notes.txt`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import shlex
-import sys
 import tempfile
 from pathlib import Path
 

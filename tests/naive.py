@@ -30,10 +30,10 @@ def taps(n, kernel_size, stride, padding=0, dilation=1, ceil=False, size=None):
         if padding == "same-lower":
             before, after = after, before
     else:
-        before = after = padding
-        steps = (n + 2 * padding - span) / stride
+        before, after = padding if isinstance(padding, tuple) else (padding, padding)
+        steps = (n + before + after - span) / stride
         windows = (math.ceil(steps) if ceil else math.floor(steps)) + 1
-        if ceil and (windows - 1) * stride >= n + padding:
+        if ceil and (windows - 1) * stride >= n + before:
             windows -= 1
     return [[i * stride - before + k * dilation for k in range(kernel_size)] for i in range(windows)], after
 
@@ -54,6 +54,7 @@ def windows(shape, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False
         value if isinstance(value, tuple) else (value, value)
         for value in (kernel_size, kernel_size if stride is None else stride, padding, dilation, size)
     )
+    paddings = (paddings[:2], paddings[2:]) if len(paddings) == 4 else paddings
     arguments = [(kernel[a], strides[a], paddings[a], dilations[a], ceil, sizes[a]) for a in (0, 1)]
     height, width = shape[:2]
     (down, below), (across, right) = taps(height, *arguments[0]), taps(width, *arguments[1])
@@ -69,6 +70,9 @@ def windows(shape, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False
 def pool(image, mode, inside, place, padded, **parameters):
     """Return what a mode makes of the pixels of one window and channel."""
     r = [image[y, x, place.channel].item() for y, x in inside]
+    if not r:
+        is_sum = parameters.get("count_include_pad") or parameters.get("norm") == "sum"
+        return {"max": -math.inf, "min": math.inf}.get(mode, 0.0 if is_sum else math.nan)
     if any(value != value for value in r):
         return math.nan
     if mode == "blur":
@@ -112,7 +116,7 @@ def downsample_backward(grad, image, mode, *, kernel_size=2, stride=None, paddin
     found = windows(image.shape, kernel_size, stride, padding, dilation, ceil, size)
     out = np.zeros(image.shape)
     for (i, j), (inside, padded) in found.items():
-        for c in range(image.shape[2]):
+        for c in range(image.shape[2] if inside else 0):
             r = [image[y, x, c].item() for y, x in inside]
             n = padded if parameters.get("count_include_pad") else len(r)
             place = Place(i, j, c)
@@ -550,12 +554,13 @@ def unpool(image, indices, size):
 
 def average_unpool(image, size, strides, padding, extra):
     """Add r / n to each of the n pixels of its window that lie inside."""
-    sides = zip(image.shape, strides, size, padding, extra, strict=False)
-    height, width = ((n - 1) * s + f - 2 * p + e for n, s, f, p, e in sides)
+    around = four(padding)
+    sides = zip(image.shape, strides, size, around, extra, strict=False)
+    height, width = ((n - 1) * s + f - sum(p) + e for n, s, f, p, e in sides)
     out = np.zeros((height, width, image.shape[2]))
     for y, x, c in np.ndindex(image.shape):
         rows, columns = (
-            range(i * s - p, i * s - p + f) for i, s, p, f in zip((y, x), strides, padding, size, strict=True)
+            range(i * s - p, i * s - p + f) for i, s, (p, _), f in zip((y, x), strides, around, size, strict=True)
         )
         inside = [(row, column) for row in rows for column in columns if 0 <= row < height and 0 <= column < width]
         for row, column in inside:
@@ -563,12 +568,9 @@ def average_unpool(image, size, strides, padding, extra):
     return out
 
 
-def transposed(image, weights, strides, padding, extra, dilation=(1, 1)):
+def transposed(image, weights, strides, padding, extra, dilation=(1, 1), groups=1):
     """Add each value times each weight where it belongs, on a canvas with room around, and cut out the middle."""
-    weights = np.asarray(weights, float)
-    channels = image.shape[2]
-    if weights.ndim == 2:
-        weights = np.eye(channels)[:, :, None, None] * weights
+    weights = across(np.asarray(weights, float), image.shape[2], groups)
     spans = [d * (f - 1) + 1 for d, f in zip(dilation, weights.shape[2:], strict=True)]
     shape = [(n - 1) * s + span + e for n, s, span, e in zip(image.shape, strides, spans, extra, strict=False)]
     canvas = np.zeros((*shape, weights.shape[1]))
@@ -576,7 +578,26 @@ def transposed(image, weights, strides, padding, extra, dilation=(1, 1)):
         for o, ky, kx in np.ndindex(weights.shape[1:]):
             at = (y * strides[0] + ky * dilation[0], x * strides[1] + kx * dilation[1], o)
             canvas[at] += float(image[y, x, c]) * weights[c, o, ky, kx]
-    return canvas[padding[0] : shape[0] - padding[0], padding[1] : shape[1] - padding[1]]
+    (top, bottom), (left, right) = four(padding)
+    return canvas[top : shape[0] - bottom, left : shape[1] - right]
+
+
+def across(weights, channels, groups=1):
+    """Return (C_in, C_out, F, F) of weights of every channel, of each channel, or of groups: 0 between the others."""
+    if weights.ndim < 4:
+        own = np.broadcast_to(weights, (channels, *weights.shape[-2:]))
+        return np.eye(channels)[:, :, None, None] * own[:, None]
+    inputs, outputs = channels // groups, weights.shape[1]
+    out = np.zeros((channels, groups * outputs, *weights.shape[2:]))
+    for c in range(channels):
+        first = c // inputs * outputs
+        out[c, first : first + outputs] = weights[c]
+    return out
+
+
+def four(padding):
+    """Return (top, bottom), (left, right) of these four, or of what is alike on either side."""
+    return (padding[:2], padding[2:]) if len(padding) == 4 else tuple((p, p) for p in padding)
 
 
 def transposed_by_name(image, name, size, strides, padding, extra, dilation):
@@ -603,10 +624,8 @@ def subpixel(image, strides, weights, order, border):
 
 def convolve(image, weights, border):
     """Convolve, as networks do, to the same size; an even window has its odd tap after the pixel."""
-    weights = np.asarray(weights, float)
     height, width, channels = image.shape
-    if weights.ndim == 2:
-        weights = np.eye(channels)[:, :, None, None] * weights
+    weights = across(np.asarray(weights, float), channels)
     out = np.zeros((height, width, weights.shape[1]))
     before = [(f - 1) // 2 for f in weights.shape[2:]]
     for y, x, o in np.ndindex(out.shape):

@@ -34,7 +34,7 @@ GEOMETRIES = [
     {"kernel_size": 2, "stride": 3},
     {"kernel_size": 3, "stride": 1, "padding": 1},
     {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0), "dilation": (2, 1)},
-    {"kernel_size": 3, "stride": 2, "padding": 1, "ceil": True, "dilation": 2},
+    {"kernel_size": 3, "stride": 2, "padding": (1, 2, 0, 1), "ceil": True, "dilation": 2},
     {"kernel_size": (2, 4), "stride": 3, "padding": "same"},
     {"kernel_size": 4, "stride": (3, 4), "padding": "same-lower"},
     {"size": (3, 5)},

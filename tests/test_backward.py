@@ -102,6 +102,24 @@ def test_nothing_is_lost(mode, geometry):
     assert abs(result.sum() - grad.sum()) < 1e-11
 
 
+WIDE = [(mode, parameters) for mode, parameters in SMOOTH if poolcli.MODES[mode].nothing is not None]
+
+
+@pytest.mark.quick_when(lambda **_: JIT)
+@pytest.mark.parametrize(("mode", "parameters"), WIDE, ids=[f"{m}-{describe(p)}" for m, p in WIDE])
+def test_twin_with_wide_padding(mode, parameters):
+    """What is sent to windows that lie in the padding alone goes nowhere."""
+    image, geometry = picture("float64"), {"kernel_size": (2, 3), "stride": (1, 2), "padding": (3, 0, 1, 7)}
+    grad = noise((9, 9, 3))
+    result = poolcli.downsample_backward(grad, image, mode, wide_padding=True, **geometry, **parameters)
+    exact = naive.downsample_backward(grad[None], image, mode, **geometry, **seen(image, mode, parameters))
+    np.testing.assert_allclose(result, exact, rtol=0, atol=np.abs(exact).max() * 1e-12)
+    if poolcli.MODES[mode].selects:
+        wide = {"wide_padding": True, **geometry}
+        indices = poolcli.downsample(image, mode, return_indices=True, **wide)[1]
+        np.testing.assert_array_equal(poolcli.downsample_backward(grad, image, mode, indices=indices, **wide), result)
+
+
 def test_the_conserving_are_those_that_select_or_average():
     others = {"l2", "lp", "gem", "soft", "lip"}
     assert {*CONSERVING} == {name for name, mode in poolcli.MODES.items() if mode.has_gradient} - others

@@ -235,7 +235,10 @@ USAGE = [
     (["--mode", "max", "-S", "2x0", "photo.png"], "'2x0' is no size"),
     (["--mode", "max", "-F", "2x", "photo.png"], "'2x' is no size"),
     (["--mode", "max", "-P", "all", "photo.png"], "or same, or same-lower"),
-    (["--mode", "max", "-P", "2", "photo.png"], "padding 2 is more than half of the window, whose height is 2"),
+    (
+        ["--mode", "max", "-P", "2", "photo.png"],
+        "padding 2 is more than half of the window, whose height is 2: --wide-padding allows it",
+    ),
     (
         ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
         "size sets the windows: --kernel-size cannot be given with it",
@@ -278,7 +281,9 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, photo, tmp_
 def test_window_larger_than_the_picture_gives_both_sizes(photo):
     result = run("downsample", "--mode", "max", "-F", 10, photo)
     assert result.returncode == 1
-    assert result.stderr == f"error: {photo}: the image is smaller than the window: its height is 9, the window's 10\n"
+    what = "the image is smaller than the window: its height is 9, the window's 10: --ceil allows it"
+    assert result.stderr == f"error: {photo}: {what}\n"
+    assert run("downsample", "--mode", "max", "-F", 10, "--ceil", photo).returncode == 0
 
 
 def test_planes_do_not_fit_into_one_picture(photo):

@@ -134,6 +134,87 @@ def test_padding_adds_no_value(dtype):
     assert np.rint(counted).tolist() == [[-2, -2], [-2, -2]]  # -20 / 9
 
 
+def test_padding_of_each_side():
+    """The windows of three are cut off at the top and on the right: rows 0 and 1-2, columns 0-2 and 2-3."""
+    padding = {"kernel_size": (2, 3), "stride": 2, "padding": (1, 0, 0, 1)}
+    assert poolcli.downsample(GRID, "max", **padding).tolist() == [[9, 9], [9, 9]]
+    assert poolcli.downsample(GRID, "min", **padding).tolist() == [[1, 9], [0, 5]]
+    counted = poolcli.downsample(GRID, "average", **padding, count_include_pad=True, dtype="float64")
+    np.testing.assert_allclose(counted, [[12 / 6, 18 / 6], [21 / 6, 27 / 6]])
+
+
+WIDE = [(mode, parameters) for mode, parameters in VARIANTS if poolcli.MODES[mode].nothing is not None]
+
+
+@pytest.mark.quick_when(lambda dtype, **_: JIT and dtype in ("uint8", "float32"))
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "bool", "int64", "float16"])
+@pytest.mark.parametrize(("mode", "parameters"), WIDE, ids=[f"{m}-{describe(p)}" for m, p in WIDE])
+def test_twin_with_wide_padding(mode, parameters, dtype):
+    image = picture(dtype)
+    geometry = {"kernel_size": (2, 3), "stride": (1, 2), "padding": (3, 0, 1, 7)}
+    exact = twin(image, mode, geometry, parameters).astype(np.longdouble)
+    result = poolcli.downsample(image, mode, wide_padding=True, **geometry, **parameters)
+    assert result.dtype == image.dtype
+    assert result.shape == exact.shape == (9, 9, 3)
+    if result.dtype.kind != "f":
+        low, high = (0, 1) if result.dtype == bool else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        exact = np.nan_to_num(exact, nan=0, neginf=low, posinf=high)
+    if selects(mode, parameters):
+        np.testing.assert_array_equal(result, exact.astype(dtype))
+    else:
+        assert_rounded(result, exact, float(np.abs(image.astype(np.float64)).max()))
+
+
+def test_ceil_takes_windows_larger_than_the_picture():
+    """By less than the stride: 7 rows of a window, 4 of the picture, 4 from one to the next."""
+    large = {"kernel_size": (7, 3), "stride": (4, 1)}
+    with pytest.raises(ValueError, match="its height is 4, the window's 7: ceil=True allows it"):
+        poolcli.downsample(GRID, "max", **large)
+    assert poolcli.downsample(GRID, "max", ceil=True, **large).tolist() == [[9, 9]]
+    assert poolcli.downsample(GRID, "average", ceil=True, dtype="float64", **large).tolist() == [[41 / 12, 67 / 12]]
+    counted = poolcli.downsample(GRID, "average", ceil=True, count_include_pad=True, dtype="float64", **large)
+    assert counted.tolist() == [[41 / 12, 67 / 12]]  # beyond the picture there is no padding, and none is counted
+    values, indices = poolcli.downsample(GRID, "min", ceil=True, return_indices=True, **large)
+    assert (values.tolist(), indices.tolist()) == ([[0, 0]], [[8, 9]])
+    sent = poolcli.downsample_backward([[2, 4]], GRID, "min", ceil=True, **large)
+    assert sent.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [2, 4, 0, 0], [0, 0, 0, 0]]
+    with pytest.raises(ValueError, match=r"its height is 4, the window's 8$"):
+        poolcli.downsample(GRID, "max", ceil=True, **{**large, "kernel_size": (8, 3)})
+
+
+def test_windows_in_the_padding_alone():
+    """Of four columns of windows the first and the last hold no pixel."""
+    image = np.array([[5, 3]], np.uint8)
+    wide = {"kernel_size": (1, 2), "stride": 2, "padding": (0, 0, 2, 4), "wide_padding": True}
+    assert poolcli.downsample(image, "max", **wide).tolist() == [[0, 5, 0, 0]]
+    assert poolcli.downsample(image, "min", **wide).tolist() == [[255, 3, 255, 255]]
+    assert poolcli.downsample(image, "average", **wide).tolist() == [[0, 4, 0, 0]]
+    assert poolcli.downsample(image, "max", dtype="float32", **wide).tolist() == [[0, 5, 0, 0]]
+    np.testing.assert_array_equal(
+        poolcli.downsample(image, "average", dtype="float32", **wide), [[np.nan, 4, np.nan, np.nan]]
+    )
+    counted = poolcli.downsample(image, "average", dtype="float32", count_include_pad=True, **wide)
+    assert counted.tolist() == [[0, 4, 0, 0]]
+    assert poolcli.downsample(image, "lp", p=1, norm="sum", **wide).tolist() == [[0, 8, 0, 0]]
+    floats, inf = image.astype(np.float32), np.inf
+    for joint in (None, 0):
+        values, indices = poolcli.downsample(floats[..., None], "max", return_indices=True, joint=joint, **wide)
+        assert values[..., 0].tolist() == [[-inf, 5, -inf, -inf]]
+        assert indices[..., 0].tolist() == [[-1, 0, -1, -1]]
+    # No window holds a pixel: the taps lie on either side of it.
+    apart = {"dilation": 4, "padding": 2, "wide_padding": True}
+    assert poolcli.downsample(floats[:, :1], "max", **apart).tolist() == [[-inf]]
+    assert poolcli.downsample(image[:, :1], "min", **apart).tolist() == [[255]]
+
+
+@pytest.mark.parametrize("mode", ["median", "percentile", "kmax", "majority", "random", "stochastic"])
+def test_what_takes_a_value_of_each_window_takes_no_padding_alone(mode):
+    wide = {"kernel_size": 3, "stride": 1, "wide_padding": True}
+    assert poolcli.downsample(GRID, mode, padding=2, **wide).shape[-2:] == (6, 6)
+    with pytest.raises(ValueError, match="one would lie in the padding alone: the modes that have a result of nothing"):
+        poolcli.downsample(GRID, mode, padding=(0, 3, 0, 0), **wide)
+
+
 def test_indices_are_those_of_the_first_of_equal_values():
     values, indices = poolcli.downsample(GRID, "max", return_indices=True)
     assert values.tolist() == [[4, 9], [1, 8]]
@@ -415,8 +496,16 @@ ERRORS = [
     (GRID, "max", {"dilation": 0}, ValueError, "dilation=0 is not allowed"),
     (GRID, "max", {"padding": -1}, ValueError, "padding=-1 is not allowed"),
     (GRID, "max", {"padding": "full"}, ValueError, "padding='full' is not allowed"),
+    (GRID, "max", {"padding": (0, 1, 0)}, ValueError, "padding=(0, 1, 0) is not allowed: it must be a whole number "
+     "from 0 to 2^31, two of them (height, width) or four (top, bottom, left, right), same or same-lower"),
+    (GRID, "max", {"padding": (0, 0, 2, 0)}, ValueError,
+     "padding 2 is more than half of the window, whose width is 2: wide_padding=True allows it"),
+    (GRID, "max", {"wide_padding": "no"}, ValueError, "wide_padding='no' is not allowed: wide_padding must be True or"),
+    (GRID, "max", {"size": 2, "wide_padding": True}, ValueError, "size sets the windows: wide_padding cannot be given"),
+    (GRID, "max", {"padding": (0, 2**40, 0, 0)}, ValueError, "is not allowed: it must be a whole number from 0 to"),
     (GRID, "max", {"kernel_size": 3, "padding": 2}, ValueError, "padding 2 is more than half of the window"),
-    (GRID, "max", {"kernel_size": 5}, ValueError, "smaller than the window: its height is 4, the window's 5"),
+    (GRID, "max", {"kernel_size": 5}, ValueError,
+     "smaller than the window: its height is 4, the window's 5: ceil=True allows it"),
     (GRID, "max", {"kernel_size": (1, 3), "dilation": 3}, ValueError, "its width is 4, the window's 7"),
     (GRID, "max", {"size": 2, "stride": 2}, ValueError, "size sets the windows: stride cannot be given with it"),
     (GRID, "max", {"size": 0}, ValueError, "size=0 is not allowed"),

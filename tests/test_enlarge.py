@@ -63,9 +63,18 @@ def test_down_and_up_again_with_indices(folder):
     np.testing.assert_array_equal(read(folder / "a_max_unpool.png"), expected)
     with np.load(folder / "i.npz") as stored:
         assert stored["shape"].tolist() == [6, 8]
-        assert [stored[name].tolist() for name in ("kernel_size", "stride", "padding")] == [[2, 2], [2, 2], ["0", "0"]]
+        assert [stored[name].tolist() for name in ("kernel_size", "stride", "padding")] == [[2, 2], [2, 2], [0] * 4]
     again = run("-m", "max", "--save-indices", "i.npz", "a.png", folder=folder, command="downsample")
     assert (again.returncode, again.stderr) == (2, "error: i.npz: exists; --overwrite replaces it\n")
+
+
+@pytest.mark.parametrize("padding", ["1,0,0,1", "1", "1x0", "same"])
+def test_indices_of_padded_windows_fit_their_image(folder, padding):
+    window = ["-F", "3", "-S", "2", "-P", padding]
+    saved = run("-m", "max", "--save-indices", "i.npz", *window, "a.png", folder=folder, command="downsample")
+    assert (saved.returncode, saved.stderr) == (0, "")
+    again = run("-m", "unpool", "--indices", "i.npz", "a_max.png", folder=folder)
+    assert (again.returncode, again.stderr) == (0, "")
 
 
 def test_indices_of_several_planes_are_saved_together(folder):
@@ -196,6 +205,8 @@ BAD = [
     (["-m", "nails", "-S", "5000"], 1, "the result would have 30000 x 40000 pixels"),
     (["-m", "nails", "-S", "1.5"], 2, "--scale 1.5 is not allowed: mode 'nails' takes whole numbers"),
     (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no --size"),
+    (["-m", "transposed", "-P", "1", "--size", "9x15"], 1, "--size 9x15 is not allowed: its height must be from 12"),
+    (["-m", "transposed", "-P", "9,9,0,0"], 1, "padding leaves 0 x 18 pixels of 6 x 8: no image"),
     (["-m", "unpool"], 2, "unpool needs indices"),
     (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the image is (6, 8, 3)"),
     (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of an "

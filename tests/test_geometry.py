@@ -15,28 +15,36 @@ from poolcli.geometry import low_passed, output_size, shape, sliding, windows
     kernel=st.integers(1, 6),
     stride=st.integers(1, 6),
     dilation=st.integers(1, 3),
-    padding=st.one_of(st.integers(0, 6), st.sampled_from(["same", "same-lower"])),
+    padding=st.one_of(
+        st.integers(0, 6), st.tuples(st.integers(0, 6), st.integers(0, 6)), st.sampled_from(["same", "same-lower"])
+    ),
     ceil=st.booleans(),
+    wide=st.booleans(),
 )
-def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, ceil):
+def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, ceil, wide):
     def found():
-        around = (0, padding) if isinstance(padding, int) else padding
-        return windows(20, n, shape((1, kernel), stride, around, dilation, ceil))[1]
+        around = {int: (0, padding), tuple: (0, 0, *np.ravel(padding)), str: padding}[type(padding)]
+        given = {"padding": around, "dilation": dilation, "ceil": ceil, "wide_padding": wide}
+        return windows(20, n, shape((1, kernel), stride, **given))[1]
 
-    if isinstance(padding, int):
+    if not isinstance(padding, str):
         span = dilation * (kernel - 1) + 1
-        allowed = 2 * padding <= span <= n + 2 * padding
+        before, after = padding if isinstance(padding, tuple) else (padding, padding)
+        larger = span - n - before - after
+        allowed = (wide or 2 * max(before, after) <= span) and (larger < stride if ceil else larger <= 0)
         taps, _ = naive.taps(n, kernel, stride, padding, dilation, ceil) if allowed else ([[]], 0)
     else:
         taps, _ = naive.taps(n, kernel, stride, padding, dilation)
     inside = [[tap for tap in window if 0 <= tap < n] for window in taps]
-    if not all(inside):
+    if not (all(inside) or (wide and taps != [[]])):
         with pytest.raises(ValueError, match=r"more than half|smaller than the window|in the padding alone"):
             found()
         return
     axis = found()
     pairs = zip(axis.first, axis.count, strict=True)
     assert [[first + k * axis.step for k in range(count)] for first, count in pairs] == inside
+    assert axis.filled.size == sum(map(bool, inside))
+    assert (axis.filled is axis) == all(inside)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,9 @@ def test_windows_are_those_of_the_twin(n, kernel, stride, dilation, padding, cei
         ((8, 3, 2, (0, 0), 1, True), 4),
         ((9, 4, 4, (2, 2), 1, True), 3),  # a fourth window would begin in the right padding
         ((5, 2, 1, (0, 0), 3), 2),
+        ((2, 3, 2, (0, 0), 1, True), 1),  # the window is larger than the axis, by less than the stride
+        ((4, 7, 4, (0, 0), 1, True), 1),
+        ((1, 2, 4, (1, 1), 3, True), 1),
     ],
 )
 def test_output_size(arguments, expected):

@@ -20,6 +20,45 @@ if not JIT:
     pytest.skip("the same numbers, compiled or not: once is enough", allow_module_level=True)
 
 
+CHW = {"layout": "chw"}
+SAME = {b"SAME_UPPER": "same", b"SAME_LOWER": "same-lower"}
+
+
+def window(kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), auto_pad=b"NOTSET", ceil_mode=0):
+    top, left, bottom, right = pads
+    return {
+        "kernel_size": tuple(kernel_shape),
+        "stride": tuple(strides),
+        "padding": SAME.get(auto_pad, (top, bottom, left, right)),
+        "wide_padding": True,
+        "dilation": tuple(dilations),
+        "ceil": bool(ceil_mode),
+        **CHW,
+    }
+
+
+def max_pool(x, storage_order=0, **attributes):
+    values, indices = poolcli.downsample(x, "max", return_indices=True, **window(**attributes))
+    # Those of ONNX run through all channels of all images, or down the columns first.
+    if storage_order:
+        rows, columns = divmod(indices, x.shape[3])
+        indices = columns * x.shape[2] + rows
+    picture = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
+    return values, indices + picture * x.shape[2] * x.shape[3]
+
+
+def average_pool(x, count_include_pad=0, **attributes):
+    return poolcli.downsample(x, "average", count_include_pad=bool(count_include_pad), **window(**attributes))
+
+
+def lp_pool(x, p=2, **attributes):
+    return poolcli.downsample(x, "lp", p=p, norm="sum", **window(**attributes))
+
+
+def global_pool(mode):
+    return lambda x: poolcli.reduce(x, mode, dtype=x.dtype, **CHW)[:, :, None, None]
+
+
 def last(x):
     return np.moveaxis(x, 1, -1)
 
@@ -28,99 +67,35 @@ def first(x):
     return np.moveaxis(x, -1, 1)
 
 
-def window(kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), auto_pad=b"NOTSET", ceil_mode=0, **_):
-    assert tuple(pads[:2]) == tuple(pads[2:])
-    same = {b"SAME_UPPER": "same", b"SAME_LOWER": "same-lower"}
-    return {
-        "kernel_size": tuple(kernel_shape),
-        "stride": tuple(strides),
-        "padding": same.get(auto_pad, tuple(pads[:2])),
-        "dilation": tuple(dilations),
-        "ceil": bool(ceil_mode),
-    }
-
-
-def max_pool(x, storage_order=0, **attributes):
-    wide, left = with_wide_padding(x, fill=-np.inf if x.dtype.kind == "f" else 0, **attributes)
-    if wide is not x:
-        return first(poolcli.downsample(last(wide), "max", **window(**left)))
-    values, indices = poolcli.downsample(last(x), "max", return_indices=True, **window(**attributes))
-    indices = first(indices)
-    if storage_order:
-        rows, columns = divmod(indices, x.shape[3])
-        indices = columns * x.shape[2] + rows
-    picture = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
-    return first(values), indices + picture * x.shape[2] * x.shape[3]
-
-
-def with_wide_padding(x, kernel_shape, pads=(0, 0, 0, 0), dilations=(1, 1), fill=0.0, **others):
-    """Return an image with padding of more than half a window around it, and what is left to say of its windows."""
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel_shape, dilations, strict=False)]
-    if all(2 * pad <= span for pad, span in zip(pads, spans * 2, strict=False)):
-        return x, {"kernel_shape": kernel_shape, "pads": pads, "dilations": dilations, **others}
-    around = ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3]))
-    return np.pad(x, around, constant_values=fill), {"kernel_shape": kernel_shape, "dilations": dilations, **others}
-
-
-def average_pool(x, count_include_pad=0, **attributes):
-    included = bool(count_include_pad)
-    wide, left = with_wide_padding(x, **attributes)
-    if wide is not x:
-        inside, _ = with_wide_padding(np.ones_like(x), **attributes)
-        share = first(poolcli.downsample(last(inside), "average", **window(**left)))
-        return first(poolcli.downsample(last(wide), "average", **window(**left))) / (1 if included else share)
-    return first(poolcli.downsample(last(x), "average", count_include_pad=included, **window(**attributes)))
-
-
-def lp_pool(x, p=2, **attributes):
-    x, attributes = with_wide_padding(x, **attributes)
-    return first(poolcli.downsample(last(x), "lp", p=p, norm="sum", **window(**attributes)))
-
-
-def global_pool(mode):
-    return lambda x: poolcli.reduce(last(x), mode).astype(x.dtype)[:, :, None, None]
-
-
-def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), **_):
-    height, width = (n * s for n, s in zip(x.shape[2:], strides, strict=True))
-    # The indices are of the size that the strides give; a larger output has zeros after it.
-    out = first(poolcli.upsample(last(x), "unpool", indices=last(indices) % (height * width), size=(height, width)))
-    after = (0, 0) if output_shape is None else np.subtract(output_shape[2:], out.shape[2:])
-    return np.pad(out, ((0, 0), (0, 0), (0, after[0]), (0, after[1])))
+def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), pads=(0, 0, 0, 0)):
+    # The indices are of the size that follows from the windows; a larger output has zeros after it.
+    own = [(x.shape[2 + k] - 1) * strides[k] + kernel_shape[k] - pads[k] - pads[2 + k] for k in (0, 1)]
+    size = None if output_shape is None else tuple(output_shape[2:].tolist())
+    given = {"indices": last(indices), "shape": own}
+    return first(poolcli.upsample(last(x), "unpool", scale=tuple(strides), indices=given, size=size))
 
 
 def conv_transpose(
-    x, w, b=None, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1, auto_pad=b"NOTSET",
-    output_padding=(0, 0), output_shape=None, kernel_shape=None,
+    x, w, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1, auto_pad=b"NOTSET", output_padding=None,
+    output_shape=None, kernel_shape=None,
 ):  # fmt: skip
-    extra = list(output_padding)
-    pads = list(pads)
-    for axis in (0, 1):
-        span = dilations[axis] * (w.shape[2 + axis] - 1) + 1
-        natural = (x.shape[2 + axis] - 1) * strides[axis] + span + extra[axis]
-        wanted = output_shape[axis] if output_shape else x.shape[2 + axis] * strides[axis]
-        if output_shape or auto_pad != b"NOTSET":
-            total = natural - wanted
-            extra[axis] += max(-total, 0)
-            total = max(total, 0)
-            before = total // 2 if auto_pad == b"SAME_UPPER" else total - total // 2
-            pads[axis], pads[2 + axis] = before, total - before
-    parts = [
-        poolcli.upsample(
-            last(part), "transposed", scale=tuple(strides), weights=kernels, padding=0, output_padding=tuple(extra),
-            dilation=tuple(dilations),
-        )
-        for part, kernels in zip(np.split(x, group, axis=1), np.split(w, group, axis=0), strict=True)
-    ]  # fmt: skip
-    out = first(np.concatenate(parts, axis=-1))
-    out = out[:, :, pads[0] : out.shape[2] - pads[2], pads[1] : out.shape[3] - pads[3]]
-    return out if b is None else out + b[:, None, None]
+    top, left, bottom, right = pads
+    given = {
+        "scale": tuple(strides),
+        "dilation": tuple(dilations),
+        "weights": w,
+        "groups": group,
+        "padding": SAME.get(auto_pad, None if output_shape else (top, bottom, left, right)),
+        "output_padding": None if output_padding is None else tuple(output_padding),
+        "size": None if output_shape is None else tuple(output_shape),
+        **CHW,
+    }
+    return poolcli.upsample(x, "transposed", **given)
 
 
 def depth_to_space(x, blocksize, mode=b"DCR"):
     channels = np.eye(x.shape[1])[:, :, None, None]
-    order = mode.decode().lower()
-    return first(poolcli.upsample(last(x), "subpixel", scale=blocksize, weights=channels, order=order))
+    return poolcli.upsample(x, "subpixel", scale=blocksize, weights=channels, order=mode.decode().lower(), **CHW)
 
 
 def space_to_depth(x, blocksize, mode=b"DCR"):
@@ -134,10 +109,8 @@ def space_to_depth(x, blocksize, mode=b"DCR"):
 
 
 def upsample(x, scales, mode=b"nearest"):
-    assert mode == b"nearest"
-    return first(
-        poolcli.upsample(last(x), "nearest", scale=tuple(scales[2:]), coordinates="asymmetric", rounding="floor")
-    )
+    given = {"scale": tuple(scales[2:]), "coordinates": "asymmetric", "rounding": "floor", **CHW}
+    return poolcli.upsample(x, mode.decode(), **given)
 
 
 ROUNDING = {"round_prefer_floor": "half-down", "round_prefer_ceil": "half-up", "floor": "floor", "ceil": "ceil"}
@@ -174,7 +147,7 @@ def resize(
         arguments["border"] = "exclude" if exclude_outside else "edge"
     if name == "bicubic":
         arguments["cubic_a"] = cubic_coeff_a
-    return first(poolcli.resize(last(x), mode=name, antialias=bool(antialias), **arguments))
+    return poolcli.resize(x, mode=name, antialias=bool(antialias), **arguments, **CHW)
 
 
 def crop_and_resize(x, starts, ends, size, mode, fill):

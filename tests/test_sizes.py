@@ -43,6 +43,36 @@ def test_padding_dilation_and_the_argument_of_shape():
     assert (named.exit_code, named.output) == (0, plain.output)
 
 
+@pytest.mark.parametrize("sides", ["1,0,2,1", " 1, 0, 2, 1 "])
+def test_padding_of_each_side(sides):
+    run("downsample", "-m", "average", "-F", "4", "-S", "2", "-P", sides, "a.png", "-o", "b.png")
+    image, _ = poolcli.read_image("a.png")
+    padded = {"kernel_size": 4, "stride": 2, "padding": (1, 0, 2, 1)}
+    np.testing.assert_array_equal(poolcli.read_image("b.png")[0], poolcli.downsample(image, "average", **padded))
+    lines = CliRunner().invoke(commands, ["shape", "-F", "4", "-S", "2", "-P", sides, "7x10"]).output.splitlines()
+    assert lines[:3] == [
+        "floor      3 x 5",
+        "            height = floor((7 + 1 + 0 - 1*(4 - 1) - 1) / 2) + 1 = 3",
+        "            width  = floor((10 + 2 + 1 - 1*(4 - 1) - 1) / 2) + 1 = 5",
+    ]
+
+
+def test_shape_of_a_window_larger_than_the_image():
+    line = run("shape", "-F", "5", "-S", "3", "4x9", code=2)
+    assert "the image is smaller than the window: its height is 4, the window's 5: --ceil allows it" in line
+    lines = CliRunner().invoke(commands, ["shape", "-F", "5", "-S", "3", "--ceil", "4x9"]).output.splitlines()
+    assert [line for line in lines if "=" not in line] == ["ceil       1 x 3", "same       2 x 3", "same-lower 2 x 3"]
+
+
+@pytest.mark.parametrize("command", ["downsample", "shape"])
+@pytest.mark.parametrize("sides", ["1,2,3", "1,2,3,4,5", "1,2,3,", "-1,0,0,0", "1x2x3x4", "w=1,h=2,3,4"])
+def test_what_is_no_padding_is_told_what_is(command, sides):
+    own = ("-m", "max", "a.png") if command == "downsample" else ("9x9",)
+    line = run(command, "-P", sides, *own, code=2)
+    assert f"{sides!r} is no size: it must be N, HEIGHTxWIDTH as 480x640, or w=640,h=480" in line
+    assert "at least 0, or TOP,BOTTOM,LEFT,RIGHT, or same, or same-lower" in line
+
+
 @pytest.mark.parametrize("size", ["w=6", "w=6,w=4", "w=6,h=", "h=4,w=6,h=4", "6*4", "1x2x3", "²", "w=6;h=4", "x", ""])
 def test_what_is_no_size_is_told_what_is(size):
     line = run("downsample", "-m", "max", "--size", size, "a.png", code=2)

@@ -134,7 +134,8 @@ CASES = [
     # F, S, padding, output padding, dilation
     ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1)),
     ((3, 2), (2, 3), (1, 0), (1, 2), (1, 1)),
-    ((1, 5), (3, 2), (0, 2), (0, 0), (1, 2)),
+    ((1, 5), (3, 2), (0, 0, 2, 1), (0, 0), (1, 2)),
+    ((3, 4), (2, 2), (1, 0, 2, 3), (0, 1), (1, 1)),
     ((3, 3), (2, 2), (0, 1), (0, 1), (2, 3)),
     ((2, 2), (1, 1), (0, 0), (0, 0), (1, 1)),
 ]
@@ -193,7 +194,7 @@ def test_twin_of_transposed(case, dtype):
     size, strides, padding, extra, dilation = case
     rng = np.random.default_rng(0)
     image = picture(dtype, (4, 6, 3))
-    for weights in (rng.normal(size=size), rng.normal(size=(3, 2, *size))):
+    for weights in (rng.normal(size=size), rng.normal(size=(3, *size)), rng.normal(size=(3, 2, *size))):
         values = {"padding": padding, "output_padding": extra, "dilation": dilation}
         result = poolcli.upsample(image, "transposed", scale=strides, weights=weights, **values)
         exact = naive.transposed(image, weights, strides, padding, extra, dilation)
@@ -249,6 +250,112 @@ def test_indices_of_another_width_are_refused_not_misread(down, across, s):
     rows, columns = result.shape
     assert ((result == image[:rows, :columns]) | (result == 0)).all()
     assert sorted(result[result > 0]) == sorted(values[values > 0])
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        (0, [1, 2, 13, 24, 30, 40]),
+        ((0, 0, 1, 2), [2, 13, 24]),
+        ((0, 0, 0, 1), [1, 2, 13, 24, 30]),
+        ("same", [2, 13, 24, 30]),
+    ],
+    ids=str,
+)
+def test_padding_cuts_off(padding, expected):
+    """1 and 10 times (1 2 3 4), two pixels apart."""
+    row, weights = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0, 3.0, 4.0]])
+    result = poolcli.upsample(row, "transposed", scale=(1, 2), weights=weights, padding=padding)
+    assert result.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"), [("same", [1, 2, 13, 20]), ("same-lower", [2, 13, 20, 30]), (None, [2, 13, 20, 30])]
+)
+def test_the_odd_pixel_is_cut_off_after_or_before(padding, expected):
+    """1 and 10 times (1 2 3), two pixels apart, are 1 2 13 20 30."""
+    row, weights = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0, 3.0]])
+    given = {} if padding is None else {"padding": padding}
+    assert poolcli.upsample(row, "transposed", scale=(1, 2), weights=weights, **given).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("size", "given", "expected"),
+    [
+        (5, {"padding": 0}, [1, 2, 13, 20, 30]),
+        (6, {"padding": 0}, [1, 2, 13, 20, 30, 0]),
+        (4, {"padding": (0, 0, 1, 0)}, [2, 13, 20, 30]),
+        (4, {"padding": (0, 0, 1, 1)}, [2, 13, 20, 30]),
+        (6, {"padding": 0, "output_padding": (0, 1)}, [1, 2, 13, 20, 30, 0]),
+        (5, {"padding": (0, 0, 0, 1), "output_padding": (0, 1)}, [1, 2, 13, 20, 30]),
+        (5, {}, [1, 2, 13, 20, 30]),
+        (6, {}, [1, 2, 13, 20, 30, 0]),
+        (2, {}, [13, 20]),
+        (2, {"padding": "same"}, [2, 13]),
+        (1, {}, [13]),
+        (5, {"output_padding": (0, 1)}, [2, 13, 20, 30, 0]),
+    ],
+    ids=str,
+)
+def test_transposed_of_a_size(size, given, expected):
+    """1 and 10 times (1 2 3), two pixels apart, are 1 2 13 20 30: 0 comes after, or pixels are cut off."""
+    row, weights = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0, 3.0]])
+    given = {"scale": (1, 2), "weights": weights, "size": (1, size), **given}
+    assert poolcli.upsample(row, "transposed", **given).tolist() == [expected]
+    assert poolcli.UPSAMPLINGS["transposed"].output_shape(row.shape, given) == (1, size)
+    grads = np.arange(1.0, size + 1)[None]
+    zeros = np.zeros(3)
+    padded = np.concatenate([zeros, grads[0], zeros])
+    begin = 3 - next(k for k in range(4) if [1, 2, 13, 20, 30, 0][k] == expected[0])
+    correlated = [(padded[k : k + 3] * weights[0]).sum() for k in (begin, begin + 2)]
+    if not given.get("output_padding"):
+        assert poolcli.upsample_backward(grads, row, "transposed", **given).tolist() == [correlated]
+
+
+def test_average_unpool_of_the_size_of_the_image_that_was_pooled():
+    image = np.arange(1.0, 16).reshape(3, 5)
+    pooled = poolcli.downsample(image, "average")
+    result = poolcli.upsample(pooled, "average-unpool", kernel_size=2, padding=0, size=(3, 5))
+    assert result.tolist() == [[1, 1, 1.5, 1.5, 0], [1, 1, 1.5, 1.5, 0], [0, 0, 0, 0, 0]]
+
+
+def test_unpool_to_a_size_beyond_that_of_the_indices():
+    indices = {"indices": np.array([[1, 3]]), "shape": (1, 4)}
+    values = np.array([[5, 6]])
+    for size, expected in ((4, [0, 5, 0, 6]), (5, [0, 5, 0, 6, 0])):
+        given = {"indices": indices, "scale": (1, 2), "size": (1, size)}
+        assert poolcli.upsample(values, "unpool", **given).tolist() == [expected]
+        back = poolcli.upsample_backward(np.arange(10.0, 10 + size)[None], values, "unpool", **given)
+        assert back.tolist() == [[11, 13]]
+
+
+@pytest.mark.parametrize("layout", ["hwc", "chw"])
+@pytest.mark.parametrize("dtype", ["uint8", "float64"])
+@pytest.mark.parametrize(("groups", "outputs"), [(1, 2), (2, 1), (2, 3), (3, 2), (6, 1), (6, 2)])
+def test_twin_of_groups(groups, outputs, dtype, layout):
+    image = picture(dtype, (4, 5, 6))
+    weights = np.random.default_rng(1).normal(size=(6, outputs, 3, 2))
+    given = {"weights": weights, "groups": groups, "scale": (2, 3), "padding": (1, 0, 0, 1)}
+    moved = np.moveaxis(image, -1, 0) if layout == "chw" else image
+    result = poolcli.upsample(moved, "transposed", layout=layout, **given)
+    exact = naive.transposed(image, weights, (2, 3), (1, 0, 0, 1), (0, 0), (1, 1), groups)
+    assert_rounded(np.moveaxis(result, 0, -1) if layout == "chw" else result, exact, largest(image))
+    assert poolcli.UPSAMPLINGS["transposed"].output_shape(image.shape, given) == exact.shape
+
+
+def test_weights_of_each_channel_and_of_groups():
+    image = np.array([[[1.0, 10.0, 100.0, 1000.0]]])
+    own = np.array([[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]], [[7.0, 8.0]]])
+    given = {"scale": (1, 2), "padding": 0}
+    expected = [[[1, 30, 500, 7000], [2, 40, 600, 8000]]]
+    assert poolcli.upsample(image, "transposed", weights=own, **given).tolist() == expected
+    depthwise = {"weights": own[:, None], "groups": 4}
+    assert poolcli.upsample(image, "transposed", **depthwise, **given).tolist() == expected
+    # The first two channels make one, and the last two.
+    pairs = {"weights": own[:, None], "groups": 2}
+    assert poolcli.upsample(image, "transposed", **pairs, **given).tolist() == [[[31, 7500], [42, 8600]]]
+    one = {"weights": own[:, None], "groups": 1}
+    assert poolcli.upsample(image, "transposed", **one, **given).tolist() == [[[7531], [8642]]]
 
 
 @pytest.mark.parametrize("dilation", [5, 50, 10**6])
@@ -553,7 +660,16 @@ WRONG = [
      "constant"),
     ("subpixel", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),
     ("lanczos", {"lobes": 0}, "lobes=0 is not allowed: lobes must be a whole number from 1 to 16"),
-    ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F)"),
+    ("transposed", {"weights": np.zeros(3)}, "the shape is (3,): it must be (F, F) or (C_in, C_out, F, F), of "
+     "transposed also (C, F, F)"),
+    ("resize-conv", {"weights": np.zeros((3, 3, 3))}, "the shape is (3, 3, 3): it must be (F, F) or (C_in, C_out, F"),
+    ("resize-conv", {"groups": 3}, "mode 'resize-conv' takes no groups: the modes that do are transposed"),
+    ("transposed", {"weights": np.zeros((2, 3, 3))}, "(2, 3, 3) are for 2 channels, and the image has 3"),
+    ("transposed", {"weights": np.zeros((3, 1, 3, 3)), "groups": 2}, "groups=2 does not divide the 3 channels that"),
+    ("transposed", {"weights": np.zeros((2, 1, 3, 3)), "groups": 2}, "are for 2 channels, and the image has 3"),
+    ("transposed", {"weights": np.zeros((3, 3, 3)), "groups": 3}, "groups=3 is for weights (C_in, C_out / groups, F"),
+    ("transposed", {"groups": 3}, "groups=3 is for weights (C_in, C_out / groups, F, F), and these are (4, 4)"),
+    ("transposed", {"groups": 0}, "groups=0 is not allowed: groups must be a whole number from 1 to 2^31"),
     ("transposed", {"weights": np.zeros((2, 1, 3, 3))}, "(2, 1, 3, 3) are for 2 channels, and the image has 3"),
     ("transposed", {"weights": np.full((2, 2), np.nan)}, "the weights: holds what is no finite number"),
     ("transposed", {"weights": np.zeros((2, 2)), "kernel_size": 3}, "kernel_size 3 x 3 is not that of the weights"),
@@ -562,7 +678,18 @@ WRONG = [
     ("transposed", {"weights": "none.npy"}, "weights='none.npy': there is no such file, and the names are bilinear"),
     ("transposed", {"weights": np.zeros((2, 2), complex)}, "the weights: they are complex128, and must be real"),
     ("transposed", {"padding": 9}, "padding leaves 0 x 6 pixels of 7 x 11: no image"),
+    ("transposed", {"padding": (1, 2, 3)}, "padding must be a whole number from 0 to 2^31, or 2 or 4 of them, or same"),
+    ("transposed", {"padding": "valid"}, "padding='valid' is not allowed: padding must be a whole number from 0"),
     ("transposed", {"padding": 0, "output_padding": 2}, "output_padding=2 is not allowed: it must be at most 1"),
+    ("transposed", {"padding": 1, "size": (13, 22)}, "size=(13, 22) is not allowed: its height must be from 14 to 15"),
+    ("transposed", {"padding": 1, "size": (15, 24)}, "size=(15, 24) is not allowed: its width must be from 22 to 23"),
+    ("transposed", {"padding": 1, "output_padding": 0, "size": 23}, "its height must be from 14 to 14"),
+    ("transposed", {"size": (18, 9)}, "size=(18, 9) is not allowed: its height must be from 1 to 17"),
+    ("average-unpool", {"size": 16}, "size=16 is not allowed: its height must be from 1 to 15"),
+    ("unpool", {"size": (16, 22), "indices": {"indices": np.zeros((7, 11, 3), int), "shape": (14, 22)}},
+     "size=(16, 22) is not that of the image of the indices, 14 x 22, or larger by less than S, up to 15 x 23"),
+    ("unpool", {"size": (14, 21), "indices": {"indices": np.zeros((7, 11, 3), int), "shape": (14, 22)}},
+     "size=(14, 21) is not that of the image of the indices"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices"),

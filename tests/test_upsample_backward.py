@@ -71,11 +71,18 @@ def test_adjoint_of_nearest(coordinates, rounding):
         )
 
 
-WEIGHTS = {"2-D": noise((3, 4), 5), "even": noise((2, 4), 6), "4-D": noise((3, 8, 3, 2), 7), "one": noise((3, 4, 1, 1))}
+WEIGHTS = {
+    "own": noise((3, 3, 4), 4),
+    "depthwise": noise((3, 2, 4, 3), 3),
+    "2-D": noise((3, 4), 5),
+    "even": noise((2, 4), 6),
+    "4-D": noise((3, 8, 3, 2), 7),
+    "one": noise((3, 4, 1, 1)),
+}
 CONVOLVING = [
     (mode, {"weights": weights, "scale": scale})
     for mode in ("transposed", "resize-conv", "subpixel")
-    for weights in (None, "box", "gaussian", *WEIGHTS)
+    for weights in (None, "box", "gaussian", "2-D", "even", "4-D", "one")
     for scale in (2, (1, 2), (3, 2))
     if mode != "subpixel" or weights != "one" or scale == 2
     if mode != "subpixel" or weights != "4-D" or scale != (3, 2)
@@ -85,6 +92,11 @@ LINEAR = [
     *(("transposed", {"weights": weights, "padding": (1, 0), "scale": (2, 3), **more})
       for weights in (None, "2-D", "4-D") for more in ({}, {"dilation": 2}, {"dilation": 3, "output_padding": 1})),
     ("transposed", {"weights": "2-D", "scale": 5}), ("transposed", {"weights": "2-D", "padding": (1, 3), "scale": 4}),
+    *(("transposed", {"weights": weights, "padding": padding})
+      for weights in ("2-D", "4-D") for padding in ((0, 2, 1, 0), "same")),
+    *(("transposed", {"weights": weights, "groups": groups, "padding": (0, 2, 1, 0), "scale": (2, 3)})
+      for weights, groups in (("own", 1), ("depthwise", 3))),
+    *(("transposed", {"weights": weights, "scale": 3, "dilation": 2, "size": (4, 9)}) for weights in (None, "4-D")),
     *(("resize-conv", {"weights": "4-D", "border": border, "enlarge": "bilinear"})
       for border in ("edge", "reflect", "wrap", "constant")),
     *(("resize-conv", {"weights": "2-D", "border": border}) for border in ("edge", "reflect", "wrap", "constant")),
@@ -92,6 +104,7 @@ LINEAR = [
       for border in ("reflect", "wrap", "constant") for order in ("crd", "dcr")),
     ("average-unpool", {}), ("average-unpool", {"kernel_size": 3}), ("average-unpool", {"kernel_size": (2, 5)}),
     ("average-unpool", {"kernel_size": 3, "padding": 1, "output_padding": 1}), ("average-unpool", {"scale": (3, 1)}),
+    ("average-unpool", {"kernel_size": 3, "padding": (0, 2, 1, 0)}),
     ("nails", {}), ("nails", {"scale": (3, 1)}), ("nearest", {"scale": 3}), ("bilinear", {"scale": 1.3}),
     ("bicubic", {"border": "wrap"}), ("lanczos", {"size": (9, 20)}), ("bilinear", {"coordinates": "align-corners"}),
 ]  # fmt: skip

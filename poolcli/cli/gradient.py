@@ -36,9 +36,8 @@ from poolcli.rows import takes
 def gradient(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Show where the gradient of a pool flows: how much the sum of the output changes with each pixel of an image.
 
-    The result has the size of the image: where a pixel is red the sum grows with it, where blue it falls, added up over
-    the channels. The file's text field tells the range. Formats that hold floats, as .tif and .npy, get the numbers of
-    every channel.
+    Where a pixel is red the sum grows with it, where blue it falls, added up over the channels; the file's text field
+    tells the range. Formats that hold floats, as .tif and .npy, get the numbers of every channel.
 
     \b
         poolcli gradient --mode soft --beta 20 photo.png

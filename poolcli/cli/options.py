@@ -11,7 +11,7 @@ import click
 from poolcli.cli.values import Count, Ending, FileName, Scale, Size, Word, colour
 from poolcli.commands import unordered
 from poolcli.images import MAX_PIXELS
-from poolcli.parameters import DTYPES
+from poolcli.parameters import DTYPES, SAME
 
 _COLUMN = 26  # of the help, where what an option means begins
 
@@ -66,9 +66,11 @@ def edges(command: Command) -> Command:
         "Windows",
         command,
         (
-            click.option("-P", "--padding", type=Size(0, ("same", "same-lower")),
-                         help="Pixels around the image that belong to windows but add no values, or same, "
+            click.option("-P", "--padding", type=Size(0, SAME, sides=True),
+                         help="Pixels around the image, which add no values; or TOP,BOTTOM,LEFT,RIGHT, same, "
                          "same-lower.  [default: 0]"),
+            click.option("--wide-padding", is_flag=True, help="Allow more than half a window. Of padding alone max is "
+                         "the least value there is, a mean NaN or 0."),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
@@ -209,7 +211,7 @@ def spelled(line: str) -> str:
             return found[0]
         if found[3] or known.is_flag:
             return name
-        separator = "x" if known.type.name in (Size().name, Scale.name) else ","
+        separator = "x" if known.type.name in (Size().name, Scale.name) and found[2].count(",") < 2 else ","
         value = found[2].strip("'()").replace(", ", separator) or "''"
         return f"{name} {value}"
 

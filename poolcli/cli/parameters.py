@@ -91,7 +91,7 @@ def _described(parameter: Parameter) -> str:
 
 
 def _metavar(parameter: Parameter) -> str:
-    if parameter.most:
+    if parameter.counts:
         return Size().name
     if parameter.choices or parameter.choices_in:
         return "NAME|FILE" if parameter.type is object else "NAME"

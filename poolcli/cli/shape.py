@@ -21,7 +21,8 @@ _AXES = ("height", "width")
 def shape(image: int | tuple[int, int], **values: Any) -> None:
     """Compute the output size of a pool, by every convention, with the formula.
 
-    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT; FILE is an image that has them.
+    HEIGHTxWIDTH is the height and the width of the image, or w=WIDTH,h=HEIGHT; FILE is an image that has them. With
+    --ceil the size is not rounded down.
 
     \b
         poolcli shape -F 3 -S 2 photo.png
@@ -51,7 +52,8 @@ def _windows(sizes: tuple[int, int], values: dict[str, Any]) -> list[Row]:
 
     rows: list[Row] = []
     named = isinstance(values.get("padding"), str)
-    for name, changes in (_SAME if named else _ROUNDED | _SAME).items():
+    rounded = {name: changes for name, changes in _ROUNDED.items() if changes["ceil"] or not values.get("ceil")}
+    for name, changes in (_SAME if named else rounded | _SAME).items():
         asked = geometry.shape(**{**values, **changes})
         windows = geometry.windows(*sizes, asked)
         formulas = [_formula(name, sizes[axis], axis, asked) for axis in (0, 1)]
@@ -60,13 +62,14 @@ def _windows(sizes: tuple[int, int], values: dict[str, Any]) -> list[Row]:
 
 
 def _formula(name: str, n: int, axis: int, asked: Any) -> str:
-    from poolcli.geometry import same_padding
+    from poolcli.geometry import padding_of
 
     kernel, stride, dilation = asked.kernel_size[axis], asked.stride[axis], asked.dilation[axis]
+    before, after = padding_of(n, asked, axis)
     if name.startswith("same"):
-        before, after = same_padding(n, kernel, stride, dilation, name == "same-lower")
         return f"ceil({n} / {stride}), with padding {before} before and {after} after"
-    return f"{name}(({n} + 2*{asked.padding[axis]} - {dilation}*({kernel} - 1) - 1) / {stride}) + 1"
+    around = f"2*{before}" if before == after else f"{before} + {after}"
+    return f"{name}(({n} + {around} - {dilation}*({kernel} - 1) - 1) / {stride}) + 1"
 
 
 def _bins(sizes: tuple[int, int], size: int | tuple[int, int]) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,9 +13,11 @@ from poolcli.cli.parameters import mode_option, mode_parameters, parameters_of, 
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
 from poolcli.cli.settings import check_palette, settings_of
 from poolcli.cli.values import FileName, Scale, Size
+from poolcli.commands import Step
 from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS
 
+_SIZED = ", ".join(row.name for row in UPSAMPLINGS.values() if row.takes_size and not row.fractional)
 _LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those that are wrong for all are told first
 
 
@@ -22,7 +25,7 @@ _LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those tha
 @click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(UPSAMPLINGS)
 @click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")
-@click.option("--size", type=Size(), help="Output size, instead of the scale.")
+@click.option("--size", type=Size(), help=f"Output size, instead of the scale; beside it of {_SIZED}.")
 @options.output
 @options.files
 @options.pictures
@@ -42,12 +45,19 @@ def upsample(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> 
     with usage_errors():
         for step in steps:
             parameters = parameters_of(step)
-            check_fill(parameters, UPSAMPLINGS[step.mode].resolve(parameters))
+            row = UPSAMPLINGS[step.mode]
+            check_fill(parameters, row.resolve(parameters))
             _check_scale(step.arguments)
-            step.shape_after(_LARGE)
+            row.check_scale(step.arguments.get("scale"), step.arguments.get("size"))
+            replace(step, arguments=_of_any_image(step)).shape_after(_LARGE)
             check_palette(step, settings)
         jobs = jobs_of(inputs, steps, files, settings)
     click.get_current_context().exit(carry_out(jobs, settings, files))
+
+
+def _of_any_image(step: Step) -> dict[str, Any]:
+    """Return the arguments without the size, where it depends on the image which there may be."""
+    return {name: value for name, value in step.arguments.items() if name != "size" or step.row.resizes()}
 
 
 def _check_scale(arguments: Mapping[str, Any]) -> None:

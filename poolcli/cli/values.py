@@ -22,10 +22,10 @@ _NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
-    """One whole number, or a height and a width; or one of some words."""
+    """One whole number, or a height and a width; or four of them, of the sides of an image; or one of some words."""
 
-    def __init__(self, least: int = 1, words: tuple[str, ...] = ()) -> None:
-        self.least, self.words = least, words
+    def __init__(self, least: int = 1, words: tuple[str, ...] = (), sides: bool = False) -> None:
+        self.least, self.words, self.sides = least, words, ("TOP,BOTTOM,LEFT,RIGHT",) * sides
         self.name = "HEIGHTxWIDTH"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
@@ -36,12 +36,13 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         """Return a number, a pair or a word."""
         if not isinstance(value, str) or value in self.words:
             return value
-        parts = _parts(value)
-        right = len(parts) <= 2 and all(part.isascii() and part.isdigit() for part in parts)
+        four = bool(self.sides) and value.count(",") == 3 and "=" not in value
+        parts = value.replace(" ", "").split(",") if four else _parts(value)
+        right = (four or len(parts) <= 2) and all(part.isascii() and part.isdigit() for part in parts)
         numbers = tuple(map(int, parts)) if right else ()
         if not numbers or min(numbers) < self.least:
-            words = "".join(f", or {word}" for word in self.words)
-            allowed = f"N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least {self.least}{words}"
+            others = "".join(f", or {way}" for way in (*self.sides, *self.words))
+            allowed = f"N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least {self.least}{others}"
             self.fail(f"{value!r} is no size: it must be {allowed}", parameter, context)
         return numbers[0] if len(numbers) == 1 else numbers
 
@@ -232,15 +233,16 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
-        self.name = Size().name if parameter.most else "VALUE"
+        self.size = Size(int(parameter.low), parameter.choices, 4 in parameter.counts) if parameter.counts else None
+        self.name = self.size.name if self.size else "VALUE"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Return the value in the parameter's type."""
         try:
             parts = str(value).split(",")
             kind = self.parameter.type
-            if self.parameter.most:
-                return Size(int(self.parameter.low)).convert(value, parameter, context)
+            if self.size:
+                return self.size.convert(value, parameter, context)
             number = tuple(map(int, parts)) if kind is tuple else value if kind is object else kind(value)
         except ValueError:
             number = value

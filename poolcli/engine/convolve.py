@@ -72,7 +72,7 @@ def plain(n: int, taps: int, padding: int, dilation: int = 1) -> Taps:
     return Taps(k[None], (k * dilation - padding)[None], n + 2 * padding - dilation * (taps - 1))
 
 
-def transposed(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> Taps:
+def transposed(size: int, taps: int, stride: int, padding: int, dilation: int = 1) -> Taps:
     """Return the taps of a transposed convolution: x[i] w[k] is added to out[i stride + k dilation - padding]."""
     begin = np.arange(taps, dtype=np.int64) * dilation - padding
     phase = begin % stride
@@ -83,18 +83,13 @@ def transposed(n: int, taps: int, stride: int, padding: int, extra: int, dilatio
     offset = np.zeros_like(tap)
     tap[phase[order], rank] = order
     offset[phase[order], rank] = -(begin[order] // stride)
-    return Taps(tap, offset, transposed_size(n, taps, stride, padding, extra, dilation))
+    return Taps(tap, offset, size)
 
 
 def strided(n: int, taps: int, stride: int, padding: int, dilation: int = 1) -> Taps:
     """Return the taps of a convolution to n outputs: out[i] = sum of w[k] x[i stride + k dilation - padding]."""
     k = np.arange(taps, dtype=np.int64)
     return Taps(k[None], (k * dilation - padding)[None], n, stride)
-
-
-def transposed_size(n: int, taps: int, stride: int, padding: int, extra: int, dilation: int = 1) -> int:
-    """Return the output size of a transposed convolution."""
-    return (n - 1) * stride - 2 * padding + dilation * (taps - 1) + 1 + extra
 
 
 def convolve(
