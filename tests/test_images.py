@@ -8,6 +8,7 @@ import zlib
 from itertools import product
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -401,8 +402,6 @@ def test_deep_pictures_that_pillow_would_flatten():
     ppm = b"P6 2 1 65535\n" + np.arange(6, dtype=">u2").tobytes()
     with pytest.raises(poolcli.ImageError, match="PPM colour of 16 bits would lose its lower bits"):
         poolcli.read_image(ppm)
-    import imagecodecs
-
     deep = numbers((8, 8, 3), "uint16")
     assert_same(poolcli.read_image(imagecodecs.jpeg2k_encode(deep, level=0))[0], deep)
     avif = imagecodecs.avif_encode(deep >> 6, bitspersample=10)
@@ -731,3 +730,36 @@ def test_decoders_say_nothing_of_their_own(tmp_path):
     (tmp_path / "a.png").write_bytes(interlaced(np.zeros((9, 11, 3), int), 8, 2))
     result = process("downsample", "-m", "max", "a.png", "-o", "b.png", folder=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def jp2_of_profile(data, profile):
+    """Return a JPEG 2000 file of boxes that says its colour by a profile, not by a number."""
+    header, colour = data.index(b"jp2h") - 4, data.index(b"colr") - 4
+    before, after = data[header + 8 : colour], data[colour + 15 :]
+    box = struct.pack(">I", 11 + len(profile)) + b"colr\2\0\0" + profile
+    header_length = int.from_bytes(data[header : header + 4]) + len(box) - 15
+    return data[:header] + struct.pack(">I", header_length) + b"jp2h" + before + box + after
+
+
+@pytest.mark.parametrize("codec", ["jp2", "j2k", "jp2 with a profile"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [1, 4, 8, 10, 12, 16])
+def test_jpeg_2000_gives_its_numbers(bits, channels, codec):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    array = numbers((20, 30, channels), "uint16") >> (16 - bits)
+    array = array.astype(np.uint8 if bits <= 8 else np.uint16).squeeze()
+    data = imagecodecs.jpeg2k_encode(array, level=0, reversible=True, bitspersample=bits, codecformat=codec[:3])
+    if "profile" in codec:
+        data = jp2_of_profile(data, profile)
+    expected = np.rint(array * (255 / (2**bits - 1))).astype(np.uint8) if bits < 8 else array
+    image, info = poolcli.read_image(data)
+    assert_same(image, expected)
+    assert info.icc == (profile if "profile" in codec else None)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint32"])
+def test_jpeg_2000_of_other_numbers(dtype):
+    array = numbers((20, 30), dtype) >> (8 if dtype == "uint32" else 0)
+    options = {"bitspersample": 24} if dtype == "uint32" else {}
+    data = imagecodecs.jpeg2k_encode(array, level=0, reversible=True, **options)
+    assert_same(poolcli.read_image(data)[0], array)

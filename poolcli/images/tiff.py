@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from poolcli.images.colour import expanded
+from poolcli.images.colour import expanded, full_range
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright, upright_xmp
 from poolcli.images.pillow import Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
@@ -164,11 +164,8 @@ def _scaled(image: NDArray[Any], page: Any) -> NDArray[Any]:
     if image.dtype == bool:
         image = image.view(np.uint8)
     bits = page.bitspersample
-    if image.dtype != np.uint8 or not isinstance(bits, int) or bits >= 8:  # tifffile scales channels of 5, 6 and 5 bits
-        return image
-    shades: NDArray[Any] = np.rint(np.arange(2**bits) * 255 / (2**bits - 1)).astype(np.uint8)
-    scaled: NDArray[Any] = shades[image]
-    return scaled
+    # Channels of 5, 6 and 5 bits are scaled by tifffile.
+    return full_range(image, bits) if image.dtype == np.uint8 and isinstance(bits, int) else image
 
 
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
