@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from commands import process, said
 from effort import JIT
-from pictures import packed_tiff, png_chunk
+from pictures import packed_tiff, png_chunk, tiff_file
 from PIL import Image, ImageCms
 
 import poolcli
@@ -763,3 +763,55 @@ def test_jpeg_2000_of_other_numbers(dtype):
     options = {"bitspersample": 24} if dtype == "uint32" else {}
     data = imagecodecs.jpeg2k_encode(array, level=0, reversible=True, **options)
     assert_same(poolcli.read_image(data)[0], array)
+
+
+def rgb_of(luma_chroma, coefficients, limits):
+    """Return RGB of luma and chroma, by the formulas of TIFF 6.0, section 21."""
+    black, scale = np.array(limits[::2]), np.array([255, 127, 127]) / np.diff(limits)[::2]
+    y, cb, cr = np.moveaxis((luma_chroma - black) * scale, -1, 0)
+    red, green, blue = coefficients
+    r, b = y + cr * (2 - 2 * red), y + cb * (2 - 2 * blue)
+    return np.clip(np.rint(np.stack([r, (y - blue * b - red * r) / green, b], -1)), 0, 255)
+
+
+@pytest.mark.parametrize("compression", [1, 8], ids=["raw", "zlib"])
+@pytest.mark.parametrize(("down", "across"), [(1, 1), (1, 2), (2, 2), (2, 4)])
+@pytest.mark.parametrize("coefficients", [(0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722)], ids=["BT.601", "BT.709"])
+@pytest.mark.parametrize("limits", [(0, 255, 128, 255, 128, 255), (16, 235, 128, 240, 128, 240)], ids=["full", "video"])
+def test_luma_and_chroma_of_tiff(limits, coefficients, down, across, compression):
+    values = numbers((16, 32, 3), "uint8").astype(int)
+    values[..., 1:] = np.repeat(np.repeat(values[::down, ::across, 1:], down, 0), across, 1)
+    luma = values[..., 0].reshape(16 // down, down, 32 // across, across).swapaxes(1, 2)
+    units = [luma.reshape(*luma.shape[:2], -1), values[::down, ::across, 1:]]
+    data = np.concatenate(units, axis=2).astype(np.uint8).tobytes()
+    rationals = [(round(value * 10_000), 10_000) for value in coefficients], [(value, 1) for value in limits]
+    more = {259: compression, 529: ("II", rationals[0]), 530: [across, down], 532: ("II", rationals[1])}
+    file = tiff_file((16, 32), [8, 8, 8], 6, data if compression == 1 else zlib.compress(data), more)
+    image, _ = poolcli.read_image(file)
+    far = np.abs(image - rgb_of(values, coefficients, limits)).max()
+    assert far <= (1 if limits[0] == 0 else 3)  # libtiff rounds before it multiplies
+
+
+@pytest.mark.parametrize("planar", [1, 2], ids=["together", "apart"])
+@pytest.mark.parametrize("wide", [False, True], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize(("extra", "alpha"), [(0, False), (1, True), (2, True)])
+def test_alpha_beside_the_indices_of_a_tiff(extra, alpha, wide, planar):
+    indices, more = numbers((20, 30, 2), "uint8").transpose(2, 0, 1)
+    palette = numbers((256, 3), "uint16") if wide else numbers((256, 3), "uint8").astype(np.uint16) * 257
+    data = np.stack([indices, more], axis=-1 if planar == 1 else 0).tobytes()
+    tags = {284: planar, 320: palette.T.ravel().tolist(), 338: extra}
+    if planar == 2:
+        tags |= {273: ("I", [0, 600]), 279: ("I", [600, 600])}
+    image, info = poolcli.read_image(tiff_file((20, 30), [8, 8], 3, data, tags))
+    colours = palette[indices] if wide else palette[indices] // 257
+    assert_same(image, np.dstack([colours, more * np.uint16(257)]) if wide else np.dstack([colours, more]).astype("u1"))
+    assert (info.alpha, info.premultiplied, info.palette) == (alpha, extra == 1, None)
+
+
+def test_indices_that_are_all_opaque_are_kept():
+    indices = numbers((20, 30), "uint8")
+    tags = {320: [257 * value for value in range(256)] * 3, 338: 2}
+    data = tiff_file((20, 30), [8, 8], 3, np.dstack([indices, np.full((20, 30), 255, np.uint8)]).tobytes(), tags)
+    image, info = poolcli.read_image(data, keep_palette=True)
+    assert_same(image, indices)
+    assert info.palette.tolist() == [[value] * 3 for value in range(256)]

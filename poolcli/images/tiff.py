@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from threading import Lock
 from typing import Any, BinaryIO
 
 import imagecodecs  # noqa: F401  tifffile looks for it where a file is compressed
@@ -73,8 +74,7 @@ class Tiff(Codec):
         elif page.photometric == _PHOTOMETRIC.RGB:
             image = _scaled(image, page)
         elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
-            info = replace(info, palette=_palette(page.colormap), alpha=False)
-            image = image.view(np.uint8) if image.dtype == bool else image
+            image, info = _coloured(image, info, page)
         image = upright(image, int(page.tags.valueof(274, 1)))
         if info.palette is not None and not self._reading.keep_palette:
             return expanded(image, info)
@@ -123,13 +123,24 @@ class Tiff(Codec):
             _append_exif(file, first[1].exif)
 
 
+_setting = Lock()
+
+
 class PackedTiff(Pillow):
     """Pages of several samples in a unit, and of ink; and files whose header has the number 42 the wrong way round."""
 
     name = "TIFF"
 
     def _seek(self, frame: int) -> None:
-        self._image.seek(frame)
+        image: Any = self._image
+        image.seek(frame)
+        if image.tile and image.mode == "YCbCr":  # not compressed: Pillow would take it for that of JPEG
+            with _setting:
+                TiffImagePlugin.READ_LIBTIFF = True  # which knows coefficients, black, white and subsampling
+                try:
+                    image._setup()
+                finally:
+                    TiffImagePlugin.READ_LIBTIFF = False
 
 
 def _channels_last(page: Any) -> NDArray[Any]:
@@ -166,6 +177,21 @@ def _scaled(image: NDArray[Any], page: Any) -> NDArray[Any]:
     bits = page.bitspersample
     # Channels of 5, 6 and 5 bits are scaled by tifffile.
     return full_range(image, bits) if image.dtype == np.uint8 and isinstance(bits, int) else image
+
+
+def _coloured(image: NDArray[Any], info: Info, page: Any) -> Frame:
+    """Return indices and their palette; or colours, where not all that is stored beside the indices is opaque."""
+    image = image.view(np.uint8) if image.dtype == bool else image
+    named = replace(info, palette=_palette(page.colormap), alpha=False, premultiplied=False)
+    if image.ndim == 2:
+        return image, named
+    indices, more = image[..., 0], _scaled(image[..., 1:], page)
+    if info.alpha and (more == np.iinfo(more.dtype).max).all():
+        return np.ascontiguousarray(indices), named
+    colours, named = expanded(indices, named)
+    wide = np.uint16 if np.uint16 in (colours.dtype, more.dtype) else np.uint8
+    parts = [part * wide(257) if part.dtype != wide else part for part in (colours, more)]
+    return np.concatenate(parts, axis=2), replace(named, alpha=info.alpha, premultiplied=info.premultiplied)
 
 
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
