@@ -815,3 +815,61 @@ def test_indices_that_are_all_opaque_are_kept():
     image, info = poolcli.read_image(data, keep_palette=True)
     assert_same(image, indices)
     assert info.palette.tolist() == [[value] * 3 for value in range(256)]
+
+
+def described_badly():
+    """Return files of good pixels, and of what they say beside them that is damaged."""
+    picture = Image.fromarray(numbers((20, 30, 3), "uint8"))
+    plain = saved(picture, "PNG")
+    jpeg = saved(picture, "JPEG")
+    raw_exif = b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 10\nno hex\n")
+    chunks = {
+        "profile cut": (b"iCCP", b"x"), "EXIF": (b"eXIf", b"junk"), "EXIF as text": (b"zTXt", raw_exif),
+        "text": (b"zTXt", b"a\0\7junk"), "resolution": (b"pHYs", b"\0"), "gamma": (b"gAMA", b"\0"),
+    }  # fmt: skip
+    for name, chunk in chunks.items():
+        yield f"a.png {name}", plain[:33] + png_chunk(*chunk) + plain[33:]
+        frames = saved(picture.quantize(16), "PNG", save_all=True, append_images=[picture.quantize(8)])
+        yield f"a.png {name}, frames", frames[:33] + png_chunk(*chunk) + frames[33:]
+    yield "a.png check sum", plain[:33] + png_chunk(b"tEXt", b"a\0b")[:-1] + b"?" + plain[33:]
+    segments = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xED: b"Photoshop 3.0\0008BIM\4\4", 0xEE: b"Adobe"}
+    for kind, content in segments.items():
+        segment = struct.pack(">BBH", 0xFF, kind, 2 + len(content)) + content
+        yield f"a.jpg {content[:5].decode()}", jpeg[:2] + segment + jpeg[2:]
+    yield "a.webp EXIF", saved(picture, "WEBP", lossless=True, exif=b"Exif\0\0junk")
+
+
+def described_tiff():
+    """Return TIFF files of good pixels with a tag that has the wrong type or value."""
+    data = numbers((20, 30, 3), "uint8").tobytes()
+    tags = {
+        "description": {270: ("s", b"\xff\xfe")}, "numbers": {270: [1, 2, 3]}, "profile": {34675: [1, 2, 3]},
+        "EXIF": {34665: ("I", 9_999_999)}, "resolution": {282: ("s", b"abc\0"), 283: 5, 296: 2},
+        "orientation": {274: ("s", b"abc\0")}, "orientations": {274: [1, 2]}, "no orientation": {274: 77},
+        "shape": {270: ("s", b'{"shape": [7, 9, 9]}')}, "axes": {270: ("s", b"ImageJ=1.53\nimages=x\n")},
+    }  # fmt: skip
+    return [(f"a.tif {name}", tiff_file((20, 30), [8, 8, 8], 2, data, more)) for name, more in tags.items()]
+
+
+BADLY_DESCRIBED = dict([*described_badly(), *described_tiff()])
+
+
+@pytest.mark.parametrize("case", BADLY_DESCRIBED)
+def test_what_is_said_beside_the_pixels_never_refuses_them(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, data = case.split()[0], BADLY_DESCRIBED[case]
+    for image, _ in frames_of(data):
+        assert image.shape == (20, 30, 3)
+        if name != "a.jpg" and "frames" not in case:
+            assert_same(image, numbers((20, 30, 3), "uint8"))
+    Path(name).write_bytes(data)
+    lines = said("downsample", "-m", "max", name, "-o", "out.tif").splitlines()
+    assert len(lines) <= 1
+    assert all(line.startswith(f"warning: {name}: ") for line in lines)
+
+
+def test_cmyk_with_a_damaged_profile():
+    data = saved(Image.new("CMYK", (4, 3), (0, 255, 255, 0)), "JPEG", icc_profile=b"none")
+    with pytest.raises(poolcli.ImageError, match=r"CMYK has a damaged colour profile.*: convert=True"):
+        poolcli.read_image(data)
+    assert poolcli.read_image(data, convert=True)[0].shape == (3, 4, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
 from typing import Any, BinaryIO, ClassVar
@@ -12,9 +13,10 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.ExifTags import IFD
 
 from poolcli.images.fitting import alike
-from poolcli.images.metadata import clean, dpi_of, orientation_of, upright, upright_xmp, with_software
+from poolcli.images.metadata import DAMAGED, clean, dpi_of, orientation_of, upright, upright_xmp, with_software
 from poolcli.images.types import Codec, Frame, ImageError, Info, NoPictureError, Reading, Writing, check_size
 
 for _name in ("tifffile", "imagecodecs"):  # else what they find odd goes to stderr
@@ -36,22 +38,52 @@ class Pillow(Codec):
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         self._file, self._reading = file, reading
-        self._image = _open(file, self.name)
+        self._image = self._open()
         self._size = self._image.size
         self._palette = colours_of(self._image)
         check_size(*self._size, len(self._image.getbands()), reading)
         self.frames = getattr(self._image, "n_frames", 1)
+
+    def _open(self) -> ImageFile.ImageFile:
+        """Read the header; where what is said beside the pixels prevents that, that of the pixels alone."""
+        try:
+            return _opened(self._file, self.name)
+        except Exception as error:
+            if "too large" in str(error):  # a bomb: decompressed it is many times the file
+                raise ValueError("its text is too large") from error
+            with suppress(Exception):
+                bare = self._bare()
+                image = _opened(bare, self.name)
+                self._file, self.warnings = bare, (DAMAGED,)
+                return image
+            raise
+
+    def _bare(self) -> BinaryIO:
+        """Return the file without what it says beside its pixels, or raise whatever it does where it cannot."""
+        raise NotImplementedError
 
     def read(self, frame: int) -> Frame:
         """Return one of the images."""
         self._seek(frame)
         self._refuse_deep()
         pixels, info = self._pixels()
-        pixels = upright(pixels, orientation_of(self._image.getexif()))
-        info = replace(info, frames=self.frames, **described(self._image))
+        exif = self._exif(self._image.getexif)
+        pixels = upright(pixels, orientation_of(exif))
+        info = replace(info, frames=self.frames, **described(self._image, exif))
         if self.frames > 1 and info.palette is None and info.alpha and (pixels[..., -1] == 255).all():
             return np.ascontiguousarray(pixels[..., :-1]), replace(info, alpha=False)
         return pixels, info
+
+    def _exif(self, read: Callable[[], Image.Exif]) -> Image.Exif:
+        """Return the EXIF, or none where it is damaged."""
+        try:
+            exif = read()
+            for ifd in (IFD.Exif, IFD.GPSInfo):
+                exif.get_ifd(ifd)
+            return exif
+        except Exception:
+            self.warnings = (DAMAGED,)
+            return Image.Exif()
 
     def _seek(self, frame: int) -> None:
         """Make one of the images that which is decoded: after those before it, over which it may be drawn."""
@@ -169,7 +201,7 @@ class Pillow(Codec):
 _opening = Lock()
 
 
-def _open(file: BinaryIO, name: str) -> ImageFile.ImageFile:
+def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Read the header, without Pillow's own limit, which belongs to the whole process: ours is checked next.
 
     Nothing but the one format is tried: Pillow would start another program for EPS, and has some that nobody checks.
@@ -206,14 +238,15 @@ def _from_cmyk(image: Image.Image, reading: Reading) -> Image.Image:
     if profile:
         from PIL import ImageCms
 
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        if converted is not None:
-            return converted
+        with suppress(ImageCms.PyCMSError, OSError):  # damaged, or none of CMYK
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if converted is not None:
+                return converted
     if reading.convert:
         return image.convert("RGB")
-    way = "convert=True uses an approximate formula"
-    raise ImageError(f"CMYK has no colour profile, so its exact colours are not known: {way}", "convert")
+    has, way = "a damaged" if profile else "no", "convert=True uses an approximate formula"
+    raise ImageError(f"CMYK has {has} colour profile, so its exact colours are not known: {way}", "convert")
 
 
 def palette_of(image: Image.Image) -> NDArray[np.uint8]:
@@ -234,12 +267,12 @@ def colours_of(image: Image.Image) -> NDArray[np.uint8] | None:
     return palette_of(image) if image.mode == "P" and image.palette is not None else None
 
 
-def described(image: Image.Image, exif: Image.Exif | None = None) -> dict[str, Any]:
+def described(image: Image.Image, exif: Image.Exif) -> dict[str, Any]:
     """Return what an `Info` has of what Pillow read beside the pixels."""
     info = image.info
     return {
         "icc": info.get("icc_profile") or None,
-        "exif": clean(image.getexif() if exif is None else exif),
+        "exif": clean(exif),
         "xmp": upright_xmp(info.get("xmp") or info.get("XML:com.adobe.xmp")),
         "dpi": dpi_of(info),
         "duration": info.get("duration"),

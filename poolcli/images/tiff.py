@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from poolcli.images.colour import expanded, full_range
-from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright, upright_xmp
+from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, orientation_of, upright, upright_xmp
 from poolcli.images.pillow import Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
-_DESCRIPTION = 270
+_DESCRIPTION, _ORIENTATION = 270, 274
 _RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
@@ -75,7 +75,7 @@ class Tiff(Codec):
             image = _scaled(image, page)
         elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
             image, info = _coloured(image, info, page)
-        image = upright(image, int(page.tags.valueof(274, 1)))
+        image = upright(image, orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}))
         if info.palette is not None and not self._reading.keep_palette:
             return expanded(image, info)
         return image, info
