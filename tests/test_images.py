@@ -873,3 +873,119 @@ def test_cmyk_with_a_damaged_profile():
     with pytest.raises(poolcli.ImageError, match=r"CMYK has a damaged colour profile.*: convert=True"):
         poolcli.read_image(data)
     assert poolcli.read_image(data, convert=True)[0].shape == (3, 4, 3)
+
+
+def claiming():
+    """Return small files that say that they are 17,000 x 17,000."""
+    picture = Image.fromarray(numbers((16, 16, 3), "uint8"))
+    claimed = struct.pack("<HH", 17000, 17000)
+    gif = bytearray(saved(picture.quantize(4), "GIF"))
+    gif[6:10] = claimed
+    yield "GIF, the screen", gif
+    frame = gif.index(b",", 13)
+    yield "GIF, the frame", gif[: frame + 5] + claimed + gif[frame + 9 :]
+    late = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\2\2\x4c\1\0;"
+    yield "GIF, a later frame", saved(picture.quantize(4), "GIF")[:-1] + b"!\xf9\4\x08\0\0\0\0" + late
+    for progressive, start in ((False, b"\xff\xc0"), (True, b"\xff\xc2")):
+        jpeg = bytearray(saved(picture, "JPEG", progressive=progressive))
+        at = jpeg.index(start) + 5
+        jpeg[at : at + 4] = struct.pack(">HH", 17000, 17000)
+        yield f"JPEG, progressive {progressive}", jpeg
+    stream = bytearray(imagecodecs.jpeg2k_encode(numbers((16, 16), "uint8"), level=0, codecformat="j2k"))
+    stream[8:16] = stream[24:32] = struct.pack(">II", 17000, 17000)
+    yield "JPEG 2000", stream
+    packed = zlib.compress(bytes(3))
+    tiles = {259: 8, 322: 1, 323: 1}
+    yield "TIFF of tiles of one pixel", tiff_file((17000, 17000), [8, 8, 8], 2, packed, tiles)
+    large = {259: 8, 322: 60000, 323: 60000}
+    yield "TIFF of a tile that is larger", tiff_file((10, 10), [8, 8, 8], 2, packed, large)
+    yield "TIFF in JPEG 2000", tiff_file((17000, 17000), [8], 1, bytes(stream), {259: 33003})
+    yield "TIFF of facsimile", tiff_file((17000, 17000), [1], 0, bytes(10), {259: 3})
+
+
+CLAIMING = dict(claiming())
+
+
+@pytest.mark.parametrize("case", CLAIMING)
+def test_small_files_that_claim_much_are_refused_at_once(case):
+    with (
+        pytest.raises(poolcli.ImageError, match=r"not believed|pixels are more|truncated|tiles and strips"),
+        open_picture(bytes(CLAIMING[case]), Reading()),
+    ):
+        pass
+
+
+def test_more_is_believed_where_more_is_allowed():
+    data = bytes(CLAIMING["GIF, the screen"])
+    with pytest.raises(poolcli.ImageError, match=r"17000 x 17000 pixels in a file of .* are not believed") as error:
+        poolcli.read_image(data)
+    assert error.value.remedy == "max_pixels"
+    with open_picture(data, Reading(max_pixels=2_000_000_000)) as picture:
+        assert picture.frames == 1
+
+
+def test_frames_that_are_many_and_large_for_their_file_are_refused():
+    frames = [Image.new("P", (4000, 4000), i % 2) for i in range(2)]
+    data = saved(frames[0], "GIF", save_all=True, append_images=[frames[1]])
+    with pytest.raises(poolcli.ImageError, match=r"2 frames of 4000 x 4000 pixels in a file of .* are not believed"):
+        poolcli.read_image(data, max_pixels=20_000_000)
+    assert frames_of(data)[1][0].shape[:2] == (4000, 4000)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "JPEG", "JPEG2000", "AVIF"])
+def test_large_images_of_one_colour_are_believed(kind):
+    options = {"TIFF": {"compression": "tiff_deflate"}, "JPEG": {"progressive": True}}.get(kind, {})
+    data = saved(Image.new("P" if kind == "GIF" else "RGB", (4000, 4000)), kind, **options)
+    assert poolcli.read_image(data)[0].shape[:2] == (4000, 4000)
+
+
+def unpackable():
+    """Return files whose headers are right and whose pixels are not, each with what the codec says of them."""
+    picture = Image.fromarray(numbers((40, 40, 3), "uint8"))
+    png, jpeg, cut = saved(picture, "PNG"), saved(picture, "JPEG"), saved(picture, "JPEG2000")
+    yield "PNG", png[:-400] + bytes(range(200)) + png[-200:]
+    yield "JPEG", jpeg.replace(b"\xff\xdb", b"\xff\xfe")  # its tables are comments
+    yield "JPEG 2000", cut[:-400] + cut[-200:]
+    gif = bytearray(saved(picture.quantize(16), "GIF"))
+    gif[-300:-100] = b"\xff" * 200
+    yield "GIF", bytes(gif)
+    for name, number in (("LZW", 5), ("deflate", 8), ("PackBits", 32773), ("JPEG", 7)):
+        yield f"TIFF of {name}", tiff_file((40, 40), [8, 8, 8], 2, b"\xff\0" * 50, {259: number})
+
+
+UNPACKABLE = dict(unpackable())
+
+
+@pytest.mark.parametrize("case", UNPACKABLE)
+def test_what_codecs_say_of_damaged_pixels_is_the_cause(case):
+    with pytest.raises(poolcli.ImageError) as error:
+        poolcli.read_image(UNPACKABLE[case])
+    assert str(error.value) in (
+        "damaged or unsupported: its compressed pixels cannot be unpacked",
+        "damaged or unsupported: truncated",
+    )
+    assert error.value.__cause__ is not None
+
+
+def test_debug_shows_the_cause(tmp_path):
+    (tmp_path / "a.tif").write_bytes(UNPACKABLE["TIFF of LZW"])
+    line = "error: a.tif: damaged or unsupported: its compressed pixels cannot be unpacked\n"
+    usual = process("downsample", "-m", "max", "a.tif", folder=tmp_path)
+    assert (usual.returncode, usual.stderr) == (1, line)
+    shown = process("downsample", "-m", "max", "a.tif", "--debug", folder=tmp_path)
+    assert "lzw_decode" in shown.stderr
+    assert shown.stderr.endswith(line)
+
+
+def test_codecs_that_are_not_known_are_named():
+    for number, name in ((32809, "THUNDERSCAN"), (60001, "60001")):
+        data = tiff_file((4, 4), [8], 1, bytes(16), {259: number})
+        with pytest.raises(poolcli.ImageError, match=f"TIFF of compression {name} is not supported: save it with LZW"):
+            poolcli.read_image(data)
+
+
+def test_pillow_has_no_limit_of_its_own(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    data = saved(Image.new("CMYK", (40, 40)), "TIFF")
+    assert poolcli.read_image(data, convert=True)[0].shape == (40, 40, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
-from poolcli.images.pillow import Pillow
+from poolcli.images.pillow import MODERN, Pillow
 from poolcli.images.types import Writing
 
 _QUALITY = 90  # unless another is asked for
@@ -17,6 +17,7 @@ class Avif(Pillow):
     """Images; animations are only read."""
 
     name = "AVIF"
+    density = MODERN
     keeps = frozenset(("icc_profile", "exif", "xmp", "software"))
 
     def _bits(self, head: bytes) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from poolcli.images.pillow import Pillow
-from poolcli.images.types import Frame, ImageError, Reading, Writing
+from poolcli.images.types import Density, Frame, ImageError, Reading, Writing
 
 _QUALITY = 95  # unless another is asked for
 _START, _END = b"\xff\xd8", b"\xff\xd9"
@@ -25,6 +25,7 @@ class Jpeg(Pillow):
     """One image: others in the file are previews and gain maps of it."""
 
     name = "JPEG"
+    density = Density(1 << 20, 512)  # a block of 64 pixels takes at least a bit: decoders make up what is missing
     keeps = frozenset(("icc_profile", "exif", "xmp", "dpi", "comment"))
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:

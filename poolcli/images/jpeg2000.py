@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.images.colour import full_range
-from poolcli.images.pillow import Pillow
+from poolcli.images.pillow import MODERN, Pillow
 from poolcli.images.types import ImageError
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -22,6 +22,7 @@ class Jpeg2000(Pillow):
     """Images in a file of boxes, or as a bare codestream."""
 
     name = "JPEG2000"
+    density = MODERN
     keeps = frozenset(("comment",))
 
     def _decoded(self) -> NDArray[Any] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ContextDecorator, suppress
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import Any, BinaryIO, ClassVar
 
@@ -17,7 +18,18 @@ from PIL.ExifTags import IFD
 
 from poolcli.images.fitting import alike
 from poolcli.images.metadata import DAMAGED, clean, dpi_of, orientation_of, upright, upright_xmp, with_software
-from poolcli.images.types import Codec, Frame, ImageError, Info, NoPictureError, Reading, Writing, check_size
+from poolcli.images.types import (
+    Codec,
+    Density,
+    Frame,
+    ImageError,
+    Info,
+    NoPictureError,
+    Reading,
+    Writing,
+    check_size,
+    damaged,
+)
 
 for _name in ("tifffile", "imagecodecs"):  # else what they find odd goes to stderr
     logging.getLogger(_name).addHandler(logging.NullHandler())
@@ -27,15 +39,39 @@ _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pi
 _BEGIN = 4096  # bytes, in which a file says how deep its colour is
 _MOMENT = 100  # milliseconds
 
+MODERN = Density(80_000_000, 100)
+"""Of codecs that need next to no bytes for images of one colour: photographs have up to 10 pixels in a byte, and tiles
+of satellites that are almost empty 100. 80 megapixels of RGBA take OpenJPEG 6 s and 2 GB: any file may have them."""
+
+
+class _Unlimited(ContextDecorator):
+    """Takes away Pillow's own limit, which belongs to the whole process, while any thread reads: ours is checked."""
+
+    _lock, _within, _limit = Lock(), 0, Image.MAX_IMAGE_PIXELS
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not _Unlimited._within:
+                _Unlimited._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            _Unlimited._within += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            _Unlimited._within -= 1
+            if not _Unlimited._within:
+                Image.MAX_IMAGE_PIXELS = _Unlimited._limit
+
 
 class Pillow(Codec):
     """A format that Pillow knows by the same name."""
 
     name: ClassVar[str]
+    density: ClassVar[Density] = Density(2**62, 0)
     keeps: ClassVar[frozenset[str]] = frozenset()
     """What is written beside the pixels, by Pillow's names: icc_profile, exif, xmp, dpi, and for the record comment, or
     software, which is a field of EXIF."""
 
+    @_Unlimited()
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         self._file, self._reading = file, reading
         self._image = self._open()
@@ -43,6 +79,7 @@ class Pillow(Codec):
         self._palette = colours_of(self._image)
         check_size(*self._size, len(self._image.getbands()), reading)
         self.frames = getattr(self._image, "n_frames", 1)
+        self.density.check(*self._size, self.frames, file.seek(0, io.SEEK_END), reading)
 
     def _open(self) -> ImageFile.ImageFile:
         """Read the header; where what is said beside the pixels prevents that, that of the pixels alone."""
@@ -50,7 +87,7 @@ class Pillow(Codec):
             return _opened(self._file, self.name)
         except Exception as error:
             if "too large" in str(error):  # a bomb: decompressed it is many times the file
-                raise ValueError("its text is too large") from error
+                raise damaged("its text is too large") from error
             with suppress(Exception):
                 bare = self._bare()
                 image = _opened(bare, self.name)
@@ -62,6 +99,7 @@ class Pillow(Codec):
         """Return the file without what it says beside its pixels, or raise whatever it does where it cannot."""
         raise NotImplementedError
 
+    @_Unlimited()
     def read(self, frame: int) -> Frame:
         """Return one of the images."""
         self._seek(frame)
@@ -91,7 +129,7 @@ class Pillow(Codec):
         for step in range(image.tell() + 1 if frame >= image.tell() else 0, frame + 1):
             image.seek(step)
             if image.size != self._size:  # Pillow would take as much memory as a damaged frame claims
-                raise ValueError("a frame is larger than the image")
+                raise damaged("a frame is larger than the image")
 
     def _refuse_deep(self) -> None:
         """Raise an ImageError for images that Pillow would cut down to 8 bits without a word."""
@@ -113,9 +151,10 @@ class Pillow(Codec):
         image.load()
         if image.mode == "P" and self._reading.keep_palette:
             return _array(image), Info(self.name, alpha=False, palette=palette_of(image))
-        plain = _plain(image, self._reading)
-        info = Info(self.name, alpha=plain.mode in ("LA", "RGBA"), colours=colours_of(image))
-        return self._as_stored(_array(plain)), info
+        plain = partial(_plain, reading=self._reading)
+        pixels = _array(image, plain) if image.mode in ("P", "PA") else _array(plain(image))
+        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+        return self._as_stored(pixels), Info(self.name, alpha=alpha, colours=colours_of(image))
 
     def _decoded(self) -> NDArray[Any] | None:
         """Return the pixels, deeper or at less cost than from Pillow, or None where it alone decodes them."""
@@ -198,22 +237,12 @@ class Pillow(Codec):
                 raise ImageError(f"{cls.name} merges pages that are alike, {len(pictures)} to {frames}: .tif holds all")
 
 
-_opening = Lock()
-
-
 def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
-    """Read the header, without Pillow's own limit, which belongs to the whole process: ours is checked next.
-
-    Nothing but the one format is tried: Pillow would start another program for EPS, and has some that nobody checks.
-    """
-    with _opening:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file, formats=(name,))
-        except UnidentifiedImageError:
-            raise NoPictureError("not a supported image") from None
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+    """Read the header as that of one format: Pillow would start another program for EPS, and has some nobody checks."""
+    try:
+        return Image.open(file, formats=(name,))
+    except UnidentifiedImageError as error:
+        raise NoPictureError("not a supported image") from error
 
 
 def _plain(image: Image.Image, reading: Reading) -> Image.Image:
@@ -296,18 +325,20 @@ def _stored(image: ImageFile.ImageFile, file: BinaryIO) -> NDArray[Any] | None:
         rows = min(_STRIP, height - top)
         data = file.read(rows * stride)
         if len(data) < (rows - 1) * stride + width * _BYTES[raw]:
-            raise ValueError("image file is truncated")
+            raise damaged("truncated")
         strip = Image.frombytes(image.mode, (width, rows), data, "raw", raw, stride, direction)
         to = slice(top, top + rows) if direction > 0 else slice(height - top - rows, height - top)
         out[to] = np.asarray(strip)
     return out
 
 
-def _array(image: Image.Image) -> NDArray[Any]:
-    """Copy in strips: faster than np.asarray, and leaner."""
-    first = np.asarray(image.crop((0, 0, image.width, min(image.height, _STRIP))))
-    out = np.empty((image.height, *first.shape[1:]), first.dtype)
+def _array(image: Image.Image, made: Callable[[Image.Image], Image.Image] = lambda strip: strip) -> NDArray[Any]:
+    """Copy what is made of each strip: faster than np.asarray, and leaner."""
+    out: NDArray[Any] | None = None
     for top in range(0, image.height, _STRIP):
         bottom = min(top + _STRIP, image.height)
-        out[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+        strip = np.asarray(made(image.crop((0, top, image.width, bottom))))
+        out = np.empty((image.height, *strip.shape[1:]), strip.dtype) if out is None else out
+        out[top:bottom] = strip
+    assert out is not None
     return out

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from poolcli.images.metadata import orientation_of, upright
 from poolcli.images.pillow import Pillow, described
-from poolcli.images.types import Frame, Info, Reading, Writing
+from poolcli.images.types import Frame, Info, Reading, Writing, damaged
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
@@ -103,10 +103,10 @@ def _chosen(file: BinaryIO, kinds: Sequence[bytes]) -> tuple[bytearray, bytes | 
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if file.tell() + length + 4 > size:
-            raise ValueError("truncated")
+            raise damaged("truncated")
         ended = ended or (before == b"IDAT" and kind != b"IDAT")
         if ended and kind == b"IDAT":
-            raise ValueError("its chunks of pixels, IDAT, do not follow each other")
+            raise damaged("its chunks of pixels, IDAT, do not follow each other")
         before = kind
         if kind in kinds:
             pixels[used : used + 8] = head

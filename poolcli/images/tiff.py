@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,15 +18,18 @@ from PIL import Image, TiffImagePlugin
 
 from poolcli.images.colour import expanded, full_range
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, orientation_of, upright, upright_xmp
-from poolcli.images.pillow import Pillow
+from poolcli.images.pillow import MODERN, Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
-from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
+from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size, damaged
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
 _DESCRIPTION, _ORIENTATION = 270, 274
 _RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
+_DENSE = (33003, 33004, 33005, 34712, 50002)  # compression by JPEG 2000 and JPEG XL
+_FAX = (2, 3, 4)
+_PARTS = 1 << 16  # strips and tiles that need not all be there
 _BUFFER = 1 << 24  # bytes read at once
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
 
@@ -45,14 +49,12 @@ class Tiff(Codec):
                 self.warnings = (f"the page directories form a cycle: {back}; each page is read once",)
                 break
             seen[page.offset] = i
-            if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
-                raise ValueError(f"its size is no number: {page.imagelength!r} x {page.imagewidth!r}")
-            check_size(page.imagewidth, page.imagelength * page.imagedepth, page.samplesperpixel, reading)
+            _check_page(page, reading)
             if i == 0 or not page.subfiletype & 5:  # 1: a smaller copy, 4: a mask
                 self._pages.append(i)
         self.frames = len(self._pages)
         if not self.frames:
-            raise ValueError("no page can be read")
+            raise damaged("no page can be read")
         page = self._tiff.pages[0]
         self.unkept = unkept(page)
         self.nodata = str(page.tags.valueof(NODATA, "")).strip("\0 ")
@@ -65,8 +67,11 @@ class Tiff(Codec):
             self._file.seek(0)
             return PackedTiff(self._file, self._reading).read(self._pages[frame])
         if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
-            name = _PHOTOMETRIC(page.photometric).name
-            raise ImageError(f"TIFF of {name} values is not supported: convert it to RGB")
+            raise ImageError(f"TIFF of {_named(page.photometric)} values is not supported: convert it to RGB")
+        if page.compression != 1 and page.compression not in tifffile.TIFF.DECOMPRESSORS:
+            raise ImageError(
+                f"TIFF of compression {_named(page.compression)} is not supported: save it with LZW or deflate"
+            )
         image = _channels_last(page)
         info = self._info(page, frame)
         if page.photometric in _GREYS:
@@ -141,6 +146,26 @@ class PackedTiff(Pillow):
                     image._setup()
                 finally:
                     TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _check_page(page: Any, reading: Reading) -> None:
+    """Raise an ImageError if a page claims too much, with what its tiles have beyond its edges."""
+    if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
+        raise damaged(f"its size is no number: {page.imagelength!r} x {page.imagewidth!r}")
+    height = max(page.imagelength, page.tilelength) * page.imagedepth
+    check_size(max(page.imagewidth, page.tilewidth), height, page.samplesperpixel, reading)
+    if page.compression in _DENSE:
+        MODERN.check(page.imagewidth, height, 1, page.parent.filehandle.size, reading)
+    if page.compression in _FAX and page.imagelength > 8 * sum(page.databytecounts):  # a row takes at least a bit
+        raise damaged("truncated")
+    parts = math.prod(page.chunked)
+    if parts > max(len(page.dataoffsets), _PARTS):
+        raise damaged(f"of its {parts} tiles and strips there are {len(page.dataoffsets)}")
+
+
+def _named(value: Any) -> str:
+    """Return the name of a photometric interpretation or a compression, or the number of one that is not known."""
+    return str(getattr(value, "name", value if isinstance(value, int) else "that is no number"))
 
 
 def _channels_last(page: Any) -> NDArray[Any]:
