@@ -399,14 +399,13 @@ def test_sources_and_targets(tmp_path):
 
 
 def test_deep_pictures_that_pillow_would_flatten():
-    ppm = b"P6 2 1 65535\n" + np.arange(6, dtype=">u2").tobytes()
+    ppm = b"P3 2 1 65535\n0 1 2 3 4 65535\n"
     with pytest.raises(poolcli.ImageError, match="PPM colour of 16 bits would lose its lower bits"):
         poolcli.read_image(ppm)
-    deep = numbers((8, 8, 3), "uint16")
-    assert_same(poolcli.read_image(imagecodecs.jpeg2k_encode(deep, level=0))[0], deep)
-    avif = imagecodecs.avif_encode(deep >> 6, bitspersample=10)
-    with pytest.raises(poolcli.ImageError, match="AVIF colour of 10 bits"):
-        poolcli.read_image(avif)
+    inside = imagecodecs.png_encode(numbers((16, 16, 3), "uint16"))
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inside), 22) + inside
+    with pytest.raises(poolcli.ImageError, match="ICO colour of 16 bits would lose its lower bits"):
+        poolcli.read_image(icon)
 
 
 def test_reading_leaves_the_limit_of_pillow_alone(monkeypatch):
@@ -989,3 +988,134 @@ def test_pillow_has_no_limit_of_its_own(monkeypatch):
     data = saved(Image.new("CMYK", (40, 40)), "TIFF")
     assert poolcli.read_image(data, convert=True)[0].shape == (40, 40, 3)
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def bmp(rows, bits, fields, header):
+    """Return a BMP file of pixels, from the top down, whose channels are these fields of bits."""
+    height, width = rows.shape
+    data = rows.astype(f"<u{bits // 8}").tobytes()
+    compression = 0 if not fields else 3 if len(fields) == 3 or header > 40 else 6
+    info = struct.pack("<IiiHHIIiiII", header, width, -height, 1, bits, compression, len(data), 0, 0, 0, 0)
+    info += struct.pack(f"<{len(fields)}I", *fields)
+    info = info.ljust(header, b"\0")
+    return struct.pack("<2sIHHI", b"BM", 14 + len(info) + len(data), 0, 0, 14 + len(info)) + info + data
+
+
+FIELDS = {
+    "565": (16, (0xF800, 0x7E0, 0x1F)), "555": (16, (0x7C00, 0x3E0, 0x1F)), "444": (16, (0xF00, 0xF0, 0xF)),
+    "4444": (16, (0xF00, 0xF0, 0xF, 0xF000)), "1555": (16, (0x7C00, 0x3E0, 0x1F, 0x8000)),
+    "BGR 565": (16, (0x1F, 0x7E0, 0xF800)), "BGRA": (32, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+    "RGBA": (32, (0xFF, 0xFF00, 0xFF0000, 0xFF000000)), "GBAR": (32, (0xFF00, 0xFF0000, 0xFF000000, 0xFF)),
+    "332": (16, (0xE0, 0x1C, 0x3)), "10 bits": (32, (0x3FF00000, 0xFFC00, 0x3FF)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", [40, 56, 108, 124])
+@pytest.mark.parametrize("case", FIELDS)
+def test_fields_of_bits_in_bmp(case, header):
+    bits, fields = FIELDS[case]
+    rows, expected = np.zeros((6, 8), np.uint64), []
+    for seed, field in enumerate(fields):
+        depth = field.bit_count()
+        values = np.random.default_rng(seed).integers(0, 2**depth, (6, 8))
+        values[0, :2] = 2**depth - 1, 0
+        rows |= values.astype(np.uint64) * np.uint64(field & -field)
+        expected.append(values if depth > 8 else np.rint(values * 255 / (2**depth - 1)))
+    image, info = poolcli.read_image(bmp(rows, bits, fields, header))
+    assert_same(image, np.stack(expected, -1).astype(np.uint16 if case == "10 bits" else np.uint8))
+    assert info.alpha == (len(fields) == 4)
+
+
+def test_bmp_of_16_bits_without_fields():
+    rows = np.array([[0x7FFF, 0x7C00, 0x1F, 1]])
+    expected = [[[255, 255, 255], [255, 0, 0], [0, 0, 255], [0, 0, 8]]]
+    assert poolcli.read_image(bmp(rows, 16, (), 40))[0].tolist() == expected
+
+
+def test_fields_that_are_none():
+    for fields, why in (((0xF0F0, 0x7, 0x8), "do not follow"), ((0, 0x7, 0x8), "do not follow")):
+        with pytest.raises(poolcli.ImageError, match=why):
+            poolcli.read_image(bmp(np.zeros((2, 2)), 16, fields, 40))
+    with pytest.raises(poolcli.ImageError, match="unequal depth above 8 bits is not supported: save it as"):
+        poolcli.read_image(bmp(np.zeros((2, 2)), 32, (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000), 56))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_deep_avif_gives_its_numbers(bits, channels):
+    array = (numbers((24, 16, channels), "uint16") >> (16 - bits)).squeeze()
+    data = imagecodecs.avif_encode(array, level=100, bitspersample=bits, speed=8)
+    assert_same(imagecodecs.avif_decode(data), array)  # lossless
+    assert_same(poolcli.read_image(data)[0], array)
+
+
+@pytest.mark.parametrize("largest", [1023, 4095, 65535])
+def test_deep_ppm_gives_its_numbers(largest):
+    array = np.minimum(numbers((5, 7, 3), "uint16"), np.uint16(largest))
+    data = b"P6\n# a comment\n7 5\n%d\n" % largest + array.astype(">u2").tobytes()
+    assert_same(poolcli.read_image(data)[0], array)
+    with pytest.raises(poolcli.ImageError, match="truncated"):
+        poolcli.read_image(data[:-1])
+
+
+def srgb_of_lab(lab):
+    """Return sRGB from 0 to 255 of CIELAB under D50, by the formulas of CIE 15 and IEC 61966-2-1."""
+    f = (lab[..., 0] + 16) / 116
+    f = np.stack([f + lab[..., 1] / 500, f, f - lab[..., 2] / 200], -1)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9642, 1, 0.8249]
+    adapted = [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]
+    light = np.clip(xyz @ np.transpose(adapted), 0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def test_cielab_of_8_bits_becomes_rgb():
+    lab = np.array([[[0, 0, 0], [255, 0, 0], [128, 0, 0], [140, 40, 30], [170, -30, 20], [100, 10, -40]]])
+    image, _ = poolcli.read_image(tiff_file((1, 6), [8, 8, 8], 8, lab.astype(np.int8).tobytes()))
+    assert np.abs(image - srgb_of_lab(lab * [100 / 255, 1, 1])).max() < 3
+    deep = tiff_file((1, 6), [16, 16, 16], 8, bytes(36))
+    with pytest.raises(poolcli.ImageError, match="TIFF of CIELAB values is not supported: convert it to RGB"):
+        poolcli.read_image(deep)
+
+
+def test_floats_whose_white_is_the_smallest_are_refused():
+    data = tiff_file((1, 2), [32], 0, np.float32([0, 1]).tobytes(), {339: 3})
+    with pytest.raises(poolcli.ImageError, match=r"smallest float32 is not supported, .*: save it with black as the"):
+        poolcli.read_image(data)
+
+
+def old_jpeg(jpeg, size, as_tables):
+    """Return a TIFF file of old-style JPEG: the whole file, or its tables and its scan in places of their own."""
+    if not as_tables:
+        begin = 8 + 2 + 12 * 12 + 4
+        return tiff_file(size, [8, 8, 8], 6, jpeg, {259: 6, 513: ("I", begin), 514: ("I", len(jpeg)), 530: [1, 1]})
+    at, found = 2, {}
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])
+        content, kind = jpeg[at + 4 : end], jpeg[at + 1]
+        while kind in (0xDB, 0xC4) and content:
+            length = 65 if kind == 0xDB else 17 + sum(content[1:17])
+            found[kind, content[0]], content = content[1:length], content[length:]
+        at = end
+    scan = jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4]) : -2]
+    data, places = scan, []
+    for kind, numbers_of in ((0xDB, (0, 1, 1)), (0xC4, (0, 1, 1)), (0xC4, (16, 17, 17))):
+        for number in numbers_of:
+            places.append(8 + 2 + 12 * 14 + 4 + len(data))
+            data += found[kind, number]
+    tables = {519: ("I", places[:3]), 520: ("I", places[3:6]), 521: ("I", places[6:])}
+    more = {259: 6, 279: ("I", len(scan)), 512: 1, 530: [1, 1], **tables}
+    return tiff_file(size, [8, 8, 8], 6, data, more)
+
+
+@pytest.mark.parametrize("as_tables", [False, True])
+def test_old_jpeg_in_tiff(as_tables):
+    jpeg = saved(Image.fromarray(numbers((32, 48, 3), "uint8")), "JPEG", subsampling=0)
+    image, _ = poolcli.read_image(old_jpeg(jpeg, (32, 48), as_tables))
+    assert np.abs(image.astype(int) - np.array(Image.open(io.BytesIO(jpeg)))).max() <= 1
+
+
+def test_a_png_in_an_icon_is_not_larger_than_allowed():
+    inside = saved(Image.new("1", (3000, 3000)), "PNG")
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inside), 22) + inside
+    with pytest.raises(poolcli.ImageError, match="3000 x 3000 pixels are more than the 1000000 allowed"):
+        poolcli.read_image(icon, max_pixels=1_000_000)

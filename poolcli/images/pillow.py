@@ -36,7 +36,7 @@ for _name in ("tifffile", "imagecodecs"):  # else what they find odd goes to std
 
 _STRIP = 256  # rows; np.asarray of a whole image holds it three times
 _BYTES = {"RGB": 3, "BGR": 3, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # a pixel, by Pillow's name of its layout
-_BEGIN = 4096  # bytes, in which a file says how deep its colour is
+BEGIN = 4096  # bytes, in which a file says how deep its colour is
 _MOMENT = 100  # milliseconds
 
 MODERN = Density(80_000_000, 100)
@@ -44,22 +44,22 @@ MODERN = Density(80_000_000, 100)
 of satellites that are almost empty 100. 80 megapixels of RGBA take OpenJPEG 6 s and 2 GB: any file may have them."""
 
 
-class _Unlimited(ContextDecorator):
+class Unlimited(ContextDecorator):
     """Takes away Pillow's own limit, which belongs to the whole process, while any thread reads: ours is checked."""
 
     _lock, _within, _limit = Lock(), 0, Image.MAX_IMAGE_PIXELS
 
     def __enter__(self) -> None:
         with self._lock:
-            if not _Unlimited._within:
-                _Unlimited._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            _Unlimited._within += 1
+            if not Unlimited._within:
+                Unlimited._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            Unlimited._within += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            _Unlimited._within -= 1
-            if not _Unlimited._within:
-                Image.MAX_IMAGE_PIXELS = _Unlimited._limit
+            Unlimited._within -= 1
+            if not Unlimited._within:
+                Image.MAX_IMAGE_PIXELS = Unlimited._limit
 
 
 class Pillow(Codec):
@@ -71,7 +71,7 @@ class Pillow(Codec):
     """What is written beside the pixels, by Pillow's names: icc_profile, exif, xmp, dpi, and for the record comment, or
     software, which is a field of EXIF."""
 
-    @_Unlimited()
+    @Unlimited()
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         self._file, self._reading = file, reading
         self._image = self._open()
@@ -99,11 +99,10 @@ class Pillow(Codec):
         """Return the file without what it says beside its pixels, or raise whatever it does where it cannot."""
         raise NotImplementedError
 
-    @_Unlimited()
+    @Unlimited()
     def read(self, frame: int) -> Frame:
         """Return one of the images."""
         self._seek(frame)
-        self._refuse_deep()
         pixels, info = self._pixels()
         exif = self._exif(self._image.getexif)
         pixels = upright(pixels, orientation_of(exif))
@@ -134,8 +133,8 @@ class Pillow(Codec):
     def _refuse_deep(self) -> None:
         """Raise an ImageError for images that Pillow would cut down to 8 bits without a word."""
         self._file.seek(0)
-        bits = self._bits(self._file.read(_BEGIN))
-        if bits > 8 and self._image.mode in ("LA", "RGB", "RGBA"):
+        bits = self._bits(self._file.read(BEGIN))
+        if bits > 8 and self._image.mode in ("L", "LA", "RGB", "RGBA"):
             way = "save it as TIFF or 16-bit PNG"
             raise ImageError(f"{self.name} colour of {bits} bits would lose its lower bits: {way}")
 
@@ -148,6 +147,7 @@ class Pillow(Codec):
         decoded = self._decoded()
         if decoded is not None:
             return decoded, Info(self.name, alpha=decoded.ndim == 3 and decoded.shape[2] in (2, 4))
+        self._refuse_deep()
         image.load()
         if image.mode == "P" and self._reading.keep_palette:
             return _array(image), Info(self.name, alpha=False, palette=palette_of(image))
@@ -256,6 +256,8 @@ def _plain(image: Image.Image, reading: Reading) -> Image.Image:
         return image
     if mode == "CMYK":
         return _from_cmyk(image, reading)
+    if mode == "LAB":
+        return _from_lab(image)
     target = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}.get(mode)
     if target is None:
         raise ImageError(f"images of mode {mode} are not supported: convert to RGB")
@@ -276,6 +278,17 @@ def _from_cmyk(image: Image.Image, reading: Reading) -> Image.Image:
         return image.convert("RGB")
     has, way = "a damaged" if profile else "no", "convert=True uses an approximate formula"
     raise ImageError(f"CMYK has {has} colour profile, so its exact colours are not known: {way}", "convert")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    """Return sRGB of CIELAB."""
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    assert converted is not None
+    image.info.pop("icc_profile", None)
+    return converted
 
 
 def palette_of(image: Image.Image) -> NDArray[np.uint8]:

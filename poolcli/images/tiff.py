@@ -29,6 +29,7 @@ _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
 _DENSE = (33003, 33004, 33005, 34712, 50002)  # compression by JPEG 2000 and JPEG XL
 _FAX = (2, 3, 4)
+_OLD_JPEG, _JPEG, _JPEG_FILE = 6, 7, 513
 _PARTS = 1 << 16  # strips and tiles that need not all be there
 _BUFFER = 1 << 24  # bytes read at once
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
@@ -62,8 +63,7 @@ class Tiff(Codec):
     def read(self, frame: int) -> Frame:
         """Return one of the pages."""
         page: Any = self._tiff.pages[self._pages[frame]]
-        packed = page.photometric == _PHOTOMETRIC.YCBCR and page.compression not in (6, 7)
-        if packed or page.photometric == _PHOTOMETRIC.SEPARATED:
+        if _is_packed(page):
             self._file.seek(0)
             return PackedTiff(self._file, self._reading).read(self._pages[frame])
         if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
@@ -132,7 +132,7 @@ _setting = Lock()
 
 
 class PackedTiff(Pillow):
-    """Pages of several samples in a unit, and of ink; and files whose header has the number 42 the wrong way round."""
+    """Pages of luma and chroma, ink, CIELAB and old JPEG; files whose header has the number 42 the wrong way round."""
 
     name = "TIFF"
 
@@ -163,6 +163,16 @@ def _check_page(page: Any, reading: Reading) -> None:
         raise damaged(f"of its {parts} tiles and strips there are {len(page.dataoffsets)}")
 
 
+def _is_packed(page: Any) -> bool:
+    """Return whether a page is of a kind that libtiff reads, and tifffile leaves as it is."""
+    if page.photometric == _PHOTOMETRIC.CIELAB:
+        return bool(page.bitspersample == 8 and page.samplesperpixel == 3)
+    if page.compression == _OLD_JPEG:
+        return _JPEG_FILE not in page.tags  # whose tables are in tags of their own
+    of_ink = page.photometric == _PHOTOMETRIC.SEPARATED
+    return bool(of_ink or (page.photometric == _PHOTOMETRIC.YCBCR and page.compression != _JPEG))
+
+
 def _named(value: Any) -> str:
     """Return the name of a photometric interpretation or a compression, or the number of one that is not known."""
     return str(getattr(value, "name", value if isinstance(value, int) else "that is no number"))
@@ -188,7 +198,8 @@ def _dark_first(image: NDArray[Any], page: Any) -> NDArray[Any]:
     if image.dtype == bool:
         image = image.view(np.uint8)
     if image.dtype.kind != "u":
-        raise ImageError(f"TIFF whose white is the smallest {image.dtype} is not supported")
+        what = f"TIFF whose white is the smallest {image.dtype} is not supported"
+        raise ImageError(f"{what}, as its black has no number: save it with black as the smallest")
     inverted: NDArray[Any] = image.dtype.type(2**page.bitspersample - 1) - image
     if image.ndim == 3:  # alpha is alpha
         inverted[..., 1:] = image[..., 1:]
