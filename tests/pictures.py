@@ -94,11 +94,26 @@ def packed_tiff(values, bits, photometric):
     depths = [bits] * channels if isinstance(bits, int) else bits
     digits = [(values[..., c, None] >> np.arange(depth)[::-1]) & 1 for c, depth in enumerate(depths)]
     data = np.packbits(np.concatenate(digits, axis=2).astype(np.uint8).reshape(height, -1), axis=1).tobytes()
-    after = 8 + 2 + 9 * 12 + 4
-    tags = [
-        (256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, after if channels > 2 else bits), (259, 3, 1, 1),
-        (262, 3, 1, photometric), (273, 4, 1, after + 2 * channels), (277, 3, 1, channels), (278, 3, 1, height),
-        (279, 4, 1, len(data)),
-    ]  # fmt: skip
-    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4) + struct.pack(f"<{channels}H", *depths)
-    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + data
+    return tiff_file((height, width), depths, photometric, data)
+
+
+def tiff_file(size, depths, photometric, data, more=None):
+    """Return a TIFF file of one strip and of the depths of its channels; more tags are shorts, or of a type."""
+    tags = {
+        256: size[1], 257: size[0], 258: [*depths], 259: 1, 262: photometric, 273: ("I", [0]), 277: len(depths),
+        278: size[0], 279: ("I", len(data)), **(more or {}),
+    }  # fmt: skip
+    begin = 8 + 2 + 12 * len(tags) + 4
+    tags[273] = "I", [begin + offset for offset in tags[273][1]]
+    data += b"\0" * (len(data) % 2)
+    directory, values, after = b"", b"", begin + len(data)
+    for tag, value in sorted(tags.items()):
+        kind, value = value if isinstance(value, tuple) else ("H", value)
+        listed = value if isinstance(value, (list, bytes)) else [value]
+        count, number = len(listed), {"s": 2, "H": 3, "I": 4, "II": 5, "B": 7, "f": 11}[kind]
+        parts = [part if isinstance(part, tuple) else (part,) for part in listed]  # a rational has two
+        content = listed if kind == "s" else b"".join(struct.pack(f"<{kind}", *part) for part in parts)
+        if len(content) > 4:
+            content, values = struct.pack("<I", after + len(values)), values + content + b"\0" * (len(content) % 2)
+        directory += struct.pack("<HHI4s", tag, number, count, content)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4) + data + values

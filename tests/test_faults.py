@@ -224,7 +224,7 @@ def data(content):
 FAULTS = {
     "1 empty": Fault(data(b""), "empty file"),
     "2 no image": Fault(data(b"just text"), "not a supported image"),
-    "4 half a JPEG": Fault(half("JPEG"), "damaged or unsupported: image file is truncated", "bad.jpg"),
+    "4 half a JPEG": Fault(half("JPEG"), "damaged or unsupported: truncated", "bad.jpg"),
     "4 half a PNG": Fault(half("PNG"), "damaged or unsupported: truncated"),
     "4 half a TIFF": Fault(half("TIFF"), "damaged or unsupported", "bad.tif"),
     "4 half a packed TIFF": Fault(half("TIFF", compression="tiff_lzw"), "damaged or unsupported", "bad.tif"),

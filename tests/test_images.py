@@ -8,12 +8,13 @@ import zlib
 from itertools import product
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from commands import process, said
 from effort import JIT
-from pictures import packed_tiff, png_chunk
+from pictures import packed_tiff, png_chunk, tiff_file
 from PIL import Image, ImageCms
 
 import poolcli
@@ -398,16 +399,13 @@ def test_sources_and_targets(tmp_path):
 
 
 def test_deep_pictures_that_pillow_would_flatten():
-    ppm = b"P6 2 1 65535\n" + np.arange(6, dtype=">u2").tobytes()
+    ppm = b"P3 2 1 65535\n0 1 2 3 4 65535\n"
     with pytest.raises(poolcli.ImageError, match="PPM colour of 16 bits would lose its lower bits"):
         poolcli.read_image(ppm)
-    import imagecodecs
-
-    deep = numbers((8, 8, 3), "uint16")
-    assert_same(poolcli.read_image(imagecodecs.jpeg2k_encode(deep, level=0))[0], deep)
-    avif = imagecodecs.avif_encode(deep >> 6, bitspersample=10)
-    with pytest.raises(poolcli.ImageError, match="AVIF colour of 10 bits"):
-        poolcli.read_image(avif)
+    inside = imagecodecs.png_encode(numbers((16, 16, 3), "uint16"))
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inside), 22) + inside
+    with pytest.raises(poolcli.ImageError, match="ICO colour of 16 bits would lose its lower bits"):
+        poolcli.read_image(icon)
 
 
 def test_reading_leaves_the_limit_of_pillow_alone(monkeypatch):
@@ -731,3 +729,393 @@ def test_decoders_say_nothing_of_their_own(tmp_path):
     (tmp_path / "a.png").write_bytes(interlaced(np.zeros((9, 11, 3), int), 8, 2))
     result = process("downsample", "-m", "max", "a.png", "-o", "b.png", folder=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def jp2_of_profile(data, profile):
+    """Return a JPEG 2000 file of boxes that says its colour by a profile, not by a number."""
+    header, colour = data.index(b"jp2h") - 4, data.index(b"colr") - 4
+    before, after = data[header + 8 : colour], data[colour + 15 :]
+    box = struct.pack(">I", 11 + len(profile)) + b"colr\2\0\0" + profile
+    header_length = int.from_bytes(data[header : header + 4]) + len(box) - 15
+    return data[:header] + struct.pack(">I", header_length) + b"jp2h" + before + box + after
+
+
+@pytest.mark.parametrize("codec", ["jp2", "j2k", "jp2 with a profile"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [1, 4, 8, 10, 12, 16])
+def test_jpeg_2000_gives_its_numbers(bits, channels, codec):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    array = numbers((20, 30, channels), "uint16") >> (16 - bits)
+    array = array.astype(np.uint8 if bits <= 8 else np.uint16).squeeze()
+    data = imagecodecs.jpeg2k_encode(array, level=0, reversible=True, bitspersample=bits, codecformat=codec[:3])
+    if "profile" in codec:
+        data = jp2_of_profile(data, profile)
+    expected = np.rint(array * (255 / (2**bits - 1))).astype(np.uint8) if bits < 8 else array
+    image, info = poolcli.read_image(data)
+    assert_same(image, expected)
+    assert info.icc == (profile if "profile" in codec else None)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint32"])
+def test_jpeg_2000_of_other_numbers(dtype):
+    array = numbers((20, 30), dtype) >> (8 if dtype == "uint32" else 0)
+    options = {"bitspersample": 24} if dtype == "uint32" else {}
+    data = imagecodecs.jpeg2k_encode(array, level=0, reversible=True, **options)
+    assert_same(poolcli.read_image(data)[0], array)
+
+
+def rgb_of(luma_chroma, coefficients, limits):
+    """Return RGB of luma and chroma, by the formulas of TIFF 6.0, section 21."""
+    black, scale = np.array(limits[::2]), np.array([255, 127, 127]) / np.diff(limits)[::2]
+    y, cb, cr = np.moveaxis((luma_chroma - black) * scale, -1, 0)
+    red, green, blue = coefficients
+    r, b = y + cr * (2 - 2 * red), y + cb * (2 - 2 * blue)
+    return np.clip(np.rint(np.stack([r, (y - blue * b - red * r) / green, b], -1)), 0, 255)
+
+
+@pytest.mark.parametrize("compression", [1, 8], ids=["raw", "zlib"])
+@pytest.mark.parametrize(("down", "across"), [(1, 1), (1, 2), (2, 2), (2, 4)])
+@pytest.mark.parametrize("coefficients", [(0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722)], ids=["BT.601", "BT.709"])
+@pytest.mark.parametrize("limits", [(0, 255, 128, 255, 128, 255), (16, 235, 128, 240, 128, 240)], ids=["full", "video"])
+def test_luma_and_chroma_of_tiff(limits, coefficients, down, across, compression):
+    values = numbers((16, 32, 3), "uint8").astype(int)
+    values[..., 1:] = np.repeat(np.repeat(values[::down, ::across, 1:], down, 0), across, 1)
+    luma = values[..., 0].reshape(16 // down, down, 32 // across, across).swapaxes(1, 2)
+    units = [luma.reshape(*luma.shape[:2], -1), values[::down, ::across, 1:]]
+    data = np.concatenate(units, axis=2).astype(np.uint8).tobytes()
+    rationals = [(round(value * 10_000), 10_000) for value in coefficients], [(value, 1) for value in limits]
+    more = {259: compression, 529: ("II", rationals[0]), 530: [across, down], 532: ("II", rationals[1])}
+    file = tiff_file((16, 32), [8, 8, 8], 6, data if compression == 1 else zlib.compress(data), more)
+    image, _ = poolcli.read_image(file)
+    far = np.abs(image - rgb_of(values, coefficients, limits)).max()
+    assert far <= (1 if limits[0] == 0 else 3)  # libtiff rounds before it multiplies
+
+
+@pytest.mark.parametrize("planar", [1, 2], ids=["together", "apart"])
+@pytest.mark.parametrize("wide", [False, True], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize(("extra", "alpha"), [(0, False), (1, True), (2, True)])
+def test_alpha_beside_the_indices_of_a_tiff(extra, alpha, wide, planar):
+    indices, more = numbers((20, 30, 2), "uint8").transpose(2, 0, 1)
+    palette = numbers((256, 3), "uint16") if wide else numbers((256, 3), "uint8").astype(np.uint16) * 257
+    data = np.stack([indices, more], axis=-1 if planar == 1 else 0).tobytes()
+    tags = {284: planar, 320: palette.T.ravel().tolist(), 338: extra}
+    if planar == 2:
+        tags |= {273: ("I", [0, 600]), 279: ("I", [600, 600])}
+    image, info = poolcli.read_image(tiff_file((20, 30), [8, 8], 3, data, tags))
+    colours = palette[indices] if wide else palette[indices] // 257
+    assert_same(image, np.dstack([colours, more * np.uint16(257)]) if wide else np.dstack([colours, more]).astype("u1"))
+    assert (info.alpha, info.premultiplied, info.palette) == (alpha, extra == 1, None)
+
+
+def test_indices_that_are_all_opaque_are_kept():
+    indices = numbers((20, 30), "uint8")
+    tags = {320: [257 * value for value in range(256)] * 3, 338: 2}
+    data = tiff_file((20, 30), [8, 8], 3, np.dstack([indices, np.full((20, 30), 255, np.uint8)]).tobytes(), tags)
+    image, info = poolcli.read_image(data, keep_palette=True)
+    assert_same(image, indices)
+    assert info.palette.tolist() == [[value] * 3 for value in range(256)]
+
+
+def described_badly():
+    """Return files of good pixels, and of what they say beside them that is damaged."""
+    picture = Image.fromarray(numbers((20, 30, 3), "uint8"))
+    plain = saved(picture, "PNG")
+    jpeg = saved(picture, "JPEG")
+    raw_exif = b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 10\nno hex\n")
+    chunks = {
+        "profile cut": (b"iCCP", b"x"), "EXIF": (b"eXIf", b"junk"), "EXIF as text": (b"zTXt", raw_exif),
+        "text": (b"zTXt", b"a\0\7junk"), "resolution": (b"pHYs", b"\0"), "gamma": (b"gAMA", b"\0"),
+    }  # fmt: skip
+    for name, chunk in chunks.items():
+        yield f"a.png {name}", plain[:33] + png_chunk(*chunk) + plain[33:]
+        frames = saved(picture.quantize(16), "PNG", save_all=True, append_images=[picture.quantize(8)])
+        yield f"a.png {name}, frames", frames[:33] + png_chunk(*chunk) + frames[33:]
+    yield "a.png check sum", plain[:33] + png_chunk(b"tEXt", b"a\0b")[:-1] + b"?" + plain[33:]
+    segments = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xED: b"Photoshop 3.0\0008BIM\4\4", 0xEE: b"Adobe"}
+    for kind, content in segments.items():
+        segment = struct.pack(">BBH", 0xFF, kind, 2 + len(content)) + content
+        yield f"a.jpg {content[:5].decode()}", jpeg[:2] + segment + jpeg[2:]
+    yield "a.webp EXIF", saved(picture, "WEBP", lossless=True, exif=b"Exif\0\0junk")
+
+
+def described_tiff():
+    """Return TIFF files of good pixels with a tag that has the wrong type or value."""
+    data = numbers((20, 30, 3), "uint8").tobytes()
+    tags = {
+        "description": {270: ("s", b"\xff\xfe")}, "numbers": {270: [1, 2, 3]}, "profile": {34675: [1, 2, 3]},
+        "EXIF": {34665: ("I", 9_999_999)}, "resolution": {282: ("s", b"abc\0"), 283: 5, 296: 2},
+        "orientation": {274: ("s", b"abc\0")}, "orientations": {274: [1, 2]}, "no orientation": {274: 77},
+        "shape": {270: ("s", b'{"shape": [7, 9, 9]}')}, "axes": {270: ("s", b"ImageJ=1.53\nimages=x\n")},
+    }  # fmt: skip
+    return [(f"a.tif {name}", tiff_file((20, 30), [8, 8, 8], 2, data, more)) for name, more in tags.items()]
+
+
+BADLY_DESCRIBED = dict([*described_badly(), *described_tiff()])
+
+
+@pytest.mark.parametrize("case", BADLY_DESCRIBED)
+def test_what_is_said_beside_the_pixels_never_refuses_them(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, data = case.split()[0], BADLY_DESCRIBED[case]
+    for image, _ in frames_of(data):
+        assert image.shape == (20, 30, 3)
+        if name != "a.jpg" and "frames" not in case:
+            assert_same(image, numbers((20, 30, 3), "uint8"))
+    Path(name).write_bytes(data)
+    lines = said("downsample", "-m", "max", name, "-o", "out.tif").splitlines()
+    assert len(lines) <= 1
+    assert all(line.startswith(f"warning: {name}: ") for line in lines)
+
+
+def test_cmyk_with_a_damaged_profile():
+    data = saved(Image.new("CMYK", (4, 3), (0, 255, 255, 0)), "JPEG", icc_profile=b"none")
+    with pytest.raises(poolcli.ImageError, match=r"CMYK has a damaged colour profile.*: convert=True"):
+        poolcli.read_image(data)
+    assert poolcli.read_image(data, convert=True)[0].shape == (3, 4, 3)
+
+
+def claiming():
+    """Return small files that say that they are 17,000 x 17,000."""
+    picture = Image.fromarray(numbers((16, 16, 3), "uint8"))
+    claimed = struct.pack("<HH", 17000, 17000)
+    gif = bytearray(saved(picture.quantize(4), "GIF"))
+    gif[6:10] = claimed
+    yield "GIF, the screen", gif
+    frame = gif.index(b",", 13)
+    yield "GIF, the frame", gif[: frame + 5] + claimed + gif[frame + 9 :]
+    late = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\2\2\x4c\1\0;"
+    yield "GIF, a later frame", saved(picture.quantize(4), "GIF")[:-1] + b"!\xf9\4\x08\0\0\0\0" + late
+    for progressive, start in ((False, b"\xff\xc0"), (True, b"\xff\xc2")):
+        jpeg = bytearray(saved(picture, "JPEG", progressive=progressive))
+        at = jpeg.index(start) + 5
+        jpeg[at : at + 4] = struct.pack(">HH", 17000, 17000)
+        yield f"JPEG, progressive {progressive}", jpeg
+    stream = bytearray(imagecodecs.jpeg2k_encode(numbers((16, 16), "uint8"), level=0, codecformat="j2k"))
+    stream[8:16] = stream[24:32] = struct.pack(">II", 17000, 17000)
+    yield "JPEG 2000", stream
+    packed = zlib.compress(bytes(3))
+    tiles = {259: 8, 322: 1, 323: 1}
+    yield "TIFF of tiles of one pixel", tiff_file((17000, 17000), [8, 8, 8], 2, packed, tiles)
+    large = {259: 8, 322: 60000, 323: 60000}
+    yield "TIFF of a tile that is larger", tiff_file((10, 10), [8, 8, 8], 2, packed, large)
+    yield "TIFF in JPEG 2000", tiff_file((17000, 17000), [8], 1, bytes(stream), {259: 33003})
+    yield "TIFF of facsimile", tiff_file((17000, 17000), [1], 0, bytes(10), {259: 3})
+
+
+CLAIMING = dict(claiming())
+
+
+@pytest.mark.parametrize("case", CLAIMING)
+def test_small_files_that_claim_much_are_refused_at_once(case):
+    with (
+        pytest.raises(poolcli.ImageError, match=r"not believed|pixels are more|truncated|tiles and strips"),
+        open_picture(bytes(CLAIMING[case]), Reading()),
+    ):
+        pass
+
+
+def test_more_is_believed_where_more_is_allowed():
+    data = bytes(CLAIMING["GIF, the screen"])
+    with pytest.raises(poolcli.ImageError, match=r"17000 x 17000 pixels in a file of .* are not believed") as error:
+        poolcli.read_image(data)
+    assert error.value.remedy == "max_pixels"
+    with open_picture(data, Reading(max_pixels=2_000_000_000)) as picture:
+        assert picture.frames == 1
+
+
+def test_frames_that_are_many_and_large_for_their_file_are_refused():
+    frames = [Image.new("P", (4000, 4000), i % 2) for i in range(2)]
+    data = saved(frames[0], "GIF", save_all=True, append_images=[frames[1]])
+    with pytest.raises(poolcli.ImageError, match=r"2 frames of 4000 x 4000 pixels in a file of .* are not believed"):
+        poolcli.read_image(data, max_pixels=20_000_000)
+    assert frames_of(data)[1][0].shape[:2] == (4000, 4000)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "JPEG", "JPEG2000", "AVIF"])
+def test_large_images_of_one_colour_are_believed(kind):
+    options = {"TIFF": {"compression": "tiff_deflate"}, "JPEG": {"progressive": True}}.get(kind, {})
+    data = saved(Image.new("P" if kind == "GIF" else "RGB", (4000, 4000)), kind, **options)
+    assert poolcli.read_image(data)[0].shape[:2] == (4000, 4000)
+
+
+def unpackable():
+    """Return files whose headers are right and whose pixels are not, each with what the codec says of them."""
+    picture = Image.fromarray(numbers((40, 40, 3), "uint8"))
+    png, jpeg, cut = saved(picture, "PNG"), saved(picture, "JPEG"), saved(picture, "JPEG2000")
+    yield "PNG", png[:-400] + bytes(range(200)) + png[-200:]
+    yield "JPEG", jpeg.replace(b"\xff\xdb", b"\xff\xfe")  # its tables are comments
+    yield "JPEG 2000", cut[:-400] + cut[-200:]
+    gif = bytearray(saved(picture.quantize(16), "GIF"))
+    gif[-300:-100] = b"\xff" * 200
+    yield "GIF", bytes(gif)
+    for name, number in (("LZW", 5), ("deflate", 8), ("PackBits", 32773), ("JPEG", 7)):
+        yield f"TIFF of {name}", tiff_file((40, 40), [8, 8, 8], 2, b"\xff\0" * 50, {259: number})
+
+
+UNPACKABLE = dict(unpackable())
+
+
+@pytest.mark.parametrize("case", UNPACKABLE)
+def test_what_codecs_say_of_damaged_pixels_is_the_cause(case):
+    with pytest.raises(poolcli.ImageError) as error:
+        poolcli.read_image(UNPACKABLE[case])
+    assert str(error.value) in (
+        "damaged or unsupported: its compressed pixels cannot be unpacked",
+        "damaged or unsupported: truncated",
+    )
+    assert error.value.__cause__ is not None
+
+
+def test_debug_shows_the_cause(tmp_path):
+    (tmp_path / "a.tif").write_bytes(UNPACKABLE["TIFF of LZW"])
+    line = "error: a.tif: damaged or unsupported: its compressed pixels cannot be unpacked\n"
+    usual = process("downsample", "-m", "max", "a.tif", folder=tmp_path)
+    assert (usual.returncode, usual.stderr) == (1, line)
+    shown = process("downsample", "-m", "max", "a.tif", "--debug", folder=tmp_path)
+    assert "lzw_decode" in shown.stderr
+    assert shown.stderr.endswith(line)
+
+
+def test_codecs_that_are_not_known_are_named():
+    for number, name in ((32809, "THUNDERSCAN"), (60001, "60001")):
+        data = tiff_file((4, 4), [8], 1, bytes(16), {259: number})
+        with pytest.raises(poolcli.ImageError, match=f"TIFF of compression {name} is not supported: save it with LZW"):
+            poolcli.read_image(data)
+
+
+def test_pillow_has_no_limit_of_its_own(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    data = saved(Image.new("CMYK", (40, 40)), "TIFF")
+    assert poolcli.read_image(data, convert=True)[0].shape == (40, 40, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def bmp(rows, bits, fields, header):
+    """Return a BMP file of pixels, from the top down, whose channels are these fields of bits."""
+    height, width = rows.shape
+    data = rows.astype(f"<u{bits // 8}").tobytes()
+    compression = 0 if not fields else 3 if len(fields) == 3 or header > 40 else 6
+    info = struct.pack("<IiiHHIIiiII", header, width, -height, 1, bits, compression, len(data), 0, 0, 0, 0)
+    info += struct.pack(f"<{len(fields)}I", *fields)
+    info = info.ljust(header, b"\0")
+    return struct.pack("<2sIHHI", b"BM", 14 + len(info) + len(data), 0, 0, 14 + len(info)) + info + data
+
+
+FIELDS = {
+    "565": (16, (0xF800, 0x7E0, 0x1F)), "555": (16, (0x7C00, 0x3E0, 0x1F)), "444": (16, (0xF00, 0xF0, 0xF)),
+    "4444": (16, (0xF00, 0xF0, 0xF, 0xF000)), "1555": (16, (0x7C00, 0x3E0, 0x1F, 0x8000)),
+    "BGR 565": (16, (0x1F, 0x7E0, 0xF800)), "BGRA": (32, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+    "RGBA": (32, (0xFF, 0xFF00, 0xFF0000, 0xFF000000)), "GBAR": (32, (0xFF00, 0xFF0000, 0xFF000000, 0xFF)),
+    "332": (16, (0xE0, 0x1C, 0x3)), "10 bits": (32, (0x3FF00000, 0xFFC00, 0x3FF)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", [40, 56, 108, 124])
+@pytest.mark.parametrize("case", FIELDS)
+def test_fields_of_bits_in_bmp(case, header):
+    bits, fields = FIELDS[case]
+    rows, expected = np.zeros((6, 8), np.uint64), []
+    for seed, field in enumerate(fields):
+        depth = field.bit_count()
+        values = np.random.default_rng(seed).integers(0, 2**depth, (6, 8))
+        values[0, :2] = 2**depth - 1, 0
+        rows |= values.astype(np.uint64) * np.uint64(field & -field)
+        expected.append(values if depth > 8 else np.rint(values * 255 / (2**depth - 1)))
+    image, info = poolcli.read_image(bmp(rows, bits, fields, header))
+    assert_same(image, np.stack(expected, -1).astype(np.uint16 if case == "10 bits" else np.uint8))
+    assert info.alpha == (len(fields) == 4)
+
+
+def test_bmp_of_16_bits_without_fields():
+    rows = np.array([[0x7FFF, 0x7C00, 0x1F, 1]])
+    expected = [[[255, 255, 255], [255, 0, 0], [0, 0, 255], [0, 0, 8]]]
+    assert poolcli.read_image(bmp(rows, 16, (), 40))[0].tolist() == expected
+
+
+def test_fields_that_are_none():
+    for fields, why in (((0xF0F0, 0x7, 0x8), "do not follow"), ((0, 0x7, 0x8), "do not follow")):
+        with pytest.raises(poolcli.ImageError, match=why):
+            poolcli.read_image(bmp(np.zeros((2, 2)), 16, fields, 40))
+    with pytest.raises(poolcli.ImageError, match="unequal depth above 8 bits is not supported: save it as"):
+        poolcli.read_image(bmp(np.zeros((2, 2)), 32, (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000), 56))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_deep_avif_gives_its_numbers(bits, channels):
+    array = (numbers((24, 16, channels), "uint16") >> (16 - bits)).squeeze()
+    data = imagecodecs.avif_encode(array, level=100, bitspersample=bits, speed=8)
+    assert_same(imagecodecs.avif_decode(data), array)  # lossless
+    assert_same(poolcli.read_image(data)[0], array)
+
+
+@pytest.mark.parametrize("largest", [1023, 4095, 65535])
+def test_deep_ppm_gives_its_numbers(largest):
+    array = np.minimum(numbers((5, 7, 3), "uint16"), np.uint16(largest))
+    data = b"P6\n# a comment\n7 5\n%d\n" % largest + array.astype(">u2").tobytes()
+    assert_same(poolcli.read_image(data)[0], array)
+    with pytest.raises(poolcli.ImageError, match="truncated"):
+        poolcli.read_image(data[:-1])
+
+
+def srgb_of_lab(lab):
+    """Return sRGB from 0 to 255 of CIELAB under D50, by the formulas of CIE 15 and IEC 61966-2-1."""
+    f = (lab[..., 0] + 16) / 116
+    f = np.stack([f + lab[..., 1] / 500, f, f - lab[..., 2] / 200], -1)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9642, 1, 0.8249]
+    adapted = [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]
+    light = np.clip(xyz @ np.transpose(adapted), 0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def test_cielab_of_8_bits_becomes_rgb():
+    lab = np.array([[[0, 0, 0], [255, 0, 0], [128, 0, 0], [140, 40, 30], [170, -30, 20], [100, 10, -40]]])
+    image, _ = poolcli.read_image(tiff_file((1, 6), [8, 8, 8], 8, lab.astype(np.int8).tobytes()))
+    assert np.abs(image - srgb_of_lab(lab * [100 / 255, 1, 1])).max() < 3
+    deep = tiff_file((1, 6), [16, 16, 16], 8, bytes(36))
+    with pytest.raises(poolcli.ImageError, match="TIFF of CIELAB values is not supported: convert it to RGB"):
+        poolcli.read_image(deep)
+
+
+def test_floats_whose_white_is_the_smallest_are_refused():
+    data = tiff_file((1, 2), [32], 0, np.float32([0, 1]).tobytes(), {339: 3})
+    with pytest.raises(poolcli.ImageError, match=r"smallest float32 is not supported, .*: save it with black as the"):
+        poolcli.read_image(data)
+
+
+def old_jpeg(jpeg, size, as_tables):
+    """Return a TIFF file of old-style JPEG: the whole file, or its tables and its scan in places of their own."""
+    if not as_tables:
+        begin = 8 + 2 + 12 * 12 + 4
+        return tiff_file(size, [8, 8, 8], 6, jpeg, {259: 6, 513: ("I", begin), 514: ("I", len(jpeg)), 530: [1, 1]})
+    at, found = 2, {}
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])
+        content, kind = jpeg[at + 4 : end], jpeg[at + 1]
+        while kind in (0xDB, 0xC4) and content:
+            length = 65 if kind == 0xDB else 17 + sum(content[1:17])
+            found[kind, content[0]], content = content[1:length], content[length:]
+        at = end
+    scan = jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4]) : -2]
+    data, places = scan, []
+    for kind, numbers_of in ((0xDB, (0, 1, 1)), (0xC4, (0, 1, 1)), (0xC4, (16, 17, 17))):
+        for number in numbers_of:
+            places.append(8 + 2 + 12 * 14 + 4 + len(data))
+            data += found[kind, number]
+    tables = {519: ("I", places[:3]), 520: ("I", places[3:6]), 521: ("I", places[6:])}
+    more = {259: 6, 279: ("I", len(scan)), 512: 1, 530: [1, 1], **tables}
+    return tiff_file(size, [8, 8, 8], 6, data, more)
+
+
+@pytest.mark.parametrize("as_tables", [False, True])
+def test_old_jpeg_in_tiff(as_tables):
+    jpeg = saved(Image.fromarray(numbers((32, 48, 3), "uint8")), "JPEG", subsampling=0)
+    image, _ = poolcli.read_image(old_jpeg(jpeg, (32, 48), as_tables))
+    assert np.abs(image.astype(int) - np.array(Image.open(io.BytesIO(jpeg)))).max() <= 1
+
+
+def test_a_png_in_an_icon_is_not_larger_than_allowed():
+    inside = saved(Image.new("1", (3000, 3000)), "PNG")
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inside), 22) + inside
+    with pytest.raises(poolcli.ImageError, match="3000 x 3000 pixels are more than the 1000000 allowed"):
+        poolcli.read_image(icon, max_pixels=1_000_000)

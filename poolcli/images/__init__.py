@@ -30,7 +30,8 @@ def read_image(
         source: path, bytes, or file open for reading bytes; its content tells the format, not its name.
         frame: which image of several, the first is 0.
         keep_palette: give the indices of an image that has a palette, which is in the info then.
-        max_pixels: refuse images that say that they have more, before they are decoded.
+        max_pixels: refuse images that say that they have more, before they are decoded; and small files that say that
+            they have many, of which that is not believed.
         layout: of `.npy` and `.npz` arrays: "hwc", or "chw" for (C, H, W) and (N, C, H, W).
         convert: turn CMYK without a profile into RGB by formula, rather than refuse it.
 

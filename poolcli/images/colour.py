@@ -140,6 +140,14 @@ def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int])
     return saturate_cast(colour + behind * (1 - alpha), image.dtype)
 
 
+def full_range(image: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """Return values of at most 8 bits so that the largest of so many bits is 255."""
+    if bits >= 8:
+        return image
+    shades: NDArray[np.uint8] = np.rint(np.arange(2**bits) * 255 / (2**bits - 1)).astype(np.uint8)
+    return shades[image]
+
+
 def eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Return values scaled so that the dtype's largest, or 1 among floats, is 255; rounded, saturated."""
     if image.dtype == np.uint8:

@@ -58,7 +58,7 @@ FORMATS = (
            holds={"RGB": _8, "RGBA": _8}, frames=True, quality=True, lossless=True, side=16383),
     Format("GIF", "gif:Gif", rb"GIF8[79]a", (".gif",),
            holds={"grey": _8, "RGB": _8, "RGBA": _8, "palette": _8}, frames=True, side=65535),
-    Format("BMP", "plain:Bmp", rb"BM", (".bmp",), holds={"grey": _8, "RGB": _8}),
+    Format("BMP", "bmp:Bmp", rb"BM", (".bmp",), holds={"grey": _8, "RGB": _8}),
     Format("PPM", "ppm:Ppm", rb"P[0-6fy]", (".ppm",), (".pbm", ".pnm"), {"RGB": _8}),
     Format("PGM", "ppm:Ppm", endings=(".pgm",), holds={"grey": _16}),
     Format("PFM", "ppm:Ppm", endings=(".pfm",), holds={"grey": ("float32",)}),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from PIL import Image
 
 from poolcli.images.colour import indexed
 from poolcli.images.pillow import Pillow
-from poolcli.images.types import Frame, ImageError, Info, Writing
+from poolcli.images.types import Density, Frame, ImageError, Info, Reading, Writing, check_size
 
 _MOST = 256  # colours
 
@@ -20,7 +22,15 @@ class Gif(Pillow):
     """Images and animations, each frame drawn over those before it."""
 
     name = "GIF"
+    density = Density(100_000_000, 300)  # graphics have up to 200 pixels in a byte, 300 megapixels take 8 s and 1.6 GB
     keeps = frozenset(("comment",))
+
+    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        # Pillow makes room for a frame, and for what is behind it, before it says how large they are.
+        width, height = _extent(file)
+        check_size(width, height, 1, reading)
+        self.density.check(width, height, 1, file.seek(0, io.SEEK_END), reading)
+        super().__init__(file, reading)
 
     def read(self, frame: int) -> Frame:
         """Return one of the images."""
@@ -53,6 +63,33 @@ class Gif(Pillow):
         if any(info.duration is not None for info in infos) and infos[0].loop is None:
             del times["loop"]  # that it runs once, it says by saying nothing
         return times
+
+
+def _extent(file: BinaryIO) -> tuple[int, int]:
+    """Return the width and the height that the screen and all frames take."""
+    file.seek(0)
+    _, width, height, flags = struct.unpack("<6sHHB2x", file.read(13))
+    _skip_colours(file, flags)
+    while (kind := file.read(1)) not in (b";", b""):
+        if kind == b"!":
+            file.seek(1, io.SEEK_CUR)
+            _skip_blocks(file)
+        elif kind == b"," and len(frame := file.read(9)) == 9:
+            left, top, across, down, flags = struct.unpack("<HHHHB", frame)
+            width, height = max(width, left + across), max(height, top + down)
+            _skip_colours(file, flags)
+            file.seek(1, io.SEEK_CUR)
+            _skip_blocks(file)
+    return width, height
+
+
+def _skip_colours(file: BinaryIO, flags: int) -> None:
+    file.seek(6 << (flags & 7) if flags & 128 else 0, io.SEEK_CUR)
+
+
+def _skip_blocks(file: BinaryIO) -> None:
+    while length := int.from_bytes(file.read(1)):
+        file.seek(length, io.SEEK_CUR)
 
 
 def few_colours(image: NDArray[np.uint8], writing: Writing) -> Image.Image:

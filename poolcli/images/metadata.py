@@ -18,8 +18,10 @@ DESCRIPTIVE = (
 )  # fmt: skip
 _SIZES = (Base.ExifImageWidth, Base.ExifImageHeight)
 
+DAMAGED = "what it says beside its pixels is damaged, and left out"
 
-def orientation_of(exif: Image.Exif) -> int:
+
+def orientation_of(exif: Mapping[int, Any]) -> int:
     """Return the EXIF orientation, 1 to 8; 1 where there is none or nonsense."""
     value = exif.get(Base.Orientation, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

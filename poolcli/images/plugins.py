@@ -6,13 +6,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import BinaryIO, ClassVar
 
-from poolcli.images.pillow import Pillow
+from poolcli.images.pillow import MODERN, Pillow
 from poolcli.images.types import ImageError, Reading
 
 
 class Plugin(Pillow):
     """A format that a package teaches Pillow."""
 
+    density = MODERN
     module: ClassVar[str]
     usual: ClassVar[str]  # name among people
     package: ClassVar[str]

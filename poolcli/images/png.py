@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 import imagecodecs
@@ -16,10 +17,11 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from poolcli.images.metadata import orientation_of, upright
 from poolcli.images.pillow import Pillow, described
-from poolcli.images.types import Frame, Info, Reading, Writing
+from poolcli.images.types import Frame, Info, Reading, Writing, damaged
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_FRAMES = (b"acTL", b"fcTL", b"fdAT")
 _SIDE = 1_000_000  # pixels; libpng takes no more
 _INCH = 0.0254  # metres
 
@@ -52,14 +54,19 @@ class Png(Pillow):
         alone = self.frames == 1 and not self._skipped and max(self._size) <= _SIDE
         if not alone or (self._reading.keep_palette and self._image.mode == "P"):
             return super().read(frame)
-        pixels, exif = _decode(self._file)
+        # The decoder is given the chunks of the pixels alone: it would print what it thinks of the others.
+        data, exif = _chosen(self._file, _PIXELS)
+        pixels = imagecodecs.png_decode(data)
         if exif:
             self._image.info["exif"] = exif
         # The method of PNG's own class would decode all for an EXIF chunk at the end, which is known by now.
-        metadata = Image.Image.getexif(self._image)
+        metadata = self._exif(partial(Image.Image.getexif, self._image))
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
         info = Info(self.name, alpha=alpha, colours=self._palette, **described(self._image, metadata))
         return upright(pixels, orientation_of(metadata)), info
+
+    def _bare(self) -> BinaryIO:
+        return io.BytesIO(_chosen(self._file, (*_PIXELS, *_FRAMES))[0])
 
     def _seek(self, frame: int) -> None:
         super()._seek(frame + self._skipped)
@@ -85,11 +92,8 @@ class Png(Pillow):
         return super()._described(info, writing) | {"pnginfo": _text(info, writing)}
 
 
-def _decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
-    """Return the pixels and the EXIF of a PNG file.
-
-    The decoder is given the chunks of the pixels alone: it would print what it thinks of the others.
-    """
+def _chosen(file: BinaryIO, kinds: Sequence[bytes]) -> tuple[bytearray, bytes | None]:
+    """Return a PNG file of these chunks of a file, and its EXIF."""
     size = file.seek(0, io.SEEK_END)
     file.seek(len(_SIGNATURE))
     buffer, used, exif = bytearray(size), len(_SIGNATURE), None
@@ -99,12 +103,12 @@ def _decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if file.tell() + length + 4 > size:
-            raise ValueError("truncated")
+            raise damaged("truncated")
         ended = ended or (before == b"IDAT" and kind != b"IDAT")
         if ended and kind == b"IDAT":
-            raise ValueError("its chunks of pixels, IDAT, do not follow each other")
+            raise damaged("its chunks of pixels, IDAT, do not follow each other")
         before = kind
-        if kind in _PIXELS:
+        if kind in kinds:
             pixels[used : used + 8] = head
             file.readinto(pixels[used + 8 : used + length + 12])  # type: ignore[attr-defined]
             used += length + 12
@@ -113,7 +117,7 @@ def _decode(file: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
             exif = content if kind == b"eXIf" else exif
     pixels.release()
     del buffer[used:]
-    return imagecodecs.png_decode(buffer), exif
+    return buffer, exif
 
 
 def _encoded(image: NDArray[Any], info: Info, writing: Writing) -> bytes:

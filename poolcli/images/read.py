@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from poolcli.images.formats import HEAD, sniff
-from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing
+from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing, damaged
+
+_TRUNCATED = re.compile("truncated|failed to read|not enough image data", re.IGNORECASE)
+"""What codecs say of files that end too early."""
 
 
 @contextmanager
 def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
     """Open a file, and check from its headers what it claims to hold; nothing is decoded yet."""
     with _opened(source) as file:
-        with _damage():
+        with _damage("its header cannot be read"):
             picture = Picture(_reader(file, reading))
         yield picture
 
@@ -46,7 +50,7 @@ class Picture:
         if not 0 <= frame < self.frames:
             last = f"{self.frames}, 0 to {self.frames - 1}" if self.frames > 1 else "one, 0"
             raise ImageError(f"there is no frame {frame}: the file holds {last}", "frame")
-        with _damage():
+        with _damage("its compressed pixels cannot be unpacked"):
             return self._reader.read(frame)
 
 
@@ -95,8 +99,8 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _damage() -> Iterator[None]:
-    """Make whatever a decoder raises one line: they raise SyntaxError, IndexError, struct.error and more."""
+def _damage(what: str) -> Iterator[None]:
+    """Make whatever a decoder raises one line, the same for all: its own words, the cause, tell of its inside."""
     try:
         yield
     except ImageError:
@@ -104,5 +108,4 @@ def _damage() -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(f"out of memory: {error}".removesuffix(": ")) from None
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        raise ImageError(f"damaged or unsupported: {reason}") from error
+        raise damaged("truncated" if _TRUNCATED.search(str(error)) else what) from error

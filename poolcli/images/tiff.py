@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from threading import Lock
 from typing import Any, BinaryIO
 
 import imagecodecs  # noqa: F401  tifffile looks for it where a file is compressed
@@ -14,17 +16,21 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from poolcli.images.colour import expanded
-from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, upright, upright_xmp
-from poolcli.images.pillow import Pillow
+from poolcli.images.colour import expanded, full_range
+from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, orientation_of, upright, upright_xmp
+from poolcli.images.pillow import MODERN, Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
-from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
+from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size, damaged
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
-_DESCRIPTION = 270
+_DESCRIPTION, _ORIENTATION = 270, 274
 _RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
+_DENSE = (33003, 33004, 33005, 34712, 50002)  # compression by JPEG 2000 and JPEG XL
+_FAX = (2, 3, 4)
+_OLD_JPEG, _JPEG, _JPEG_FILE = 6, 7, 513
+_PARTS = 1 << 16  # strips and tiles that need not all be there
 _BUFFER = 1 << 24  # bytes read at once
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
 
@@ -44,14 +50,12 @@ class Tiff(Codec):
                 self.warnings = (f"the page directories form a cycle: {back}; each page is read once",)
                 break
             seen[page.offset] = i
-            if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
-                raise ValueError(f"its size is no number: {page.imagelength!r} x {page.imagewidth!r}")
-            check_size(page.imagewidth, page.imagelength * page.imagedepth, page.samplesperpixel, reading)
+            _check_page(page, reading)
             if i == 0 or not page.subfiletype & 5:  # 1: a smaller copy, 4: a mask
                 self._pages.append(i)
         self.frames = len(self._pages)
         if not self.frames:
-            raise ValueError("no page can be read")
+            raise damaged("no page can be read")
         page = self._tiff.pages[0]
         self.unkept = unkept(page)
         self.nodata = str(page.tags.valueof(NODATA, "")).strip("\0 ")
@@ -59,13 +63,15 @@ class Tiff(Codec):
     def read(self, frame: int) -> Frame:
         """Return one of the pages."""
         page: Any = self._tiff.pages[self._pages[frame]]
-        packed = page.photometric == _PHOTOMETRIC.YCBCR and page.compression not in (6, 7)
-        if packed or page.photometric == _PHOTOMETRIC.SEPARATED:
+        if _is_packed(page):
             self._file.seek(0)
             return PackedTiff(self._file, self._reading).read(self._pages[frame])
         if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
-            name = _PHOTOMETRIC(page.photometric).name
-            raise ImageError(f"TIFF of {name} values is not supported: convert it to RGB")
+            raise ImageError(f"TIFF of {_named(page.photometric)} values is not supported: convert it to RGB")
+        if page.compression != 1 and page.compression not in tifffile.TIFF.DECOMPRESSORS:
+            raise ImageError(
+                f"TIFF of compression {_named(page.compression)} is not supported: save it with LZW or deflate"
+            )
         image = _channels_last(page)
         info = self._info(page, frame)
         if page.photometric in _GREYS:
@@ -73,9 +79,8 @@ class Tiff(Codec):
         elif page.photometric == _PHOTOMETRIC.RGB:
             image = _scaled(image, page)
         elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
-            info = replace(info, palette=_palette(page.colormap), alpha=False)
-            image = image.view(np.uint8) if image.dtype == bool else image
-        image = upright(image, int(page.tags.valueof(274, 1)))
+            image, info = _coloured(image, info, page)
+        image = upright(image, orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}))
         if info.palette is not None and not self._reading.keep_palette:
             return expanded(image, info)
         return image, info
@@ -123,13 +128,54 @@ class Tiff(Codec):
             _append_exif(file, first[1].exif)
 
 
+_setting = Lock()
+
+
 class PackedTiff(Pillow):
-    """Pages of several samples in a unit, and of ink; and files whose header has the number 42 the wrong way round."""
+    """Pages of luma and chroma, ink, CIELAB and old JPEG; files whose header has the number 42 the wrong way round."""
 
     name = "TIFF"
 
     def _seek(self, frame: int) -> None:
-        self._image.seek(frame)
+        image: Any = self._image
+        image.seek(frame)
+        if image.tile and image.mode == "YCbCr":  # not compressed: Pillow would take it for that of JPEG
+            with _setting:
+                TiffImagePlugin.READ_LIBTIFF = True  # which knows coefficients, black, white and subsampling
+                try:
+                    image._setup()
+                finally:
+                    TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _check_page(page: Any, reading: Reading) -> None:
+    """Raise an ImageError if a page claims too much, with what its tiles have beyond its edges."""
+    if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
+        raise damaged(f"its size is no number: {page.imagelength!r} x {page.imagewidth!r}")
+    height = max(page.imagelength, page.tilelength) * page.imagedepth
+    check_size(max(page.imagewidth, page.tilewidth), height, page.samplesperpixel, reading)
+    if page.compression in _DENSE:
+        MODERN.check(page.imagewidth, height, 1, page.parent.filehandle.size, reading)
+    if page.compression in _FAX and page.imagelength > 8 * sum(page.databytecounts):  # a row takes at least a bit
+        raise damaged("truncated")
+    parts = math.prod(page.chunked)
+    if parts > max(len(page.dataoffsets), _PARTS):
+        raise damaged(f"of its {parts} tiles and strips there are {len(page.dataoffsets)}")
+
+
+def _is_packed(page: Any) -> bool:
+    """Return whether a page is of a kind that libtiff reads, and tifffile leaves as it is."""
+    if page.photometric == _PHOTOMETRIC.CIELAB:
+        return bool(page.bitspersample == 8 and page.samplesperpixel == 3)
+    if page.compression == _OLD_JPEG:
+        return _JPEG_FILE not in page.tags  # whose tables are in tags of their own
+    of_ink = page.photometric == _PHOTOMETRIC.SEPARATED
+    return bool(of_ink or (page.photometric == _PHOTOMETRIC.YCBCR and page.compression != _JPEG))
+
+
+def _named(value: Any) -> str:
+    """Return the name of a photometric interpretation or a compression, or the number of one that is not known."""
+    return str(getattr(value, "name", value if isinstance(value, int) else "that is no number"))
 
 
 def _channels_last(page: Any) -> NDArray[Any]:
@@ -152,7 +198,8 @@ def _dark_first(image: NDArray[Any], page: Any) -> NDArray[Any]:
     if image.dtype == bool:
         image = image.view(np.uint8)
     if image.dtype.kind != "u":
-        raise ImageError(f"TIFF whose white is the smallest {image.dtype} is not supported")
+        what = f"TIFF whose white is the smallest {image.dtype} is not supported"
+        raise ImageError(f"{what}, as its black has no number: save it with black as the smallest")
     inverted: NDArray[Any] = image.dtype.type(2**page.bitspersample - 1) - image
     if image.ndim == 3:  # alpha is alpha
         inverted[..., 1:] = image[..., 1:]
@@ -164,11 +211,23 @@ def _scaled(image: NDArray[Any], page: Any) -> NDArray[Any]:
     if image.dtype == bool:
         image = image.view(np.uint8)
     bits = page.bitspersample
-    if image.dtype != np.uint8 or not isinstance(bits, int) or bits >= 8:  # tifffile scales channels of 5, 6 and 5 bits
-        return image
-    shades: NDArray[Any] = np.rint(np.arange(2**bits) * 255 / (2**bits - 1)).astype(np.uint8)
-    scaled: NDArray[Any] = shades[image]
-    return scaled
+    # Channels of 5, 6 and 5 bits are scaled by tifffile.
+    return full_range(image, bits) if image.dtype == np.uint8 and isinstance(bits, int) else image
+
+
+def _coloured(image: NDArray[Any], info: Info, page: Any) -> Frame:
+    """Return indices and their palette; or colours, where not all that is stored beside the indices is opaque."""
+    image = image.view(np.uint8) if image.dtype == bool else image
+    named = replace(info, palette=_palette(page.colormap), alpha=False, premultiplied=False)
+    if image.ndim == 2:
+        return image, named
+    indices, more = image[..., 0], _scaled(image[..., 1:], page)
+    if info.alpha and (more == np.iinfo(more.dtype).max).all():
+        return np.ascontiguousarray(indices), named
+    colours, named = expanded(indices, named)
+    wide = np.uint16 if np.uint16 in (colours.dtype, more.dtype) else np.uint8
+    parts = [part * wide(257) if part.dtype != wide else part for part in (colours, more)]
+    return np.concatenate(parts, axis=2), replace(named, alpha=info.alpha, premultiplied=info.premultiplied)
 
 
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:

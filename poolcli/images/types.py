@@ -25,6 +25,11 @@ class ImageError(Exception):
         self.remedy = remedy
 
 
+def damaged(what: str) -> ImageError:
+    """Return the error of a file that is damaged, or of a kind that is not known."""
+    return ImageError(f"damaged or unsupported: {what}")
+
+
 class NoPictureError(ImageError):
     """A file that is of no format at all."""
 
@@ -118,3 +123,22 @@ def check_size(width: int, height: int, channels: int, reading: Reading) -> None
         of = f" of {channels} channels" if channels > 4 else ""
         allowed = f"more than the {reading.max_pixels} allowed: max_pixels allows more"
         raise ImageError(f"{height} x {width} pixels{of} are {allowed}", "max_pixels")
+
+
+@dataclass(frozen=True)
+class Density:
+    """How many pixels are believed of a small file."""
+
+    undoubted: int  # pixels of an image, in however few bytes
+    per_byte: int
+    frames: int = 500  # pixels of all frames of an animation in a byte, where they are more than one image may have
+
+    def check(self, width: int, height: int, frames: int, size: int, reading: Reading) -> None:
+        """Raise an ImageError if a file of so many bytes claims more: to decode it takes long, and all for nothing."""
+        more = max(1, reading.max_pixels / MAX_PIXELS)
+        image = more * max(self.undoubted, self.per_byte * size)
+        animation = max(reading.max_pixels, more * self.frames * size)
+        if width * height > image or (frames > 1 and frames * width * height > animation):
+            what = f"{frames} frames of {height} x {width}" if frames > 1 else f"{height} x {width}"
+            way = "max_pixels allows more"
+            raise ImageError(f"{what} pixels in a file of {size} bytes are not believed: {way}", "max_pixels")
