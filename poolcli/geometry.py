@@ -109,7 +109,7 @@ def shape(kernel_size: Size | None = None, stride: Size | None = None, **given: 
         others |= {"dilation": None if steps == (1, 1) else dilation, "wide_padding": wide or None}
         for name, value in others.items():
             if value is not None:
-                raise ValueError(f"size sets the windows: {name} cannot be given with it")
+                raise ValueError(f"size={size} sets the windows, and {name}={value} cannot be given with it")
         size = pair("size", size)
     for name, around, taps, step in zip(("height", "width"), paddings, kernel, steps, strict=True):
         span = step * (taps - 1) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -212,9 +213,13 @@ def find(modes: Mapping[str, Row], mode: Any) -> Row:
 
 
 _OTHER_NAMES = {"mean": "average", "avg": "average", "linear": "bilinear", "triangle": "bilinear", "cubic": "bicubic",
-                "maximum": "max", "minimum": "min", "mode": "majority", "box": "average"}  # fmt: skip
+                "maximum": "max", "minimum": "min", "mode": "majority", "box": "average", "area": "average",
+                "commonest": "majority", "global_average": "gap", "global_max": "gmp", "softmax": "soft",
+                "deconvolution": "transposed", "conv_transpose": "transposed", "pixel_shuffle": "subpixel",
+                "depth_to_space": "subpixel", "neighbor": "nearest", "neighbour": "nearest"}  # fmt: skip
 """What others call our modes."""
 
+_POOL = re.compile(r"[-_ ]?pool(ing)?[-_]?([12]d)?$")
 
 _ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil", "size", "scale", "dtype", "layout", "antialias")
 
@@ -227,8 +232,10 @@ def unknown(kind: str, name: Any, names: Iterable[str], beside: Iterable[str] = 
     >>> unknown("mode", "x", ["max", "average"])
     "there is no mode 'x': the modes are max, average"
     """
-    names, low = [*names], str(name).lower()
-    near = [_OTHER_NAMES[low]] if _OTHER_NAMES.get(low) in names else get_close_matches(low, [*names, *beside], 1, 0.6)
+    names, low = [*names], _POOL.sub("", str(name).lower()).replace("-", "_")
+    low = low if low in names or low in _OTHER_NAMES else str(name).lower()
+    known = low if low in names else _OTHER_NAMES.get(low)
+    near = [known] if known in names else get_close_matches(low, [*names, *beside], 1, 0.6)
     hint = f", did you mean {near[0]}? The" if near else ": the"
     return f"there is no {kind} {name!r}{hint} {kind}s are {', '.join(names)}"
 

@@ -24,6 +24,8 @@ Scale = float | tuple[float, float]
 
 Pair = tuple[int, int]
 
+EITHER = "size={} and scale={} both say how large the output is: give one of them"
+
 _TAKES = {row.name: row.parameters for row in FILTERS.values()}
 
 
@@ -238,7 +240,7 @@ def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None) 
     from poolcli.geometry import pair
 
     if (size is None) == (scale is None):
-        raise ValueError("size or scale says how large the output is: give one of them")
+        raise ValueError(EITHER.format(size, scale))
     if size is not None:
         return Grid(pair("size", size))
     scales = scales_of(scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from errno import ENOENT
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         stamp = path.stat().st_mtime_ns
     except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
+        raise ValueError(f"{path}: {'no such file' if error.errno == ENOENT else error.strerror}") from None
     except ValueError:  # a NUL
         raise ValueError(f"{str(path)!r} is no name of a file") from None
     return _arrays(path, stamp)
@@ -83,7 +84,9 @@ class Indices:
 def load_indices(indices: Any) -> Indices:
     """Return indices as they were given, or from a file with what is stored with them, or raise a ValueError."""
     if indices is None:
-        raise ValueError("unpool needs indices: those that downsample returned, or a file that --save-indices wrote")
+        raise ValueError(
+            "unpool needs indices=FILE, which downsample --save-indices wrote; or in Python those that it returned"
+        )
     name = "the indices"
     if isinstance(indices, (str, Path)):
         indices, name = arrays(Path(indices)), str(indices)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import Convolution, find, resolve
-from poolcli.resize import Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
+from poolcli.resize import EITHER, Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
 from poolcli.rows import ModeRow, imported, takes
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Upsampling(ModeRow):
             sized = ", ".join(name for name, row in UPSAMPLINGS.items() if row.takes_size)
             raise ValueError(f"mode {self.name!r} takes no size: the modes that do are {sized}")
         if size is not None and scale is not None and self.fractional:
-            raise ValueError("size or scale says how large the output is: give one of them")
+            raise ValueError(EITHER.format(size, scale))
         scales = scales_of(2 if scale is None else scale)
         if min(scales) < 1:
             ways = "downsample pools all of them, and poolcli.resize in Python with antialias=True averages them"

@@ -226,7 +226,7 @@ def test_permissions_are_those_of_a_new_or_the_replaced_file(photo, tmp_path):
 
 USAGE = [
     (["--mode", "maxx", "photo.png"], "there is no mode 'maxx', did you mean max? The modes are max, min"),
-    (["photo.png"], "Missing option '-m' / '--mode'"),
+    (["photo.png"], "-m MODE says what is made of the images: max, min"),
     (["--mode", "max"], "Missing argument 'INPUT...'"),
     (
         ["--mode", "max", "-F", "0", "photo.png"],
@@ -241,7 +241,7 @@ USAGE = [
     ),
     (
         ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
-        "size sets the windows: --kernel-size cannot be given with it",
+        "--size 4 sets the windows, and --kernel-size 2 cannot be given with it",
     ),
     (["--mode", "max", "--p", "3", "photo.png"], "mode 'max' takes no --p: the modes that do are lp, gem"),
     (
@@ -259,7 +259,10 @@ USAGE = [
     (["--mode", "max", "photo.png", "twin/photo.png", "-o", "out"], "would both write"),
     (["--mode", "max", "photo.png", "twin/photo.png", "-o", "twin/photo.png"], "is a file, and the output of several"),
     (["--mode", "max", "empty"], "empty: the folder holds no images"),
-    (["--mode", "max", "--colour", "photo.png"], "No such option '--colour'"),
+    (
+        ["--mode", "max", "--colour", "photo.png"],
+        "there is no option --colour of poolcli downsample: poolcli reduce has it",
+    ),
 ]
 
 
@@ -429,7 +432,10 @@ def test_shape_takes_the_size_of_an_image(tmp_path):
     assert by_file.stdout == run("shape", "-F", "3", "7x13").stdout
     assert run("shape", "b.png", folder=tmp_path).stderr.strip().endswith("b.png: not a supported image")
     assert run("shape", "c.png", folder=tmp_path).stderr.strip().endswith("c.png: no such file")
-    assert "'7y9' is no size: it must be N, HEIGHTxWIDTH" in run("shape", "7y9", folder=tmp_path).stderr
+    assert (
+        "'7y9' is no size, did you mean 7x9, height first? It must be N, HEIGHTxWIDTH"
+        in run("shape", "7y9", folder=tmp_path).stderr
+    )
 
 
 def test_a_word_that_is_near_is_named():

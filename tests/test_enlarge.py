@@ -207,14 +207,14 @@ BAD = [
     (["-m", "nails", "--size", "9"], 2, "mode 'nails' takes no --size"),
     (["-m", "transposed", "-P", "1", "--size", "9x15"], 1, "--size 9x15 is not allowed: its height must be from 12"),
     (["-m", "transposed", "-P", "9,9,0,0"], 1, "padding leaves 0 x 18 pixels of 6 x 8: no image"),
-    (["-m", "unpool"], 2, "unpool needs indices"),
+    (["-m", "unpool"], 2, "unpool needs --indices FILE"),
     (["-m", "unpool", "--indices", "other.npz"], 1, "indices are of shape (2, 2), and the image is (6, 8, 3)"),
     (["-m", "unpool", "--indices", "odd.npz"], 2, "odd.npz: 2 x 2 indices are not those of 3 x 3 windows of an "
      "image of 6 x 6"),
     (["-m", "unpool", "--indices", "right.npz", "-S", "3"], 2, "scale 3 x 3 is not that of the indices: their windows "
      "were 2 x 2 apart"),
     (["-m", "transposed", "--weights", ""], 2, "--weights '': there is no such file, and the names are bilinear, box"),
-    (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: No such file or directory"),
+    (["-m", "unpool", "--indices", "none.npz"], 2, "none.npz: no such file"),
     (["-m", "unpool", "--indices", "w.npy"], 2, "w.npy: no array indices, shape: --save-indices of downsample writes"),
     (["-m", "transposed", "--weights", "w.npy"], 2, "w.npy: the shape is (3,): it must be (F, F) or"),
     (["-m", "transposed", "--weights", "two.npy"], 1, "weights (2, 1, 3, 3) are for 2 channels, and the image has 3"),

@@ -649,7 +649,7 @@ WRONG = [
      "of them, and poolcli.resize in Python with antialias=True averages them"),
     ("nearest", {"scale": (2, 0.99)}, "scale=(2, 0.99) makes images smaller"),
     ("nails", {"scale": 0.5}, "scale=0.5 makes images smaller"),
-    ("bilinear", {"scale": 2, "size": 4}, "size or scale says how large the output is: give one of them"),
+    ("bilinear", {"scale": 2, "size": 4}, "size=4 and scale=2 both say how large the output is: give one of them"),
     ("nails", {"scale": 1.5}, "scale=1.5 is not allowed: mode 'nails' takes whole numbers; nearest, bilinear, bicubic, "
      "lanczos take others"),
     ("nails", {"size": 4}, "mode 'nails' takes no size: the modes that do are nearest, bilinear, bicubic"),

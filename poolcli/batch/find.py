@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
@@ -75,7 +76,17 @@ def _named(name: str, search: Search) -> Iterator[Found]:
             raise BatchError(f"{shown(path)}: the pattern matches no images")
         yield from _sorted(files, lambda found: str(found.path))
     else:
-        raise BatchError(f"{shown(path)}: no such file or folder")
+        raise BatchError(f"{shown(path)}: no such file or folder{_near(path)}")
+
+
+def _near(path: Path) -> str:
+    """Return which file may have been meant by a name that there is not."""
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return ""
+    alike = [name for name in names if Path(name).stem == path.stem] or get_close_matches(path.name, names, 1, 0.8)
+    return f", did you mean {shown(path.with_name(alike[0]))}?" if alike else ""
 
 
 def _why_none(folder: Path, search: Search) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from functools import partial
 from importlib import import_module
 
 import click
@@ -23,6 +24,12 @@ _COMMANDS = {
 }
 
 
+def _load(name: str) -> click.Command:
+    command: click.Command = getattr(import_module(f"poolcli.cli.{name}"), name)
+    command.short_help = _COMMANDS[name]
+    return command
+
+
 class _Commands(click.Group):
     """Imports a command only when it is called: help and version come at once."""
 
@@ -32,32 +39,21 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"poolcli.cli.{name}"), name)
-        command.short_help = _COMMANDS[name]
-        return command
+        return _load(name)
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = arguments[0]
         if name not in _COMMANDS and name[:1].isalnum():
-            context.fail(_unknown(name))
+            from poolcli.cli.mistakes import unknown_command
+
+            context.fail(unknown_command(name, _COMMANDS))
         return super().resolve_command(context, arguments)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
-
-
-def _unknown(name: str) -> str:
-    """Return what is said of a command that there is not: modes are of commands."""
-    from poolcli.commands import takers
-    from poolcli.parameters import unknown
-
-    if takers(name):
-        listed = f"the commands are {', '.join(_COMMANDS)}"
-        return f"there is no command {name!r}: it is a mode, as in poolcli {takers(name)[0]} --mode {name}; {listed}"
-    return unknown("command", name, _COMMANDS)
 
 
 _SPELLINGS = {"color": "colour", "gray": "grey", "centre": "center"}
@@ -107,10 +103,21 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(error.format_message())
         return error.exit_code
     except click.ClickException as error:
-        click.echo(f"error: {' '.join(error.format_message().split())}", err=True)
+        click.echo(f"error: {' '.join(_line(error).split())}", err=True)
         return error.exit_code
     except click.Abort:
         return 130
     except OSError as error:  # files are told by name; what is left are the standard streams
         click.echo(f"error: standard output: {error.strerror}", err=True)
         return 1
+
+
+def _line(error: click.ClickException) -> str:
+    """Return what is said of an error."""
+    from poolcli.cli import mistakes
+
+    if isinstance(error, click.NoSuchOption):
+        return mistakes.unknown_option(error, {name: partial(_load, name) for name in _COMMANDS})
+    if isinstance(error, click.MissingParameter):
+        return mistakes.missing(error)
+    return error.format_message()

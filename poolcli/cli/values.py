@@ -18,6 +18,7 @@ from poolcli.images.formats import WRITABLE
 from poolcli.joint import CHANNELS, LUMINANCE
 from poolcli.parameters import Parameter, unknown
 
+_PAIR = re.compile(r"[1-9]\d*x[1-9]\d*")
 _NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
 
 
@@ -43,7 +44,9 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         if not numbers or min(numbers) < self.least:
             others = "".join(f", or {way}" for way in (*self.sides, *self.words))
             allowed = f"N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least {self.least}{others}"
-            self.fail(f"{value!r} is no size: it must be {allowed}", parameter, context)
+            meant = re.sub(r"[^0-9]+", "x", value.replace(" ", ""))
+            hint = f", did you mean {meant}, height first? It" if _PAIR.fullmatch(meant) else ": it"
+            self.fail(f"{value!r} is no size{hint} must be {allowed}", parameter, context)
         return numbers[0] if len(numbers) == 1 else numbers
 
 
@@ -88,11 +91,18 @@ class Count(click.ParamType):  # type: ignore[type-arg]
     name = "N"
 
     def __init__(self, low: int, high: int | None = None) -> None:
-        self._range = click.IntRange(low, high)
+        self._low, self._high = low, high
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Return a number."""
-        return self._range.convert(value, parameter, context)
+        text = str(value)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+        if number < self._low or (self._high is not None and number > self._high):
+            most = "of at least" if self._high is None else "from"
+            upper = "" if self._high is None else f" to {self._high}"
+            allowed = f"a whole number {most} {self._low}{upper}"
+            self.fail(f"{value!r} is not allowed: it must be {allowed}", parameter, context)
+        return number
 
 
 class Word(click.Choice[str]):
@@ -142,26 +152,26 @@ class ModeName(click.ParamType):  # type: ignore[type-arg]
     name = "MODE"
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = [*names]
+        self.names = [*names]
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Return a name, or say what it may have been meant for."""
-        if value in self._names:
+        if value in self.names:
             return value
         from poolcli.commands import takers
 
         others = takers(str(value))
         if not others:
-            self.fail(unknown("mode", value, self._names), parameter, context)
+            self.fail(unknown("mode", value, self.names), parameter, context)
         command = f"poolcli {others[0]} --mode {value}"
-        listed = f"the modes are {', '.join(self._names)}"
+        listed = f"the modes are {', '.join(self.names)}"
         return self.fail(f"{value!r} is no mode of this command, but of {command}: {listed}", parameter, context)
 
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Return the modes that begin like this."""
-        return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
 
 
 class ModeNames(ModeName):
