@@ -692,7 +692,7 @@ WRONG = [
      "size=(14, 21) is not that of the image of the indices"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
-    ("unpool", {}, "unpool needs indices"),
+    ("unpool", {}, "unpool needs indices=FILE"),
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the image is (7, 11, 3)"),
     ("unpool", {"indices": np.zeros((2, 7, 11, 3), int)}, "they are of 2 planes: k=1 makes one"),
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond an image of 14 x 22 pixels"),
