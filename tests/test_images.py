@@ -845,6 +845,8 @@ def described_tiff():
         "description": {270: ("s", b"\xff\xfe")}, "numbers": {270: [1, 2, 3]}, "profile": {34675: [1, 2, 3]},
         "EXIF": {34665: ("I", 9_999_999)}, "resolution": {282: ("s", b"abc\0"), 283: 5, 296: 2},
         "orientation": {274: ("s", b"abc\0")}, "orientations": {274: [1, 2]}, "no orientation": {274: 77},
+        "XMP of 4 GB": {700: ("I", 4_000_000_000)}, "XMP": {700: [1, 2, 300]}, "float": {34675: ("f", [0.5])},
+        "profile of text": {34675: ("s", b"none")}, "microscope": {34412: ("B", [1] * 20)},
         "shape": {270: ("s", b'{"shape": [7, 9, 9]}')}, "axes": {270: ("s", b"ImageJ=1.53\nimages=x\n")},
     }  # fmt: skip
     return [(f"a.tif {name}", tiff_file((20, 30), [8, 8, 8], 2, data, more)) for name, more in tags.items()]

@@ -58,11 +58,19 @@ def clean(exif: Image.Exif) -> bytes | None:
         return None
 
 
+def octets(value: Any) -> bytes | None:
+    """Return the bytes of a field of a file; None where it holds something else, or nothing."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace") or None
+    is_bytes = isinstance(value, tuple) and all(isinstance(one, int) and 0 <= one < 256 for one in value)
+    return bytes(value) or None if is_bytes or isinstance(value, (bytes, bytearray)) else None
+
+
 def upright_xmp(xmp: Any) -> bytes | None:
     """Return XMP that says of its image that it is upright."""
-    if not xmp:
+    text = octets(xmp)
+    if text is None:
         return None
-    text = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     text = re.sub(rb'(tiff:Orientation\s*=\s*["\'])\d(["\'])', rb"\g<1>1\g<2>", text)
     return re.sub(rb"(<tiff:Orientation>\s*)\d", rb"\g<1>1", text)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from poolcli.images.colour import expanded, full_range
-from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, orientation_of, upright, upright_xmp
+from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, octets, orientation_of, upright, upright_xmp
 from poolcli.images.pillow import MODERN, Pillow
 from poolcli.images.structure import NODATA, describes_pages, unkept
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size, damaged
@@ -40,7 +40,7 @@ class Tiff(Codec):
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         self._file, self._reading = file, reading
-        self._tiff = tifffile.TiffFile(file)
+        self._tiff = _opened(file)
         self._pages = []
         page: Any
         seen: dict[int, int] = {}  # pages by their offsets: tifffile follows directories in a circle for ever
@@ -89,14 +89,13 @@ class Tiff(Codec):
         base = 3 if page.photometric in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR) else 1
         extra = page.extrasamples[0] if page.samplesperpixel == base + 1 and page.extrasamples else 0
         dpi = {"dpi": page.get_resolution(unit=2)} if page.tags.valueof(296, 2) != 1 and 282 in page.tags else {}
-        icc, xmp = page.tags.valueof(_ICC), page.tags.valueof(_XMP)
         return Info(
             "TIFF",
             self.frames,
             alpha=extra in (1, 2),
             premultiplied=extra == 1,
-            icc=bytes(icc) if icc else None,
-            xmp=upright_xmp(xmp),
+            icc=octets(page.tags.valueof(_ICC)),
+            xmp=upright_xmp(page.tags.valueof(_XMP)),
             exif=self._exif() if frame == 0 else None,
             dpi=dpi_of(dpi),
         )
@@ -146,6 +145,14 @@ class PackedTiff(Pillow):
                     image._setup()
                 finally:
                     TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _opened(file: BinaryIO) -> tifffile.TiffFile:
+    try:
+        return tifffile.TiffFile(file)
+    except IndexError:  # it looks for the second page that a tag of microscopes promises
+        file.seek(0)
+        return tifffile.TiffFile(file, is_lsm=False)
 
 
 def _check_page(page: Any, reading: Reading) -> None:
