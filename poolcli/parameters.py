@@ -170,7 +170,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1, 1024),
         Parameter("pool", str, "max", "mode of every bin"),
         Parameter("order", str, "rows", "what follows what", choices=("rows", "columns"),
-                  choices_in={"subpixel": ("crd", "dcr")}),
+                  choices_in=dict.fromkeys(("subpixel", "space-to-depth"), ("crd", "dcr"))),
         Parameter("center", bool, False, "subtract the mean of each channel first"),
         Parameter("power", float, 1.0, "exponent of the eigenvalues", 0, above=True),
         Parameter("log", bool, False, "take the logarithm of the eigenvalues"),

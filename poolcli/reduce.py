@@ -83,6 +83,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
             Reduction(mode.name, mode.formula, pool=mode.name,
                       parameters=tuple(name for name in mode.parameters if name != "count_include_pad"))
             for mode in MODES.values()
+            if not mode.stacks  # of a whole map it is flatten
         ),
     )
 }  # fmt: skip
@@ -175,8 +176,9 @@ def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[s
     row = find(REDUCTIONS, mode)
     own, pool = row.parameters, row.value("pool", given) or ""
     if "pool" in own:
-        if not isinstance(pool, str) or pool not in MODES:
-            raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
+        pools = [name for name in MODES if name in REDUCTIONS]
+        if pool not in pools:
+            raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(pools)}")
         own += REDUCTIONS[pool].parameters
     values = resolve(mode, own, given, takes(REDUCTIONS) | {mode: own}, pool)
     if values.get("log") and values["power"] != 1:

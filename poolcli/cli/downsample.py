@@ -20,7 +20,7 @@ from poolcli.parameters import resolve
 from poolcli.rows import takes
 
 _PARAMETERS = {name for mode in MODES.values() for name in mode.parameters}
-_FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
+_FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.finds)
 
 
 @click.command(cls=options.Sections)
