@@ -78,7 +78,7 @@ def _works(mode: str, image: np.ndarray) -> tuple[Callable[[], Any], Callable[[]
         grad = np.ones_like(poolcli.upsample(image, mode))
         return lambda: poolcli.upsample(image, mode), lambda: poolcli.upsample_backward(grad, image, mode)
     grad, saved = np.ones_like(poolcli.downsample(image, mode)), {}
-    if not poolcli.MODES[mode].blends({}):
+    if poolcli.MODES[mode].finds and not poolcli.MODES[mode].blends({}):
         saved["indices"] = poolcli.downsample(image, mode, return_indices=True)[1]
 
     def forward() -> Any:

@@ -55,9 +55,30 @@ def taken(
     and 29 ms with a copy.
     """
     moved = channels_last(array, layout)
-    if moved is array:
+    if moved is array and (channelwise or layout == "hwc"):
         return array, lambda result: result
     if channelwise:
         pictures = array.reshape(math.prod(array.shape[:-2]), *array.shape[-2:], 1)
         return pictures, lambda result: result.reshape(*result.shape[:-4], *array.shape[:-2], *result.shape[-3:-1])
-    return moved, lambda result: as_laid_out(result, layout, True)
+    return moved, lambda result: as_laid_out(result, layout, result.ndim > 2)
+
+
+def planes_to_channels(planes: NDArray[Any], order: str) -> NDArray[Any]:
+    """Return (1, N, H, W, C) of (planes, N, H, W, C): plane s of channel c is c planes + s ("crd") or s C + c ("dcr").
+
+    >>> planes_to_channels(np.arange(6).reshape(3, 1, 1, 1, 2), "dcr").ravel().tolist()
+    [0, 1, 2, 3, 4, 5]
+    >>> planes_to_channels(np.arange(6).reshape(3, 1, 1, 1, 2), "crd").ravel().tolist()
+    [0, 2, 4, 1, 3, 5]
+    """
+    axes = (1, 2, 3, 4, 0) if order == "crd" else (1, 2, 3, 0, 4)
+    count = planes.shape[0] * planes.shape[4]
+    return np.ascontiguousarray(planes.transpose(axes)).reshape(1, *planes.shape[1:4], count)
+
+
+def channels_to_planes(image: NDArray[Any], order: str, planes: int) -> NDArray[Any]:
+    """Return (planes, N, H, W, C) of (N, H, W, planes C), of which `planes_to_channels` makes that."""
+    count = image.shape[3] // planes
+    if order == "crd":
+        return np.ascontiguousarray(image.reshape(*image.shape[:3], count, planes).transpose(4, 0, 1, 2, 3))
+    return np.ascontiguousarray(image.reshape(*image.shape[:3], planes, count).transpose(3, 0, 1, 2, 4))

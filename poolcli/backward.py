@@ -328,10 +328,14 @@ def _planes(
     from poolcli import axes
 
     given = np.asarray(grad)
-    planes = asked.row.planes(asked.values)
+    planes, stacks = asked.row.planes(asked.values), asked.row.stacks
     sizes = [side.size for side in grid]
-    empty = np.broadcast_to(number.type(0), (planes or 1, len(asked.batch), *sizes, asked.batch.shape[3]))
+    count = grid[0].max_count * grid[1].max_count if stacks else planes or 1
+    empty = np.broadcast_to(number.type(0), (count, len(asked.batch), *sizes, asked.batch.shape[3]))
     _check_shape(given, asked.as_given(empty).shape, name)
+    if stacks:
+        last = np.ascontiguousarray(axes.channels_last(given, layout), number)
+        return axes.channels_to_planes(last.reshape(len(asked.batch), *sizes, -1), asked.values["order"], count)
     each = [axes.taken(one, layout, asked.row.channelwise)[0] for one in (given if planes else [given])]
     every = np.ascontiguousarray(np.stack(each) if planes else each[0], number).reshape(empty.shape)
     if all(side.filled is side for side in grid):

@@ -38,11 +38,17 @@ class Mode(ModeRow):
     learns: Mapping[str, str] = field(default_factory=dict)  # parameters that have a gradient, and that, as `gradient`
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
     nothing: float | None = None  # what it makes of no value, if there is such
+    stacks: bool = False  # each value of a window becomes a channel
 
     @property
     def channelwise(self) -> bool:
         """Return whether channels are pooled alike, wherever they stand: draws and networks know their numbers."""
-        return not {"seed", "weights"} & {*self.parameters}
+        return not self.stacks and not {"seed", "weights"} & {*self.parameters}
+
+    @property
+    def finds(self) -> bool:
+        """Return whether it looks for a value of each window, and can say where that stood."""
+        return self.selects and not self.stacks
 
     @property
     def has_gradient(self) -> bool:
@@ -60,6 +66,10 @@ class Mode(ModeRow):
     def is_relative(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether its result depends on which value counts as 1: exponentials and networks do."""
         return bool({"beta", "weights"} & {*self.parameters})
+
+    def mixes(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether it makes other channels of all channels: alpha is one more number then."""
+        return self.stacks
 
     def planes(self, arguments: Mapping[str, Any]) -> int:
         """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
@@ -83,6 +93,9 @@ class Mode(ModeRow):
             able = ", ".join(name for name, row in MODES.items() if row.nothing is not None)
             what = f"mode {self.name!r} takes a value of each window, and one would lie in the padding alone"
             raise ValueError(f"{what}: the modes that have a result of nothing are {able}")
+        if self.stacks and any(side.count.min() < side.max_count for side in grid):
+            what = f"mode {self.name!r} takes windows of one size, all of them whole"
+            raise ValueError(f"{what}: padding, ceil or size would make some smaller than others")
         return grid
 
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
@@ -90,6 +103,8 @@ class Mode(ModeRow):
         from poolcli import geometry
 
         rows, columns = self.windows(shape[0], shape[1], geometry.shape(**window_of(arguments)))
+        if self.stacks:
+            return rows.size, columns.size, (*shape, 1)[2] * rows.max_count * columns.max_count
         return (rows.size, columns.size, *shape[2:])
 
 
@@ -126,6 +141,8 @@ MODES: Mapping[str, Mode] = {
              nothing=nan),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
              gradient="means:average_gradient", low_pass=True, nothing=nan),
+        Mode("space-to-depth", "every r, in row order: F x F channels of one", "rearrange:space_to_depth", ("order",),
+             selects=True, gradient="rearrange:space_to_depth_gradient", stacks=True),
     )
 }  # fmt: skip
 
@@ -188,10 +205,13 @@ def downsample(
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
             and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic, `weights` (path
-            or mapping of arrays) and `norm` ("weights", "count": divided by n too) of lip.
+            or mapping of arrays) and `norm` ("weights", "count": divided by n too) of lip, `order` of space-to-depth:
+            value s of a window of channel c is channel c F^2 + s ("crd", as PyTorch's PixelUnshuffle) or s C + c
+            ("dcr", as TensorFlow and ONNX).
 
     Returns:
         An array of the image's rank; with "kmax" and combine="planes" one with a leading axis of k; with
+        "space-to-depth" one of F^2 times as many channels; with
         `return_indices` the pair of the array and an int64 array of the same shape, -1 where a window holds no pixel.
 
     Raises:
@@ -288,8 +308,13 @@ class Asked:
         return dtypes.saturate_cast(number, target)
 
     def as_given(self, planes: NDArray[Any]) -> NDArray[Any]:
-        """Return (planes, N, rows, columns, C) in the rank and the layout of the image."""
+        """Return (planes, N, rows, columns, C) in the rank and the layout of the image, or planes as channels."""
         images, channels = self.array.shape[: self.array.ndim == 4], self.array.shape[2:][-1:]
+        if self.row.stacks:
+            from poolcli.axes import planes_to_channels
+
+            planes = planes_to_channels(planes, self.values["order"])
+            channels = planes.shape[4:]
         shaped = planes.reshape(len(planes), *images, *planes.shape[2:4], *channels)
         return self.laid_out(shaped if self.row.planes(self.values) else shaped[0])
 
@@ -374,8 +399,8 @@ def window_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_indices(mode: Mode, values: Mapping[str, Any], option: str) -> None:
     """Raise a ValueError if a mode takes no value of a window, and an option asks where it stood."""
-    if not mode.selects:
-        able = [name for name, row in MODES.items() if row.selects]
+    if not mode.finds:
+        able = [name for name, row in MODES.items() if row.finds]
         raise ValueError(f"mode {mode.name!r} takes no {option}: the modes that do are {', '.join(able)}")
     if mode.blends(values):
         raise ValueError(f"combine={values['combine']!r} takes no {option}: combine=planes does")

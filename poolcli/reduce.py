@@ -41,7 +41,7 @@ class Reduction(ModeRow):
     def accepted(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         """Return which parameters it takes: those of the mode of its bins too."""
         pool = self.value("pool", arguments)
-        return (*self.parameters, *(REDUCTIONS[pool].parameters if pool in MODES else ()))
+        return (*self.parameters, *(REDUCTIONS[pool].parameters if pool in REDUCTIONS else ()))
 
     def learns(self, arguments: Mapping[str, Any]) -> Mapping[str, str]:
         """Return the parameters that have a gradient."""
@@ -90,6 +90,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
             Reduction(mode.name, mode.formula, pool=mode.name,
                       parameters=tuple(name for name in mode.parameters if name != "count_include_pad"))
             for mode in MODES.values()
+            if not mode.stacks  # of a whole map it is flatten
         ),
     )
 }  # fmt: skip
@@ -190,8 +191,9 @@ def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[s
     given = {name: value for name, value in given.items() if name != "dtype"}
     row = find(REDUCTIONS, mode)
     pool = row.value("pool", given) or ""
-    if "pool" in row.parameters and (not isinstance(pool, str) or pool not in MODES):
-        raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(MODES)}")
+    pools = [name for name in MODES if name in REDUCTIONS]
+    if "pool" in row.parameters and pool not in pools:
+        raise ValueError(f"pool={pool!r} is not allowed: pool must be one of {', '.join(pools)}")
     own = row.accepted(given)
     values = resolve(mode, own, given, takes(REDUCTIONS) | {mode: own}, pool)
     if values.get("log") and values["power"] != 1:

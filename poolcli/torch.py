@@ -184,7 +184,7 @@ class Downsample(_Layer):
         row = find(MODES, mode)
         check_gradient(row)
         super().__init__(mode, row.parameters, row.learns, learn, arguments)
-        self.selects = not row.blends(arguments)
+        self.selects = row.finds and not row.blends(arguments)
 
     def forward(self, image: torch.Tensor) -> Any:
         """Return the pooled images."""

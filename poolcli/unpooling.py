@@ -58,7 +58,8 @@ def _surveyed(indices: NDArray[np.int64], loaded: Indices, asked: Enlargement, s
     surveyed = survey(indices, (0, 0) if size_is_known else asked.strides, width)
     if not ((surveyed["smallest"] >= 0) & (surveyed["largest"] < height * width)).all():
         reach = f"{surveyed['smallest'].min()} to {surveyed['largest'].max()}"
-        raise ValueError(f"the indices reach {reach}, beyond an image of {height} x {width} pixels")
+        why = ": -1 is that of a window in the padding alone" if surveyed["smallest"].min() == -1 else ""
+        raise ValueError(f"the indices reach {reach}, beyond an image of {height} x {width} pixels{why}")
     if surveyed["astray"].any():  # of another width, an index means another pixel
         raise ValueError("the indices do not lie in their regions of S x S: size says how large their image was")
     return surveyed

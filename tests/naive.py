@@ -352,6 +352,22 @@ def lip_shares(image, inside, c, weights, norm="weights", maximum=1.0):
     return shares
 
 
+def space_to_depth(r, order="crd"):
+    """Return the values of the window as they are; `planes_to_channels` gives them their order among the channels."""
+    return list(r)
+
+
+def planes_to_channels(image, order="crd"):
+    """Return (rows, columns, C n) of (rows, columns, C) of lists of n values."""
+    rows, columns, channels = image.shape
+    n = len(image[0, 0, 0])
+    out = np.empty((rows, columns, channels * n), object)
+    for i, j, c in np.ndindex(image.shape):
+        for s, value in enumerate(image[i, j, c]):
+            out[i, j, c * n + s if order == "crd" else s * channels + c] = value
+    return out
+
+
 NETWORK = ("conv.weight", "conv.bias", "logit.weight", "logit.bias")
 
 MODES = {
@@ -371,6 +387,7 @@ MODES = {
     "stochastic": stochastic,
     "lip": lip,
     "blur": blur,
+    "space-to-depth": space_to_depth,
 }
 
 

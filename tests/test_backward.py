@@ -102,6 +102,39 @@ def test_nothing_is_lost(mode, geometry):
     assert abs(result.sum() - grad.sum()) < 1e-11
 
 
+@pytest.mark.parametrize("layout", ["hwc", "chw"])
+@pytest.mark.parametrize("order", ["crd", "dcr"])
+@pytest.mark.parametrize(
+    "geometry",
+    [{}, {"kernel_size": (2, 3), "stride": (1, 2)}, {"dilation": 3, "stride": 2}, {"size": (1, 13)}],
+    ids=describe,
+)
+def test_space_to_depth_sends_back_what_it_took(geometry, order, layout):
+    """The adjoint: <grad, space-to-depth(x)> = <backward(grad), x>, for every x."""
+    image = picture("float64", (2, 3, 11, 13) if layout == "chw" else (2, 11, 13, 3))
+    given = {"order": order, "layout": layout, **geometry}
+    grad = noise(poolcli.downsample(image, "space-to-depth", **given).shape)
+    result = poolcli.downsample_backward(grad, image, "space-to-depth", **given)
+    assert result.shape == image.shape
+    for seed in range(3):
+        x = np.random.default_rng(seed).normal(size=image.shape)
+        taken = poolcli.downsample(x, "space-to-depth", **given)
+        assert abs((grad * taken).sum() - (result * x).sum()) < 1e-10
+
+
+def test_space_to_depth_backward_that_can_be_read():
+    grad = [[[1, 2, 3, 4], [5, 6, 7, 8]]]
+    expected = [[1, 2, 5, 6], [3, 4, 7, 8]]
+    assert poolcli.downsample_backward(grad, np.zeros((2, 4)), "space-to-depth").tolist() == expected
+    overlapping = {"kernel_size": (1, 2), "stride": 1}
+    grad = [[[1, 2], [30, 40]]]
+    assert poolcli.downsample_backward(grad, np.zeros((1, 3)), "space-to-depth", **overlapping).tolist() == [
+        [1, 32, 40]
+    ]
+    with pytest.raises(ValueError, match="mode 'space-to-depth' takes no indices"):
+        poolcli.downsample_backward(grad, np.zeros((1, 3)), "space-to-depth", indices=grad, **overlapping)
+
+
 WIDE = [(mode, parameters) for mode, parameters in SMOOTH if poolcli.MODES[mode].nothing is not None]
 
 
@@ -121,7 +154,7 @@ def test_twin_with_wide_padding(mode, parameters):
 
 
 def test_the_conserving_are_those_that_select_or_average():
-    others = {"l2", "lp", "gem", "soft", "lip"}
+    others = {"l2", "lp", "gem", "soft", "lip", "space-to-depth"}  # the last is tried by itself
     assert {*CONSERVING} == {name for name, mode in poolcli.MODES.items() if mode.has_gradient} - others
 
 

@@ -243,6 +243,11 @@ USAGE = [
         ["--mode", "max", "--size", "4", "-F", "2", "photo.png"],
         "--size 4 sets the windows, and --kernel-size 2 cannot be given with it",
     ),
+    (
+        ["--mode", "space-to-depth", "--order", "rows", "photo.png"],
+        "--order rows is not allowed: it must be crd or dcr",
+    ),
+    (["--mode", "space-to-depth", "--joint", "red", "photo.png"], "mode 'space-to-depth' takes no --joint"),
     (["--mode", "max", "--p", "3", "photo.png"], "mode 'max' takes no --p: the modes that do are lp, gem"),
     (
         ["--mode", "percentile", "--q", "101", "photo.png"],
@@ -287,6 +292,17 @@ def test_window_larger_than_the_picture_gives_both_sizes(photo):
     what = "the image is smaller than the window: its height is 9, the window's 10: --ceil allows it"
     assert result.stderr == f"error: {photo}: {what}\n"
     assert run("downsample", "--mode", "max", "-F", 10, "--ceil", photo).returncode == 0
+
+
+def test_space_to_depth_is_written_as_an_array(photo):
+    result = run("downsample", "--mode", "space-to-depth", photo)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "PNG cannot hold 12 bands of uint8: .tif, .npy can" in result.stderr
+    for ending, order in ((".npy", "crd"), (".tif", "dcr")):
+        out = photo.with_suffix(ending)
+        assert run("downsample", "--mode", "space-to-depth", "--order", order, photo, "-o", out).stderr == ""
+        expected = poolcli.downsample(pixels(photo), "space-to-depth", order=order)
+        np.testing.assert_array_equal(poolcli.read_image(out)[0], expected)
 
 
 def test_planes_do_not_fit_into_one_picture(photo):
@@ -342,6 +358,7 @@ def test_kernels_from_the_cache_need_little_of_numba(mode):
 )
 def test_help_and_modes_name_every_mode_and_parameter(command, table):
     help_text, modes = run(command, "--help").stdout, run("modes").stdout
+    help_text = re.sub(r"-\n +", "-", help_text)  # lines may end in the middle of a name
     for mode in table.values():
         assert re.search(rf"^  {mode.name} +{re.escape(mode.formula)}$", modes, re.MULTILINE)
         assert re.search(rf"\b{mode.name}\b", help_text.partition("[required]")[0])

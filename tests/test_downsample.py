@@ -30,6 +30,9 @@ ONE_MORE = {
 }
 
 
+POOLS = {name: mode for name, mode in poolcli.MODES.items() if not mode.stacks}  # which make one value of a window
+
+
 def twin(image, mode, geometry, parameters):
     """Return the naive result, planes of k values first, in the numbers that the mode sees."""
     result = naive.downsample(image, mode, **geometry, **seen(image, mode, parameters))
@@ -141,6 +144,64 @@ def test_padding_of_each_side():
     assert poolcli.downsample(GRID, "min", **padding).tolist() == [[1, 9], [0, 5]]
     counted = poolcli.downsample(GRID, "average", **padding, count_include_pad=True, dtype="float64")
     np.testing.assert_allclose(counted, [[12 / 6, 18 / 6], [21 / 6, 27 / 6]])
+
+
+@pytest.mark.quick_when(lambda dtype, **_: JIT and dtype in ("uint8", "float32", "uint64"))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", ["crd", "dcr"])
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {},
+        {"kernel_size": (2, 3)},
+        {"kernel_size": 3, "stride": 1},
+        {"kernel_size": (2, 1), "stride": (1, 2), "dilation": (3, 1)},
+        {"size": (7, 1)},
+        {"kernel_size": 1},
+    ],
+    ids=describe,
+)
+def test_twin_of_space_to_depth(geometry, order, dtype):
+    image = picture(dtype)
+    exact = naive.planes_to_channels(naive.downsample(image, "space-to-depth", **geometry), order)
+    for layout in ("hwc", "chw"):
+        given = np.moveaxis(image, -1, 0) if layout == "chw" else image
+        result = poolcli.downsample(given, "space-to-depth", order=order, layout=layout, **geometry)
+        assert result.dtype == image.dtype
+        np.testing.assert_array_equal(np.moveaxis(result, 0, -1) if layout == "chw" else result, exact)
+    shape = poolcli.MODES["space-to-depth"].output_shape(image.shape, {**geometry, "order": order})
+    assert shape == exact.shape
+
+
+def test_space_to_depth_that_can_be_read():
+    red = np.array([[1, 2, 3, 4], [5, 6, 7, 8]])
+    image = np.stack([red, 10 * red], -1)
+    assert poolcli.downsample(red, "space-to-depth").tolist() == [[[1, 2, 5, 6], [3, 4, 7, 8]]]
+    assert poolcli.downsample(red, "space-to-depth", layout="chw").tolist() == [[[1, 3]], [[2, 4]], [[5, 7]], [[6, 8]]]
+    crd = [[[1, 2, 5, 6, 10, 20, 50, 60], [3, 4, 7, 8, 30, 40, 70, 80]]]
+    dcr = [[[1, 10, 2, 20, 5, 50, 6, 60], [3, 30, 4, 40, 7, 70, 8, 80]]]
+    assert poolcli.downsample(image, "space-to-depth").tolist() == crd
+    assert poolcli.downsample(image, "space-to-depth", order="dcr").tolist() == dcr
+    assert poolcli.downsample(np.stack([image, image]), "space-to-depth").tolist() == [crd, crd]
+
+
+@pytest.mark.parametrize("order", ["crd", "dcr"])
+@pytest.mark.parametrize("block", [1, 2, (3, 2)], ids=str)
+def test_space_to_depth_is_the_inverse_of_subpixel(block, order):
+    image = picture("int16", (6, 8, 2))
+    deep = poolcli.downsample(image, "space-to-depth", kernel_size=block, order=order)
+    pointwise = np.eye(deep.shape[2])[:, :, None, None]
+    flat = poolcli.upsample(deep, "subpixel", scale=block, order=order, weights=pointwise)
+    np.testing.assert_array_equal(flat, image)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_space_to_depth_of_large_windows(dtype):
+    image = picture(dtype, (90, 130, 2))
+    exact = image[:80, :130].reshape(2, 40, 2, 65, 2).transpose(0, 2, 4, 1, 3).reshape(2, 2, -1)
+    np.testing.assert_array_equal(poolcli.downsample(image, "space-to-depth", kernel_size=(40, 65)), exact)
+    whole = poolcli.downsample(image, "space-to-depth", size=1)
+    np.testing.assert_array_equal(whole[0, 0], poolcli.reduce(image, "flatten"))
 
 
 WIDE = [(mode, parameters) for mode, parameters in VARIANTS if poolcli.MODES[mode].nothing is not None]
@@ -373,7 +434,7 @@ def test_draws_and_batches_and_strides(image, mode):
 
 
 @EXAMPLES
-@given(st.sampled_from(sorted(poolcli.MODES)), st.integers(1, 200), st.sampled_from(["uint8", "float32"]))
+@given(st.sampled_from(sorted(POOLS)), st.integers(1, 200), st.sampled_from(["uint8", "float32"]))
 def test_constant_picture(mode, value, dtype):
     image = np.full((6, 5, 2), value, dtype)
     parameters = {"norm": "mean"} if mode in ("l2", "lp") else {}
@@ -410,7 +471,7 @@ def small_tiles(monkeypatch):
     windows._plan.cache_clear()
 
 
-ALL = tuple(poolcli.MODES)
+ALL = tuple(POOLS)
 WIDE = {"kernel_size": 5, "stride": 2, "padding": 2}  # one axis at a time, where the mode can
 
 
@@ -513,6 +574,10 @@ ERRORS = [
     (GRID, "max", {"p": 2}, ValueError, "mode 'max' takes no p: the modes that do are lp, gem"),
     (GRID, "max", {"pp": 2}, TypeError, "there is no parameter 'pp', did you mean p? The parameters are q, k"),
     (GRID, "max", {"kernel": 2}, TypeError, "no parameter 'kernel', did you mean kernel_size? The parameters are q"),
+    *((GRID, "space-to-depth", given, ValueError, "takes windows of one size, all of them whole: padding, ceil or size")
+      for given in ({"padding": 1}, {"size": 5}, {"size": (1, 5)}, {"kernel_size": 3, "ceil": True})),
+    (GRID, "space-to-depth", {"order": "rows"}, ValueError, "order='rows' is not allowed: order must be crd or dcr"),
+    (GRID, "space-to-depth", {"joint": 0}, ValueError, "mode 'space-to-depth' takes no joint: the modes that do are"),
     (GRID, "average", {"return_indices": True}, ValueError,
      "mode 'average' takes no return_indices: the modes that do are max, min, median"),
     (GRID, "kmax", {"return_indices": True, "combine": "mean"}, ValueError,
@@ -546,8 +611,9 @@ def test_bad_arguments_name_the_value_and_what_is_allowed(image, mode, arguments
 
 
 def test_every_mode_is_tried():
-    assert {mode for mode, _ in VARIANTS} == set(poolcli.MODES)
-    assert {name for name, mode in poolcli.MODES.items() if mode.selects} == SELECTING
+    assert {mode for mode, _ in VARIANTS} == set(POOLS)
+    assert {*poolcli.MODES} - {*POOLS} == {"space-to-depth"}
+    assert {name for name, mode in POOLS.items() if mode.selects} == SELECTING
 
 
 CACHED = """

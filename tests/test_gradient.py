@@ -114,7 +114,7 @@ def test_pipes_frames_and_lines_of_json():
          "a.png: --at 9,3 is outside the result, which has 4 x 6 pixels, the first 0,0"),
         (["-m", "max", "--at", "9", "a.png"], 2, "'9' is no pixel: it must be Y,X as 10,12, row and column"),
         (["-m", "max", "--at", "1,1", "--grad", "g.npy", "a.png"], 2, "--at and --grad exclude each other"),
-        (["-m", "max", "--grad", "none.npy", "a.png"], 1, "a.png: none.npy: No such file or directory"),
+        (["-m", "max", "--grad", "none.npy", "a.png"], 1, "a.png: none.npy: no such file"),
         (["-m", "max", "--grad", "g.npy", "a.png"], 1,
          "a.png: g.npy: holds (2, 2), and the result is (4, 6, 3): they must be alike"),
         (["-m", "majority", "a.png"], 2, "'majority' is no mode of this command, but of poolcli downsample --mode"),

@@ -8,7 +8,7 @@ from pictures import GEOMETRIES, describe, picture
 
 import poolcli
 
-SELECTING = [name for name, mode in poolcli.MODES.items() if mode.selects]
+SELECTING = [name for name, mode in poolcli.MODES.items() if mode.finds]
 
 
 def key_of(image, joint):

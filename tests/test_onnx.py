@@ -99,13 +99,7 @@ def depth_to_space(x, blocksize, mode=b"DCR"):
 
 
 def space_to_depth(x, blocksize, mode=b"DCR"):
-    phases = [
-        first(poolcli.downsample(last(x)[:, dy:, dx:], "max", kernel_size=1, stride=blocksize))
-        for dy in range(blocksize)
-        for dx in range(blocksize)
-    ]
-    out = np.stack(phases, axis=1 if mode == b"DCR" else 2)
-    return out.reshape(x.shape[0], -1, *out.shape[3:])
+    return poolcli.downsample(x, "space-to-depth", kernel_size=blocksize, order=mode.decode().lower(), **CHW)
 
 
 def upsample(x, scales, mode=b"nearest"):

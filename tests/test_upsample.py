@@ -696,6 +696,7 @@ WRONG = [
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the image is (7, 11, 3)"),
     ("unpool", {"indices": np.zeros((2, 7, 11, 3), int)}, "they are of 2 planes: k=1 makes one"),
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond an image of 14 x 22 pixels"),
+    ("unpool", {"indices": np.full((7, 11, 3), -1)}, "14 x 22 pixels: -1 is that of a window in the padding alone"),
     ("unpool", {"indices": np.zeros((7, 11, 3))}, "the indices: they are float64, and must be whole numbers"),
     ("bicubic", {"cubic_a": 1e39}, "cubic_a must be a finite number from -3 to 3"),
     ("cubic", {}, "there is no mode 'cubic', did you mean bicubic? The modes are nearest, nails"),

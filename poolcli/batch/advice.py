@@ -93,7 +93,7 @@ class Advice:
     def on_colours(self, image: NDArray[Any], info: Info, result: NDArray[Any]) -> None:
         """Say that channels were pooled one by one, where that made colours that an image of labels lacks."""
         step = self._job.step
-        if step.blends or step.does.enlarges or "colours" in self._told or image.ndim < 3:
+        if step.blends or step.mixes or step.does.enlarges or "colours" in self._told or image.ndim < 3:
             return
         from poolcli.images.colour import distinct, lacking
 

@@ -19,7 +19,7 @@ from poolcli.downsample import MODES, check_indices
 from poolcli.parameters import resolve
 from poolcli.rows import takes
 
-_FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.selects)
+_FINDERS = ", ".join(mode.name for mode in MODES.values() if mode.finds)
 
 
 def picking(command: options.Command) -> options.Command:

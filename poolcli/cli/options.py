@@ -135,7 +135,7 @@ def inputs(command: Command) -> Command:
 
 _LOOKING = (
     click.option("--include", multiple=True, metavar="PATTERN",
-                 help="Of folders and lists take only these, as '*.png'; may be repeated."),
+                 help="Take only these, as '*.png'; may be repeated."),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out; may be repeated."),
     click.option("--files-from", type=FileName(), metavar="LIST",
                  help="Read names of inputs from a file or -, one a line."),
@@ -157,7 +157,7 @@ def pictures(command: Command) -> Command:
         (
             *_READING,
             click.option("--background", default="white", callback=colour, metavar="COLOUR",
-                         help="Behind alpha that --convert drops: a name or #rrggbb.  [default: white]"),
+                         help="Behind alpha that --convert drops.  [default: white]"),
             click.option("--quality", type=Count(1, 100), metavar="1-100",
                          help="Of JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
             click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
@@ -181,7 +181,7 @@ def numbers(command: Command) -> Command:
 
 _READING = (
     click.option("--dtype", type=Word(DTYPES), metavar="DTYPE",
-                 help="Of the output's values, rounded and saturated.  [default: as the mode needs]"),
+                 help="Of the output's values, rounded and saturated."),
     click.option("--frame", type=Count(0), metavar="N", help="Of several frames take one; the first is 0."),
     click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
     click.option("--keep-palette/--expand-palette", default=None,

@@ -97,15 +97,16 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
     """Yield what has to be called once for a mode to be compiled in all that it is."""
     if mode in MODES:
         for window in _WINDOWS:
-            yield partial(downsample, picture, mode, **window)
-        if MODES[mode].selects:
+            if "size" not in window or not MODES[mode].stacks:  # it takes no uneven bins
+                yield partial(downsample, picture, mode, **window)
+        if MODES[mode].finds:
             yield partial(downsample, picture, mode, return_indices=True)
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
     if mode not in UPSAMPLINGS:
         return
     if "indices" in UPSAMPLINGS[mode].parameters:
-        finder = next(row.name for row in MODES.values() if row.selects)
+        finder = next(row.name for row in MODES.values() if row.finds)
         indices = downsample(picture, finder, return_indices=True)[1]
         yield partial(upsample, picture[: len(indices), : len(indices[0])], mode, indices=indices)
     else:

@@ -45,7 +45,7 @@ class Choice:
     """A pool that chooses."""
 
     operation: Operation
-    of_region: Callable[[Region], Sequence[Any]]  # as many results as the operation has planes
+    of_region: Callable[[Region], Sequence[Any] | NDArray[Any]]  # as many results as the operation has planes
 
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) of (N, H, W, C)."""

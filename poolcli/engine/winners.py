@@ -63,7 +63,7 @@ class Selecting(Protocol):
         """Return how rows of windows of few values are pooled."""
 
     @property
-    def of_region(self) -> Callable[[Region], Sequence[Any]]:
+    def of_region(self) -> Callable[[Region], Sequence[Any] | NDArray[Any]]:
         """Return what finds the values of a large window."""
 
 
@@ -83,7 +83,7 @@ def located(pool: Selecting) -> Choice:
     return Choice(finding, lambda region: _positions(region, of_region(region)))
 
 
-def _positions(region: Region, values: Sequence[Any]) -> list[int]:
+def _positions(region: Region, values: Sequence[Any] | NDArray[Any]) -> list[int]:
     """Return where in the image the values of a window are."""
     met: list[Any] = []
     positions = []
