@@ -980,6 +980,13 @@ def test_what_codecs_say_of_damaged_pixels_is_the_cause(case):
     assert error.value.__cause__ is not None
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_headers_that_are_damaged_are_no_other_kind_of_file(kind):
+    data = saved(Image.new("RGB", (40, 40)), kind)
+    with pytest.raises(poolcli.ImageError, match="damaged or unsupported: its header cannot be read"):
+        poolcli.read_image(data[:10] + b"\0\xff" * 20)
+
+
 def test_debug_shows_the_cause(tmp_path):
     (tmp_path / "a.tif").write_bytes(UNPACKABLE["TIFF of LZW"])
     line = "error: a.tif: damaged or unsupported: its compressed pixels cannot be unpacked\n"
