@@ -895,6 +895,11 @@ def claiming():
     stream = bytearray(imagecodecs.jpeg2k_encode(numbers((16, 16), "uint8"), level=0, codecformat="j2k"))
     stream[8:16] = stream[24:32] = struct.pack(">II", 17000, 17000)
     yield "JPEG 2000", stream
+    parts = bytearray(saved(Image.new("RGB", (512, 512)), "JPEG2000", no_jp2=True, precinct_size=(64, 64)))
+    parts[8:16] = parts[24:32] = struct.pack(">II", 8900, 8900)
+    at = parts.index(b"\xff\x52")
+    parts[at + 14 : at + 15 + parts[at + 9]] = b"\x11" * (parts[at + 9] + 1)
+    yield "JPEG 2000 of parts of 2 x 2", parts
     packed = zlib.compress(bytes(3))
     tiles = {259: 8, 322: 1, 323: 1}
     yield "TIFF of tiles of one pixel", tiff_file((17000, 17000), [8, 8, 8], 2, packed, tiles)
@@ -911,9 +916,16 @@ CLAIMING = dict(claiming())
 def test_small_files_that_claim_much_are_refused_at_once(case):
     with (
         pytest.raises(poolcli.ImageError, match=r"not believed|pixels are more|truncated|tiles and strips"),
-        open_picture(bytes(CLAIMING[case]), Reading()),
+        open_picture(bytes(CLAIMING[case]), Reading()) as picture,
     ):
-        pass
+        picture.read()
+
+
+def test_parts_of_jpeg_2000_are_no_lie():
+    picture = Image.fromarray(numbers((300, 500, 3), "uint8"))
+    for size in ((32, 32), (64, 128)):
+        data = saved(picture, "JPEG2000", precinct_size=size, codeblock_size=(16, 16))
+        assert_same(poolcli.read_image(data)[0], np.array(picture))
 
 
 def test_more_is_believed_where_more_is_allowed():
@@ -966,6 +978,13 @@ def test_what_codecs_say_of_damaged_pixels_is_the_cause(case):
         "damaged or unsupported: truncated",
     )
     assert error.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_headers_that_are_damaged_are_no_other_kind_of_file(kind):
+    data = saved(Image.new("RGB", (40, 40)), kind)
+    with pytest.raises(poolcli.ImageError, match="damaged or unsupported: its header cannot be read"):
+        poolcli.read_image(data[:10] + b"\0\xff" * 20)
 
 
 def test_debug_shows_the_cause(tmp_path):

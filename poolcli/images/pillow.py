@@ -67,6 +67,8 @@ class Pillow(Codec):
 
     name: ClassVar[str]
     density: ClassVar[Density] = Density(2**62, 0)
+    """What is believed of a small file: by default, any image. Those that are not compressed, or by deflate, end early,
+    and a WebP of 34 bytes has 268 megapixels, in 2 s and 1.1 GB."""
     keeps: ClassVar[frozenset[str]] = frozenset()
     """What is written beside the pixels, by Pillow's names: icc_profile, exif, xmp, dpi, and for the record comment, or
     software, which is a field of EXIF."""
@@ -231,7 +233,7 @@ class Pillow(Codec):
     def _finish(cls, file: BinaryIO, pictures: Sequence[Frame]) -> None:
         """Raise an ImageError if pages were merged because they are alike: only in time is that no loss."""
         if all(info.duration is None for _, info in pictures):
-            with Image.open(file) as made:
+            with Unlimited(), Image.open(file) as made:
                 frames = getattr(made, "n_frames", 1)
             if frames != len(pictures):
                 raise ImageError(f"{cls.name} merges pages that are alike, {len(pictures)} to {frames}: .tif holds all")

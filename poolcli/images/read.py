@@ -74,7 +74,12 @@ def _reader(file: BinaryIO, reading: Reading) -> Codec:
     kind = sniff(head)
     if kind is None:
         raise NoPictureError("not a supported image")
-    return kind.load()(file, reading)
+    try:
+        return kind.load()(file, reading)
+    except NoPictureError as error:
+        if kind.weak or b"\0" not in head:  # a text may begin as an image does
+            raise
+        raise damaged("its header cannot be read") from error
 
 
 @contextmanager

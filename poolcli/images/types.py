@@ -131,7 +131,7 @@ class Density:
 
     undoubted: int  # pixels of an image, in however few bytes
     per_byte: int
-    frames: int = 500  # pixels of all frames of an animation in a byte, where they are more than one image may have
+    frames: int = 500  # of all together in a byte, where they are more than one image may be: 500 megapixels take 10 s
 
     def check(self, width: int, height: int, frames: int, size: int, reading: Reading) -> None:
         """Raise an ImageError if a file of so many bytes claims more: to decode it takes long, and all for nothing."""
