@@ -16,6 +16,7 @@ import tifffile
 from effort import JIT
 from pictures import cmyk_profile
 from PIL import Image, ImageCms
+from structures import restructured
 
 import poolcli
 from poolcli.images import Reading
@@ -23,10 +24,12 @@ from poolcli.images.read import open_picture
 
 pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
 
-MUTATIONS = 2000
+MUTATIONS = 2000  # of bytes
+STRUCTURES = 20_000
 PART = 100  # in one process
 SECONDS = 10  # for one file
-MEMORY = 4 << 30  # bytes
+MEMORY = 2 << 30  # bytes that a process has of its own at most, while it reads one
+ADDRESSES = 6 << 30  # and that it may ask for: libraries take more than they use
 
 
 def valid_files():
@@ -109,16 +112,16 @@ def damaged(data, number):
     return bytes(out)
 
 
-def process(folder, first):
+def process(folder, first, damage):
     """Pool some damaged files in this process, with what a run says in a log; a run that hangs ends it."""
     from poolcli.cli import run
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     files = list(valid_files().items())
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for number in range(first, first + PART):
         name, data = files[number % len(files)]
-        Path(folder, name).write_bytes(damaged(data, number))
+        Path(folder, name).write_bytes({"bytes": damaged, "structure": restructured}[damage](data, number))
         # What libraries in C print goes there too.
         log = os.open(Path(folder, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
@@ -128,6 +131,7 @@ def process(folder, first):
         signal.alarm(SECONDS)
         code = run(["downsample", "-m", "max", "-o", f"{folder}/out.tif", "--overwrite", f"{folder}/{name}"])
         signal.alarm(0)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < MEMORY, (number, name)
         sys.stdout.flush()
         sys.stderr.flush()
         said = Path(folder, "log").read_text(errors="replace").splitlines()
@@ -146,12 +150,21 @@ def test_every_file_is_valid_before_it_is_damaged():
             assert [picture.read(frame)[0].size > 0 for frame in range(picture.frames)] in ([True], [True] * 3), name
 
 
-@pytest.mark.parametrize("files", [range(300), pytest.param(range(300, MUTATIONS), marks=pytest.mark.slow)], ids=str)
-def test_every_damaged_file_ends_well(files, tmp_path):
-    code = "import sys; from test_fuzz import process; process(sys.argv[1], int(sys.argv[2]))"
+RUNS = [("bytes", range(300)), ("structure", range(300))]
+RUNS += [pytest.param("bytes", range(300, MUTATIONS), marks=pytest.mark.slow)]
+RUNS += [
+    pytest.param("structure", range(first, first + 1000), marks=pytest.mark.slow)
+    for first in range(300, STRUCTURES, 1000)
+]
+
+
+@pytest.mark.parametrize(("damage", "files"), RUNS, ids=str)
+def test_every_damaged_file_ends_well(damage, files, tmp_path):
+    code = "import sys; from test_fuzz import process; process(sys.argv[1], int(sys.argv[2]), sys.argv[3])"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     for first in files[::PART]:
-        result = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(first)], env=environment, timeout=600)
+        words = [sys.executable, "-c", code, str(tmp_path), str(first), damage]
+        result = subprocess.run(words, env=environment, timeout=600)
         at = (tmp_path / "number").read_text()
         assert result.returncode == 0, f"damaged file {at}: {(tmp_path / 'log').read_text(errors='replace')[-2000:]}"
     assert {path.name for path in tmp_path.iterdir()} <= {*valid_files(), "out.tif", "log", "number"}

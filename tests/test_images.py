@@ -1140,3 +1140,59 @@ def test_a_png_in_an_icon_is_not_larger_than_allowed():
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inside), 22) + inside
     with pytest.raises(poolcli.ImageError, match="3000 x 3000 pixels are more than the 1000000 allowed"):
         poolcli.read_image(icon, max_pixels=1_000_000)
+
+
+def png_of_rows(width, height, rows, colour=0, interlaced=False):
+    """Return a PNG of ones that claims a height, and holds so many rows."""
+    raw = b"".join(b"\0" + bytes([1]) * width for _ in range(rows))
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, interlaced)
+    parts = [png_chunk(b"IHDR", head), png_chunk(b"PLTE", bytes(range(6)))][: 2 if colour == 3 else 1]
+    parts += [png_chunk(b"IDAT", zlib.compress(raw)), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "rows", "colour", "keep_palette"),
+    [
+        (40, 20, 0, False),
+        (40, 39, 3, False),
+        (40, 39, 3, True),
+        (1_100_000, 1_099_999, 0, False),
+        (2**30, 20, 0, False),
+    ],
+)
+def test_a_png_of_fewer_rows_than_it_claims_is_truncated(claimed, rows, colour, keep_palette):
+    with pytest.raises(poolcli.ImageError, match="truncated"):
+        poolcli.read_image(png_of_rows(8, claimed, rows, colour), keep_palette=keep_palette, max_pixels=2**40)
+    whole, _ = poolcli.read_image(png_of_rows(8, 40, 40, colour), keep_palette=keep_palette)
+    assert whole.shape[:2] == (40, 8)
+
+
+def test_frames_of_fewer_rows_than_they_claim_are_truncated():
+    file = io.BytesIO()
+    picture = Image.new("L", (8, 40), 1)
+    picture.save(file, "PNG", save_all=True, append_images=[Image.new("L", (8, 40), 9)])
+    data = file.getvalue()
+    assert poolcli.read_image(data, frame=1)[0].max() == 9
+    at = data.index(b"fdAT")
+    length = struct.unpack(">I", data[at - 4 : at])[0]
+    short = data[at + 4 : at + 8] + zlib.compress(bytes(20))
+    broken = data[: at - 4] + png_chunk(b"fdAT", short) + data[at + length + 8 :]
+    with pytest.raises(poolcli.ImageError, match="truncated"):
+        poolcli.read_image(broken, frame=1)
+
+
+def test_an_interlaced_palette_is_whole():
+    """Its seven passes have the bytes that their rows and columns need, and no others."""
+    height, width, raw = 5, 13, b""
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+    for row, column, down, across in passes:
+        raw += (b"\0" + bytes([1]) * len(range(column, width, across))) * len(range(row, height, down))
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 1)) + png_chunk(b"PLTE", bytes(6))
+    for stream, whole in ((raw, True), (raw[:-1], False)):
+        data = b"\x89PNG\r\n\x1a\n" + head + png_chunk(b"IDAT", zlib.compress(stream)) + png_chunk(b"IEND", b"")
+        if whole:
+            assert poolcli.read_image(data, keep_palette=True)[0].tolist() == [[1] * width] * height
+        else:
+            with pytest.raises(poolcli.ImageError, match="truncated"):
+                poolcli.read_image(data, keep_palette=True)

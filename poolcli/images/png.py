@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo, putchunk
 
+from poolcli.images.deflated import CHANNELS, DENSEST, check_pixels
 from poolcli.images.metadata import orientation_of, upright
 from poolcli.images.pillow import Pillow, described
 from poolcli.images.types import Frame, Info, Reading, Writing, damaged
@@ -42,17 +43,26 @@ class Png(Pillow):
 
     name = "PNG"
     keeps = frozenset(("icc_profile", "exif", "dpi", "pnginfo"))
+    _checked = False
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         super().__init__(file, reading)
         # An animation may begin with an image for those who know none, which is not one of its frames.
         self._skipped = int(self.frames > 1 and bool(getattr(self._image, "default_image", False)))
         self.frames -= self._skipped
+        width, height = self._size
+        file.seek(len(_SIGNATURE) + 16)
+        bits, colour = file.read(2)
+        if width * height * bits * CHANNELS[colour] > 8 * DENSEST * file.seek(0, io.SEEK_END):
+            raise damaged("truncated")
 
     def read(self, frame: int) -> Frame:
         """Return one of the images."""
         alone = self.frames == 1 and not self._skipped and max(self._size) <= _SIDE
         if not alone or (self._reading.keep_palette and self._image.mode == "P"):
+            if not self._checked:
+                check_pixels(self._file)
+                self._checked = True
             return super().read(frame)
         # The decoder is given the chunks of the pixels alone: it would print what it thinks of the others.
         data, exif = _chosen(self._file, _PIXELS)
