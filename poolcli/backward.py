@@ -181,7 +181,7 @@ def upsample_backward(
         image: array (H, W), (H, W, C) or (N, H, W, C), as for `upsample`.
         mode: a key of `poolcli.UPSAMPLINGS`.
         scale: S, as for `upsample`.
-        size: output size in pixels instead of S.
+        size: output size in pixels, as for `upsample`.
         layout: where channels are, in all arrays: "hwc" or "chw".
         wrt: with respect to what: "image", or "weights" of transposed, resize-conv and subpixel, of numbers.
         **parameters: of the mode.

@@ -247,7 +247,8 @@ def downsample(
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
     grid = asked.grid(geometry.shape(kernel_size, stride, **given))
-    filled, nothing = (grid[0].filled, grid[1].filled), asked.of_nothing(target)
+    filled = grid[0].filled, grid[1].filled
+    nothing = None if filled == grid else asked.of_nothing(target)
     if return_indices or joint is not None:
         found, indices = selected(asked.batch, row, values, filled, asked.source, joint)
         made = asked.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))

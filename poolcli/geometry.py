@@ -181,14 +181,23 @@ def _are_within(numbers: tuple[int, ...], least: int) -> bool:
     return bool(numbers) and least <= min(numbers) and max(numbers) <= 2**31
 
 
+_MOST = 2**27
+"""Windows along an axis with wide padding, which alone could ask for any number: a gigabyte to say where they are."""
+
+
 def _axis(name: str, n: int, shape: Shape, axis: int) -> Windows:
     kernel, stride, dilation = shape.kernel_size[axis], shape.stride[axis], shape.dilation[axis]
     around = padding_of(n, shape, axis)
     span = dilation * (kernel - 1) + 1
-    if output_size(n, kernel, stride, around, dilation, shape.ceil) < 1:
+    count = output_size(n, kernel, stride, around, dilation, shape.ceil)
+    if count < 1:
         padded = f" with padding {_shown(around)}" if sum(around) else ""
         way = ": ceil=True allows it" if n + sum(around) + stride > span and not shape.ceil else ""
         raise ValueError(f"the image is smaller than the window: its {name} is {n}{padded}, the window's {span}{way}")
+    if shape.wide_padding and count > _MOST:
+        raise ValueError(
+            f"padding {_shown(around)} makes {count} windows along the {name}: at most {_MOST} are allowed"
+        )
     windows = sliding(n, kernel, stride, around, dilation, shape.ceil)
     if windows.count.min() < 1 and not shape.wide_padding:
         what = f"{name} is {n}, dilation {dilation}, padding {_shown(around)}"

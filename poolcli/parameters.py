@@ -196,8 +196,8 @@ PARAMETERS: Mapping[str, Parameter] = {
                   choices=("half-up", "half-down", "floor", "ceil")),
         Parameter("indices", object, None, "file of where max took its values from"),
         Parameter("kernel_size", tuple, None, "window of the weights, in pixels", 1, 2**31, counts=(1, 2)),
-        Parameter("padding", tuple, None, "pixels cut off around the output", 0, 2**31, choices=SAME,
-                  counts=(1, 2, 4)),
+        Parameter("padding", tuple, None, "pixels cut off around the output, all beyond S times the input unless given",
+                  0, 2**31, choices=SAME, counts=(1, 2, 4)),
         Parameter("output_padding", tuple, None, "pixels added after the output", 0, 2**31, counts=(1, 2)),
         Parameter("dilation", tuple, None, "distance between the weights, in pixels", 1, 2**31, counts=(1, 2)),
         Parameter("groups", int, 1, "how many groups of channels are convolved, each by itself", 1, 2**31),
@@ -222,7 +222,19 @@ _OTHER_NAMES = {"mean": "average", "avg": "average", "linear": "bilinear", "tria
 
 _POOL = re.compile(r"[-_ ]?pool(ing)?[-_]?([12]d)?$")
 
-_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil", "size", "scale", "dtype", "layout", "antialias")
+_ARGUMENTS = (
+    "kernel_size",
+    "stride",
+    "padding",
+    "wide_padding",
+    "dilation",
+    "ceil",
+    "size",
+    "scale",
+    "dtype",
+    "layout",
+    "antialias",
+)
 
 
 def unknown(kind: str, name: Any, names: Iterable[str], beside: Iterable[str] = ()) -> str:

@@ -561,6 +561,8 @@ ERRORS = [
      "from 0 to 2^31, two of them (height, width) or four (top, bottom, left, right), same or same-lower"),
     (GRID, "max", {"padding": (0, 0, 2, 0)}, ValueError,
      "padding 2 is more than half of the window, whose width is 2: wide_padding=True allows it"),
+    (GRID, "max", {"padding": (0, 2**31, 0, 0), "wide_padding": True}, ValueError,
+     "padding 0 and 2147483648 makes 1073741826 windows along the height: at most 134217728 are allowed"),
     (GRID, "max", {"wide_padding": "no"}, ValueError, "wide_padding='no' is not allowed: wide_padding must be True or"),
     (GRID, "max", {"size": 2, "wide_padding": True}, ValueError, "and wide_padding=True cannot be given"),
     (GRID, "max", {"padding": (0, 2**40, 0, 0)}, ValueError, "is not allowed: it must be a whole number from 0 to"),

@@ -25,7 +25,7 @@ _LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those tha
 @click.argument("inputs", nargs=-1, type=FileName(), metavar="INPUT...")
 @mode_option(UPSAMPLINGS)
 @click.option("-S", "--scale", type=Scale(), help="Output over input size, from 1 on.  [default: 2]")
-@click.option("--size", type=Size(), help=f"Output size, instead of the scale; beside it of {_SIZED}.")
+@click.option("--size", type=Size(), help=f"Output size, instead of the scale; of {_SIZED} beside it.")
 @options.output
 @options.files
 @options.pictures
