@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
 from poolcli.parameters import Convolution, Parameters, find, resolve
 from poolcli.reduce import arguments_of, maps_of
-from poolcli.resize import Scale, as_batch, output_grid, resample_backward
+from poolcli.resize import Fit, Scale, as_batch, output_grid, resample_backward
 from poolcli.resize import asked_of as filter_of
 from poolcli.rows import imported, takes
 from poolcli.upsample import asked_of
@@ -219,6 +219,7 @@ def resize_backward(
     mode: str = "bilinear",
     *,
     scale: Scale | None = None,
+    fit: Fit = "stretch",
     antialias: bool = False,
     layout: Layout = "hwc",
     **parameters: Unpack[Parameters],
@@ -231,6 +232,7 @@ def resize_backward(
         size: of the output, in pixels.
         mode: the filter, as for `resize`.
         scale: output over input size, instead of the size.
+        fit: what became of the proportions, as for `resize`.
         antialias: whether the filter was stretched where the image shrinks.
         layout: where channels are, in all arrays: "hwc" or "chw".
         **parameters: of the mode.
@@ -250,7 +252,7 @@ def resize_backward(
     row, values = filter_of(mode, antialias, parameters)
     array = axes.channels_last(axes.as_array(image), layout)
     batch = as_batch(array)
-    grid = output_grid(batch.shape[1:3], size, scale)
+    grid = output_grid(batch.shape[1:3], size, scale, fit)
     grads = _laid_in(grad, (*array.shape[: array.ndim == 4], *grid.sizes, *array.shape[2:][-1:]), batch, layout)
     return _laid_out(resample_backward(grads, batch.shape, row, grid, values, antialias), array, layout)
 

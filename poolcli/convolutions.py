@@ -94,6 +94,25 @@ def _of_phases(grads: Array, image: Array, loaded: Array, asked: Enlargement) ->
     return resample_backward(grads, image.shape, *_enlargement(image.shape, asked.strides, "nearest"))
 
 
+def unfold(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
+    """Return channels as the pixels of regions."""
+    unfolded_shape(image.shape[1:], asked)
+    return depth_to_space(image, asked.strides, asked.values["order"])
+
+
+def unfold_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
+    """Return the gradient with respect to the image."""
+    return space_to_depth(grads, asked.strides, asked.values["order"])
+
+
+def unfolded_shape(shape: Shape, asked: Enlargement) -> Shape:
+    """Return the shape that `unfold` makes of (H, W, C), or raise a ValueError."""
+    (down, across), channels = asked.strides, (*shape, 1)[2]
+    if channels % (down * across):
+        raise ValueError(f"depth-to-space needs a multiple of S x S = {down * across} channels, not {channels}")
+    return (shape[0] * down, shape[1] * across, channels // (down * across))
+
+
 def subpixel_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `subpixel` makes of (H, W) or (H, W, C)."""
     return _same_size_shape(shape, asked, asked.strides[0] * asked.strides[1])

@@ -176,8 +176,9 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("levels", tuple, (1, 2, 4), "bins along each axis, level after level", 1, 1024),
         Parameter("pool", str, "max", "mode of every bin"),
         Parameter("order", str, "rows", "read rows or columns one after the other", choices=("rows", "columns"),
-                  choices_in=dict.fromkeys(("subpixel", "space-to-depth"), ("crd", "dcr")),
-                  help_in={"subpixel": "order of the channels that become S x S pixels, as in ONNX",
+                  choices_in=dict.fromkeys(("subpixel", "depth-to-space", "space-to-depth"), ("crd", "dcr")),
+                  help_in={**dict.fromkeys(("subpixel", "depth-to-space"),
+                                           "order of the channels that become S x S pixels, as in ONNX"),
                            "space-to-depth": "order of the channels that F x F pixels become, as in ONNX"}),
         Parameter("center", bool, False, "subtract the mean of each channel first"),
         Parameter("power", float, 1.0, "exponent of the eigenvalues", 0, above=True),
@@ -217,7 +218,7 @@ _OTHER_NAMES = {"mean": "average", "avg": "average", "linear": "bilinear", "tria
                 "maximum": "max", "minimum": "min", "mode": "majority", "box": "average", "area": "average",
                 "commonest": "majority", "global_average": "gap", "global_max": "gmp", "softmax": "soft",
                 "deconvolution": "transposed", "conv_transpose": "transposed", "pixel_shuffle": "subpixel",
-                "depth_to_space": "subpixel", "neighbor": "nearest", "neighbour": "nearest"}  # fmt: skip
+                "pixel_unshuffle": "space-to-depth", "neighbor": "nearest", "neighbour": "nearest"}  # fmt: skip
 """What others call our modes."""
 
 _POOL = re.compile(r"[-_ ]?pool(ing)?[-_]?([12]d)?$")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import Parameters, find, flag, resolve
@@ -23,6 +23,8 @@ Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
 
 Pair = tuple[int, int]
+Fit = Literal["stretch", "inside", "outside"]
+_FITS = ("stretch", "inside", "outside")
 
 EITHER = "size={} and scale={} both say how large the output is: give one of them"
 
@@ -35,6 +37,7 @@ def resize(
     mode: str = "bilinear",
     *,
     scale: Scale | None = None,
+    fit: Fit = "stretch",
     antialias: bool = False,
     dtype: DTypeLike | None = None,
     layout: Layout = "hwc",
@@ -50,6 +53,8 @@ def resize(
         size: of the output, in pixels, one number or (height, width).
         mode: the filter w: "nearest", "bilinear" (2 taps an axis), "bicubic" (4) or "lanczos" (2 lobes).
         scale: output over input size, one number or (down, across), instead of the size, which is its whole part.
+        fit: what becomes of the proportions where a size is given: "stretch" gives this size, "inside" the largest with
+            the image's proportions that is in it, "outside" the smallest that holds it.
         antialias: stretch the filter where the image shrinks, so that every pixel counts; with "nearest" a mean.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated.
@@ -86,13 +91,13 @@ def resize(
     if (alpha or linear) and (antialias or not row.copies):
         from poolcli.light import Blend, Light
 
-        again = partial(resize, size=size, mode=mode, scale=scale, antialias=antialias, **parameters)
+        again = partial(resize, size=size, mode=mode, scale=scale, fit=fit, antialias=antialias, **parameters)
         return Blend(again).seen(image, Light(alpha, linear), layout, dtype)
     array = axes.channels_last(axes.as_array(image), layout)
     source = dtypes.check(array.dtype)
     target = source if dtype is None else dtypes.check(dtype)
     batch = as_batch(array)
-    grid = output_grid(batch.shape[1:3], size, scale)
+    grid = output_grid(batch.shape[1:3], size, scale, fit)
     out = resample(dtypes.to_working(batch), row, grid, values, dtypes.kernel_output(source, target), antialias)
     result = as_given(out, array, target)
     return axes.as_laid_out(result, layout, result.ndim > 2)
@@ -235,14 +240,25 @@ def as_given(batch: NDArray[Any], array: NDArray[Any], target: np.dtype[Any]) ->
     return out.reshape(*array.shape[: array.ndim == 4], *out.shape[1:3], *out.shape[3:][: not grey])
 
 
-def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None) -> Grid:
+def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None, fit: Fit = "stretch") -> Grid:
     """Return the grid of an output, or raise a ValueError."""
     from poolcli.geometry import pair
+
+    if fit not in _FITS:
+        raise ValueError(f"fit={fit!r} is not allowed: fit must be {' or '.join(_FITS)}")
 
     if (size is None) == (scale is None):
         raise ValueError(EITHER.format(size, scale))
     if size is not None:
-        return Grid(pair("size", size))
+        sizes = pair("size", size)
+        factors = [m / n for m, n in zip(sizes, shape, strict=False)]
+        if fit == "stretch":
+            return Grid(sizes)
+        factor = min(factors) if fit == "inside" else max(factors)
+        rows, columns = (max(math.floor(n * factor + 0.5), 1) for n in shape[:2])
+        return Grid((rows, columns))
+    if fit != "stretch":
+        raise ValueError(f"fit={fit!r} is for a size, and scale={scale} keeps proportions or sets them")
     scales = scales_of(scale)
     rows, columns = (math.floor(n * s + 1e-9) for n, s in zip(shape[:2], scales, strict=True))
     if min(rows, columns) < 1:

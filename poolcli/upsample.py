@@ -40,6 +40,7 @@ class Upsampling(ModeRow):
     selects: bool = False  # only ever returns values of the input, and 0
     unordered: bool = False  # which of two values is larger means nothing to it: indices of a palette are as good
     fractional: bool = False  # takes any scale, or a size instead
+    unfolds: bool = False  # it needs S x S channels for each of the output
     takes_size: bool = False
     learns: Mapping[str, str] = field(default_factory=dict)
 
@@ -119,6 +120,9 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
                    "convolutions:subpixel", "convolutions:subpixel_backward", "convolutions:subpixel_shape",
                    ("weights", "kernel_size", "order", "border"),
                    learns={"weights": "convolutions:subpixel_weights_backward"}),
+        Upsampling("depth-to-space", "channel c S^2 + s in pixel s of a region of S x S",
+                   "convolutions:unfold", "convolutions:unfold_backward", "convolutions:unfolded_shape", ("order",),
+                   selects=True, unfolds=True),
     )
 }  # fmt: skip
 
@@ -164,9 +168,9 @@ def upsample(
             `output_padding` and `dilation` of transposed, in pixels of the output. `padding` is what is cut off, one
             number, (height, width), (top, bottom, left, right), or "same" or "same-lower" for S times the input, of an
             odd number one pixel more after or before; "same-lower" if neither padding nor output_padding is given.
-            `enlarge` of resize-conv ("nearest", "bilinear"); `order` of subpixel: channel c S^2 + s of the convolution
-            ("crd", as PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of both: "edge",
-            "reflect", "wrap", "constant" (0).
+            `enlarge` of resize-conv ("nearest", "bilinear"); `order` of subpixel and depth-to-space: channel c S^2 + s
+            ("crd", as PyTorch) or s C + c ("dcr", as TensorFlow) is phase s of channel c; `border` of resize-conv and
+            subpixel: "edge", "reflect", "wrap", "constant" (0).
 
     Returns:
         An array of the image's rank.

@@ -674,4 +674,5 @@ UPSAMPLINGS = {
     "transposed": transposed,
     "resize-conv": resize_conv,
     "subpixel": subpixel,
+    "depth-to-space": depth_to_space,
 }

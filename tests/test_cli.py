@@ -432,7 +432,7 @@ def test_help_fits_on_two_screens(command):
             "NAME|FILE Weights of the convolution: bilinear, box, gaussian, or a file (transposed",
         ),
         ("downsample", "--weights", "FILE File with the weights of the network (lip)."),
-        ("upsample", "--order", "as in ONNX: crd, dcr (subpixel; default crd)"),
+        ("upsample", "--order", "as in ONNX: crd, dcr (subpixel, depth-to-space; default crd)"),
         ("reduce", "--order", "rows, columns (flatten; default rows)"),
         ("downsample", "--seed", "Number that the draws depend on (random, stochastic; default 0)"),
     ],

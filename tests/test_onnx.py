@@ -3,7 +3,6 @@
 The expected arrays are those that ONNX ships, not what its reference code would compute.
 """
 
-import math
 import warnings
 
 import numpy as np
@@ -94,8 +93,7 @@ def conv_transpose(
 
 
 def depth_to_space(x, blocksize, mode=b"DCR"):
-    channels = np.eye(x.shape[1])[:, :, None, None]
-    return poolcli.upsample(x, "subpixel", scale=blocksize, weights=channels, order=mode.decode().lower(), **CHW)
+    return poolcli.upsample(x, "depth-to-space", scale=blocksize, order=mode.decode().lower(), **CHW)
 
 
 def space_to_depth(x, blocksize, mode=b"DCR"):
@@ -107,6 +105,7 @@ def upsample(x, scales, mode=b"nearest"):
     return poolcli.upsample(x, mode.decode(), **given)
 
 
+FITS = {b"stretch": "stretch", b"not_larger": "inside", b"not_smaller": "outside"}
 ROUNDING = {"round_prefer_floor": "half-down", "round_prefer_ceil": "half-up", "floor": "floor", "ceil": "ceil"}
 
 
@@ -123,12 +122,8 @@ def resize(
     arguments = {}
     if scales is not None and len(scales):
         arguments["scale"] = tuple(of(scales))
-    elif keep_aspect_ratio_policy != b"stretch":
-        choose = min if keep_aspect_ratio_policy == b"not_larger" else max
-        scale = choose(m / n for m, n in zip(of(sizes), x.shape[2:], strict=True))
-        arguments["size"] = tuple(math.floor(scale * n + 0.5) for n in x.shape[2:])
     else:
-        arguments["size"] = tuple(map(int, of(sizes)))
+        arguments["size"], arguments["fit"] = tuple(map(int, of(sizes))), FITS[keep_aspect_ratio_policy]
     name = {b"nearest": "nearest", b"linear": "bilinear", b"cubic": "bicubic"}[mode]
     coordinates = coordinate_transformation_mode.decode().replace("_", "-")
     if coordinates == "tf-crop-and-resize":

@@ -624,7 +624,7 @@ def test_depth_to_space(order):
 
 
 def test_no_picture_is_changed():
-    image = picture("float32")
+    image = picture("float32", (7, 11, 4))
     before = image.copy()
     for mode in set(poolcli.UPSAMPLINGS) - {"unpool"}:
         poolcli.upsample(image, mode)
@@ -691,6 +691,8 @@ WRONG = [
     ("unpool", {"size": (14, 21), "indices": {"indices": np.zeros((7, 11, 3), int), "shape": (14, 22)}},
      "size=(14, 21) is not that of the image of the indices"),
     ("transposed", {"kernel_size": 0}, "kernel_size must be a whole number from 1 to 2^31, or 2 of them"),
+    ("depth-to-space", {}, "depth-to-space needs a multiple of S x S = 4 channels, not 3"),
+    ("depth-to-space", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices=FILE"),
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the image is (7, 11, 3)"),
@@ -764,3 +766,35 @@ def test_nan_stays_where_it_is_seen():
         assert np.isnan(result[8:10, 8:10]).all()
         assert np.isfinite(result[:2]).all()
     assert poolcli.upsample(image, "bilinear", dtype="uint8").max() == 0
+
+
+@pytest.mark.parametrize("order", ["crd", "dcr"])
+def test_depth_to_space_is_the_inverse_of_space_to_depth(order):
+    image = picture("uint16", (6, 9, 2))
+    deep = poolcli.downsample(image, "space-to-depth", kernel_size=(2, 3), order=order)
+    np.testing.assert_array_equal(poolcli.upsample(deep, "depth-to-space", scale=(2, 3), order=order), image)
+    np.testing.assert_array_equal(
+        poolcli.upsample(deep, "depth-to-space", scale=(2, 3), order=order), naive.depth_to_space(deep, (2, 3), order)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "expected"),
+    [("stretch", (20, 20), (20, 20)), ("inside", (20, 20), (10, 20)), ("outside", (20, 20), (20, 40)),
+     ("inside", 3, (2, 3)), ("outside", (1, 7), (4, 7)), ("inside", (1, 100), (1, 2)), ("inside", (100, 1), (1, 1))],
+)  # fmt: skip
+def test_a_size_fits_the_proportions(fit, size, expected):
+    image = picture("float32", (6, 12, 3))
+    small = poolcli.resize(image, size, fit=fit, antialias=True)
+    assert small.shape[:2] == expected
+    np.testing.assert_array_equal(small, poolcli.resize(image, expected, antialias=True))
+    back = poolcli.resize_backward(np.ones_like(small), image, size, fit=fit, antialias=True)
+    np.testing.assert_array_equal(back, poolcli.resize_backward(np.ones_like(small), image, expected, antialias=True))
+
+
+def test_fit_is_for_a_size():
+    image = picture("float32")
+    with pytest.raises(ValueError, match="fit='within' is not allowed: fit must be stretch or inside or outside"):
+        poolcli.resize(image, 4, fit="within")
+    with pytest.raises(ValueError, match="fit='inside' is for a size, and scale=2 keeps proportions or sets them"):
+        poolcli.resize(image, scale=2, fit="inside")

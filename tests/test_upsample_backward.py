@@ -105,6 +105,7 @@ LINEAR = [
     ("average-unpool", {}), ("average-unpool", {"kernel_size": 3}), ("average-unpool", {"kernel_size": (2, 5)}),
     ("average-unpool", {"kernel_size": 3, "padding": 1, "output_padding": 1}), ("average-unpool", {"scale": (3, 1)}),
     ("average-unpool", {"kernel_size": 3, "padding": (0, 2, 1, 0)}),
+    ("depth-to-space", {"scale": (3, 1)}), ("depth-to-space", {"scale": (1, 3), "order": "dcr"}),
     ("nails", {}), ("nails", {"scale": (3, 1)}), ("nearest", {"scale": 3}), ("bilinear", {"scale": 1.3}),
     ("bicubic", {"border": "wrap"}), ("lanczos", {"size": (9, 20)}), ("bilinear", {"coordinates": "align-corners"}),
 ]  # fmt: skip
@@ -186,7 +187,7 @@ def test_unpool_against_finite_differences(geometry):
 
 
 @pytest.mark.parametrize(("dtype", "number"), [("uint8", "float32"), ("float16", "float32"), ("int32", "float64")])
-@pytest.mark.parametrize("mode", [*poolcli.UPSAMPLINGS])
+@pytest.mark.parametrize("mode", [mode for mode in poolcli.UPSAMPLINGS if mode != "depth-to-space"])
 def test_dtypes_and_layouts(mode, dtype, number):
     image = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3).astype(dtype)
     indices = np.arange(80).reshape(8, 10)[::2, ::2, None] + np.zeros((2, 1, 1, 3), int)

@@ -25,7 +25,7 @@ with event.install_recorder("numba:compile") as compiled:
                 poolcli.downsample(image, mode, size=(7, 9))
             if mode in poolcli.REDUCTIONS:
                 poolcli.reduce(image, mode)
-            if mode in poolcli.UPSAMPLINGS and mode != "unpool":
+            if mode in poolcli.UPSAMPLINGS and mode not in ("unpool", "depth-to-space"):
                 for scale in (2, 3, 5):
                     poolcli.upsample(image, mode, scale=scale)
             if mode in ("nearest", "bilinear", "bicubic", "lanczos"):

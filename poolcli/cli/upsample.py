@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from poolcli.resize import check_fill
 from poolcli.upsample import UPSAMPLINGS
 
 _SIZED = ", ".join(row.name for row in UPSAMPLINGS.values() if row.takes_size and not row.fractional)
-_LARGE = (2**40, 2**40, 1)  # an image that no value is too large for: those that are wrong for all are told first
+_SIDE = 2**40  # pixels, for which no value is too large: those that are wrong for all images are told first
 
 
 @click.command(cls=options.Sections)
@@ -49,10 +50,16 @@ def upsample(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> 
             check_fill(parameters, row.resolve(parameters))
             _check_scale(step.arguments)
             row.check_scale(step.arguments.get("scale"), step.arguments.get("size"))
-            replace(step, arguments=_of_any_image(step)).shape_after(_LARGE)
+            replace(step, arguments=_of_any_image(step)).shape_after(_large(step))
             check_palette(step, settings)
         jobs = jobs_of(inputs, steps, files, settings)
     click.get_current_context().exit(carry_out(jobs, settings, files))
+
+
+def _large(step: Step) -> tuple[int, int, int]:
+    """Return the shape of an image that is large enough for every scale, with channels for every region."""
+    scale = step.arguments.get("scale", 2)
+    return (_SIDE, _SIDE, math.prod(map(int, scale)) if isinstance(scale, tuple) else int(scale) ** 2)
 
 
 def _of_any_image(step: Step) -> dict[str, Any]:

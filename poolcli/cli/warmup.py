@@ -103,7 +103,7 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
             yield partial(downsample, picture, mode, return_indices=True)
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
-    if mode not in UPSAMPLINGS:
+    if mode not in UPSAMPLINGS or UPSAMPLINGS[mode].unfolds:  # which is a transposition
         return
     if "indices" in UPSAMPLINGS[mode].parameters:
         finder = next(row.name for row in MODES.values() if row.finds)
