@@ -4,6 +4,7 @@ import io
 import pickle
 import re
 import struct
+import sys
 import zlib
 from itertools import product
 from pathlib import Path
@@ -1196,3 +1197,29 @@ def test_an_interlaced_palette_is_whole():
         else:
             with pytest.raises(poolcli.ImageError, match="truncated"):
                 poolcli.read_image(data, keep_palette=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only where a library shows what it is linked with")
+def test_libtiff_prints_nothing_of_a_damaged_file(tmp_path):
+    """The strip of luma and chroma has no bytes, which libtiff would tell by a line of its own."""
+    file = io.BytesIO()
+    Image.new("YCbCr", (24, 20)).save(file, "TIFF", compression="tiff_lzw")
+    data = bytearray(file.getvalue())
+    at = struct.unpack("<I", data[4:8])[0]
+    for entry in range(at + 2, at + 2 + 12 * data[at], 12):
+        if struct.unpack("<H", data[entry : entry + 2])[0] == 279:  # StripByteCounts
+            data[entry + 8 : entry + 12] = bytes(4)
+    (tmp_path / "a.tif").write_bytes(data)
+    result = process("downsample", "-m", "max", "a.tif", folder=tmp_path)
+    assert result.stderr == "error: a.tif: damaged or unsupported: its compressed pixels cannot be unpacked\n"
+
+
+def test_an_animation_that_claims_much_for_few_bytes_is_not_believed():
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (24, 20), (shade, 0, 0)) for shade in (0, 99, 200)]
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    data = bytearray(file.getvalue())
+    at = data.index(b"VP8X") + 12
+    data[at : at + 3] = (5_000_000).to_bytes(3, "little")  # the width of the canvas
+    with pytest.raises(poolcli.ImageError, match=r"3 frames of 20 x 5000001 pixels in a file of \d+ bytes are not bel"):
+        poolcli.read_image(bytes(data), frame=0)

@@ -18,7 +18,7 @@ from poolcli.images.formats import ENDINGS
 STREAM = "-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """An input, and where it goes below an output folder; no path is standard input."""
 

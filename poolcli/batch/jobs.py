@@ -20,7 +20,7 @@ class BatchError(Exception):
     """What makes a batch impossible before any work is done."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One file to make, or to make rows of a table of; None is standard input, or output."""
 
@@ -79,7 +79,7 @@ class Settings:
         return replace(self.reading, keep_palette=step.takes_indices and not self.colour if kept is None else kept)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """What an image was reduced to, and what each number is."""
 
@@ -88,7 +88,7 @@ class Row:
     values: NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a job."""
 

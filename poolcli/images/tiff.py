@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from threading import Lock
@@ -14,7 +16,7 @@ import imagecodecs  # noqa: F401  tifffile looks for it where a file is compress
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, _imaging
 
 from poolcli.images.colour import expanded, full_range
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, octets, orientation_of, upright, upright_xmp
@@ -128,6 +130,18 @@ class Tiff(Codec):
 
 
 _setting = Lock()
+
+
+def _silence() -> None:
+    """Take away the handler by which Pillow's libtiff prints what it thinks of damaged files: an error says it."""
+    with suppress(OSError, AttributeError):  # where libraries do not show what they are linked with
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
+        library.TIFFSetErrorHandler.restype = ctypes.c_void_p
+        library.TIFFSetErrorHandler(None)
+
+
+_silence()
 
 
 class PackedTiff(Pillow):

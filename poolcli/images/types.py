@@ -131,13 +131,14 @@ class Density:
 
     undoubted: int  # pixels of an image, in however few bytes
     per_byte: int
-    frames: int = 500  # of all together in a byte, where they are more than one image may be: 500 megapixels take 10 s
+    together: int = MAX_PIXELS  # pixels of all frames, likewise: 500 megapixels of most take 10 s
+    together_per_byte: int = 500
 
     def check(self, width: int, height: int, frames: int, size: int, reading: Reading) -> None:
         """Raise an ImageError if a file of so many bytes claims more: to decode it takes long, and all for nothing."""
         more = max(1, reading.max_pixels / MAX_PIXELS)
         image = more * max(self.undoubted, self.per_byte * size)
-        animation = max(reading.max_pixels, more * self.frames * size)
+        animation = more * max(self.together, self.together_per_byte * size)
         if width * height > image or (frames > 1 and frames * width * height > animation):
             what = f"{frames} frames of {height} x {width}" if frames > 1 else f"{height} x {width}"
             way = "max_pixels allows more"
