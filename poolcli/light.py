@@ -106,6 +106,8 @@ class Blend:
         source = check(array.dtype)
         if light.alpha and (array.ndim < 3 or array.shape[-1] < 2):
             raise ValueError(f"alpha={light.alpha}: an array {array.shape} has no channel of alpha beside others")
+        if light.alpha and array.shape[-1] == 3:
+            raise ValueError(f"alpha={light.alpha}: three channels are red, green and blue, without alpha")
         target = check(dtype) if dtype is not None else check("float64") if self.vector else source
         values = light.blendable(array, target)
         if values is array or self.mixes:

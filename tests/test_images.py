@@ -1201,14 +1201,14 @@ def test_an_interlaced_palette_is_whole():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only where a library shows what it is linked with")
 def test_libtiff_prints_nothing_of_a_damaged_file(tmp_path):
-    """The strip of luma and chroma has no bytes, which libtiff would tell by a line of its own."""
+    """The strip of luma and chroma lies beyond the file, which libtiff would tell by a line of its own."""
     file = io.BytesIO()
     Image.new("YCbCr", (24, 20)).save(file, "TIFF", compression="tiff_lzw")
     data = bytearray(file.getvalue())
     at = struct.unpack("<I", data[4:8])[0]
     for entry in range(at + 2, at + 2 + 12 * data[at], 12):
-        if struct.unpack("<H", data[entry : entry + 2])[0] == 279:  # StripByteCounts
-            data[entry + 8 : entry + 12] = bytes(4)
+        if struct.unpack("<H", data[entry : entry + 2])[0] == 273:  # StripOffsets
+            data[entry + 8 : entry + 12] = struct.pack("<I", 1 << 20)
     (tmp_path / "a.tif").write_bytes(data)
     result = process("downsample", "-m", "max", "a.tif", folder=tmp_path)
     assert result.stderr == "error: a.tif: damaged or unsupported: its compressed pixels cannot be unpacked\n"

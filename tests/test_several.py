@@ -150,6 +150,9 @@ def test_a_warning_about_an_input_is_said_once(folder):
         ("{stem}_{mode}_{F}x{S}", "max", {}, "cat_max_2x2"),
         ("{stem}-{F}-{S}-{P}-{D}", "max", {"kernel_size": (3, 5), "stride": 2, "padding": 1}, "cat-3x5-2-1-1"),
         ("{P}_{stem}", "average", {"kernel_size": 3, "padding": "same"}, "same_cat"),
+        ("{stem}_{P}", "max", {"padding": (1, 0, 1, 0)}, "cat_1,0,1,0"),
+        ("{stem}_{P}", "max", {"padding": (1, 0)}, "cat_1x0"),
+        ("{stem}_{count_include_pad}", "average", {}, "cat_False"),
         ("{mode}/{stem}_{size}", "soft", {"size": (4, 6)}, "soft/cat_4x6"),
         ("{stem}_{beta}", "soft", {}, "cat_1"),
         ("{stem}_{p:.2f}", "gem", {"p": 2.5}, "cat_2.50"),
@@ -168,7 +171,7 @@ def test_fields_of_upsampling_and_of_weights():
 
 def test_names_by_a_template(folder):
     said("downsample", "-m", "max,soft", "in", "-r", "-o", "out", "--name", "{mode}/{stem}_{F}", "-F", 3)
-    assert names(folder / "out") == ["max/a_3.png", "soft/a_3.png", "sub/max/b_3.tif", "sub/soft/b_3.tif"]
+    assert names(folder / "out") == ["max/a_3.png", "max/sub/b_3.tif", "soft/a_3.png", "soft/sub/b_3.tif"]
     said("downsample", "-m", "max", "in/a.png", "--name", "{stem}.small", "--format", "webp")
     assert (folder / "in/a.small.webp").exists()
 
@@ -184,7 +187,8 @@ def test_names_by_a_template(folder):
         (["--name", "../{stem}"], "'../a' is no name of a file beside or below others"),
         (["--name", "/{stem}"], "'/a' is no name of a file beside or below others"),
         (["--name", ""], "'' is no name of a file"),
-        (["--name", "{stem}"], "in/a.png: is also the input; --overwrite replaces it"),
+        (["--name", "{stem}"], "max and min would both write in/a.png: a field of --name, as {mode}, tells them apart"),
+        (["--name", "{stem}_{count-include-pad}"], "{stem}, {mode}, {command}, {F}, {S}, {P}, {D}"),
         (["--name", "{stem}x"], "max and min would both write in/ax.png: a field of --name, as {mode}, tells them"),
         (["--name", "{stem}.jpg"], "the ending is added: --name '{stem}' --format jpg asks for one"),
         (["--name", "{stem}x", "-o", "x.png"], "x.png: names one file, and 2 modes write a file each: x.png/ would be"),
@@ -223,3 +227,98 @@ def test_shortened_names_differ():
     assert len(shortened(long, ".png")) == 255
     assert shortened(long, ".png") != shortened(long + "y", ".png")
     assert shortened("x" * 251, ".png") == "x" * 251 + ".png"
+
+
+def test_the_record_is_the_command(folder):
+    """All options that change pixels are in it, as the command takes them."""
+    said("downsample", "-m", "average", "in/a.png", "-o", "b.png", "--linear", "-P", "1,0,1,0", "-F", "2x3")
+    said("downsample", "-m", "max", "in/a.png", "-o", "c.jpg", "--convert", "--background", "black", "--frame", 0)
+    for name, record in (
+        (
+            "b.png",
+            f"poolcli {poolcli.__version__} downsample --mode average --padding 1,0,1,0 --kernel-size 2x3 --linear",
+        ),
+        ("c.jpg", f"poolcli {poolcli.__version__} downsample --mode max --convert --background #000000 --frame 0"),
+    ):
+        assert record.replace("#000000", "black").encode() in (folder / name).read_bytes().replace(b"#000000", b"black")
+
+
+def test_a_row_of_several_modes_says_its_length(folder):
+    result = CliRunner().invoke(commands, ["reduce", "-m", "gap,gmp", "in/a.png", "--json", "-o", "t.csv"])
+    assert '"after": [6]' in result.stdout
+
+
+def test_folders_that_are_empty_or_hidden_are_passed_over(folder):
+    (folder / "none").mkdir()
+    (folder / "in/.hidden").mkdir()
+    for name in ("in/.hidden/x.png", "in/._a.png"):
+        (folder / name).write_bytes((folder / "in/a.png").read_bytes())
+    said("downsample", "-m", "max", "in", "none", "-r", "-o", "out")
+    assert names(folder / "out") == ["a.png", "sub/b.tif"]
+    assert "none: the folder holds no images" in said("downsample", "-m", "max", "none", code=2)
+    said("downsample", "-m", "max", "in/.hidden", "-o", "other")  # which is named
+    assert names(folder / "other") == ["x.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["downsample", "max", "in/a.png", "-m", "min"], "max: no such file or folder: it is a mode, -m max"),
+        (["downsample", "-m", "max", "in/a.png", "x*.png", "-o", "o"], "x*.png: the pattern matches no images"),
+        (["downsample", "-m", "max", "in/a.png", "no.png", "-o", "o"], "no.png: no such file or folder"),
+        (["downsample", "-m", "max", "in/a.png", "./in/a.png", "-o", "o"], "in/a.png: is given twice"),
+        (["reduce", "-m", "gap", "in/a.png", "no.png"], "no.png: no such file or folder"),
+        (["reduce", "-m", "gap", "in/a.png", "-o", "t.csv", "--format", "npy"], "t.csv: names another format than"),
+    ],
+)
+def test_what_a_stranger_met(folder, arguments, line):
+    text = said(*arguments, code=2)
+    assert line in text
+    assert "writes it" not in text
+
+
+def test_a_list_with_nul_is_told(folder):
+    result = CliRunner().invoke(
+        commands, ["downsample", "-m", "max", "--files-from", "-", "-o", "o"], input=b"in/a.png\0"
+    )
+    assert "its names end with NUL, as of find -print0: --null reads them so" in result.output
+
+
+def test_a_dry_run_tells_what_exists(folder):
+    said("downsample", "-m", "max", "in/a.png")
+    for options, shown in (
+        ([], "in/a.png -> in/a_max.png (exists)\nin/a.png -> in/a_min.png\n"),
+        (["--skip-existing"], "in/a.png -> in/a_min.png\n"),
+        (["--overwrite"], "in/a.png -> in/a_max.png\nin/a.png -> in/a_min.png\n"),
+    ):
+        result = CliRunner().invoke(commands, ["downsample", "-m", "max,min", "in/a.png", "--dry-run", *options])
+        assert result.stdout == shown
+
+
+def test_python_names_what_cannot_be_read_or_written(tmp_path):
+    path = tmp_path / "a.png"
+    poolcli.write_image(Image.fromarray(numbers((4, 4), 0)), path)
+    poolcli.write_image([[1, 2]], tmp_path / "b.npy")
+    with pytest.raises(poolcli.ImageError, match=r"a\.png: exists; overwrite=True replaces it"):
+        poolcli.write_image(numbers((4, 4), 0), path)
+    with pytest.raises(TypeError, match="int is no source of an image: give a path, bytes or an open file"):
+        poolcli.read_image(5)
+    with pytest.raises(TypeError, match="the mask of an array would be ignored"):
+        poolcli.write_image(np.ma.masked_equal(numbers((4, 4), 0), numbers((4, 4), 0)[0, 0]), tmp_path / "c.png")
+
+
+def test_values_beyond_a_dtype_are_told(folder):
+    poolcli.write_image(np.arange(64, dtype=np.uint16).reshape(8, 8) * 16, "deep.tif")
+    line = said("downsample", "-m", "max", "deep.tif", "--dtype", "uint8", "-o", "a.tif")
+    assert "--dtype uint8 holds 0 to 255, and 75% of the values are beyond: they become its limits, nothing is" in line
+    assert said("downsample", "-m", "max", "deep.tif", "--dtype", "int32", "-o", "b.tif") == ""
+    poolcli.write_image(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8), "unit.tif")
+    line = said("downsample", "-m", "max", "unit.tif", "--dtype", "uint16", "-o", "c.tif")
+    assert "--dtype uint16 makes 0 or 1 of values from 0 to 1: nothing is rescaled" in line
+
+
+def test_linear_light_is_for_modes_that_blend(folder):
+    line = said("downsample", "-m", "max", "in/a.png", "--linear", code=2)
+    assert "--linear is for modes that blend values, and max selects them" in line
+    assert "max and min select them" in said("reduce", "-m", "max,min", "in/a.png", "--linear", code=2)
+    said("downsample", "-m", "max,average", "in/a.png", "--linear")

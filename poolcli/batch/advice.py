@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from poolcli.images import Info
 
 
+_MANY = 0.01  # of the values
+
+
 class Advice:
     """The lines about one file: each kind of them once, whatever the number of its frames."""
 
@@ -67,6 +70,21 @@ class Advice:
             return
         if not np.isfinite(image).all():
             self._tell("holes", "NaN becomes 0 and infinity the largest value among integers")
+
+    def on_clipped(self, image: NDArray[Any], dtype: str) -> None:
+        """Say that many values are beyond the limits of a dtype that was asked for, or between two of its numbers."""
+        import numpy as np
+
+        if "dtype" not in self._job.step.arguments or "int" not in dtype or dtype == image.dtype.name:
+            return
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        outside = ((image < low) | (image > high)) & np.isfinite(image)
+        beyond = np.count_nonzero(outside) / max(image.size, 1)
+        if beyond >= _MANY:
+            what = f"--dtype {dtype} holds {low} to {high}, and {beyond:.0%} of the values are beyond"
+            self._tell("clipped", f"{what}: they become its limits, nothing is rescaled")
+        elif image.dtype.kind == "f" and 0 <= image.min() < image.max() <= 1:
+            self._tell("clipped", f"--dtype {dtype} makes 0 or 1 of values from 0 to 1: nothing is rescaled")
 
     def on_scaled(self, result: NDArray[Any], kind: Format) -> None:
         """Say that integers, scaled to 8 bits, became one value."""

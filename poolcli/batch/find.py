@@ -49,7 +49,9 @@ def find(names: Sequence[str], listed: str | None, null: bool, search: Search) -
     """Return all inputs that are named, and those that a list names, or raise a BatchError."""
     if listed == STREAM and STREAM in names:
         raise BatchError("standard input is an image or the list of them, not both")
-    found = [file for name in names for file in _named(name, search)]
+    found = [file for name in names for file in _named(name, search, alone=len(names) == 1)]
+    if names and not found:
+        raise BatchError(f"{', '.join(names)}: hold no images")
     if listed is not None:
         paths = [Path(name) for name in _lines(listed, null)]
         # A file that has vanished since the list was made is that file's failure.
@@ -59,13 +61,13 @@ def find(names: Sequence[str], listed: str | None, null: bool, search: Search) -
     return found
 
 
-def _named(name: str, search: Search) -> Iterator[Found]:
+def _named(name: str, search: Search, alone: bool) -> Iterator[Found]:
     path = Path(name)
     if name == STREAM:
         yield Found(None, PurePath("stdin"))
     elif path.is_dir():
         files = _sorted(_inside(path, search), lambda found: found.below)
-        if not files:
+        if not files and alone:
             raise BatchError(f"{shown(path)}: {_why_none(path, search)}")
         yield from files
     elif os.path.lexists(path):
@@ -135,19 +137,19 @@ def _matching(pattern: str, search: Search) -> Iterator[Path]:
 
 
 def _inside(folder: Path, search: Search) -> Iterator[Found]:
-    """Yield the images of a folder; links are not followed, and what the output folder holds is left out."""
+    """Yield the images of a folder, but hidden ones, links, and what the output folder holds."""
     leave_out = search.leave_out and os.path.realpath(search.leave_out)
     if leave_out == os.path.realpath(folder):  # images are replaced where they are
         leave_out = None
     for top, folders, files in os.walk(folder):
         if leave_out:
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(top, name)) != leave_out]
-        if not search.recursive:
-            folders.clear()
+        folders[:] = [name for name in folders if search.recursive and not name.startswith(".")]
         for name in files:
             path = Path(top, name)
             below = path.relative_to(folder)
-            if search.takes(below) and not path.is_symlink():
+            hidden = name.startswith(".") and not search.include
+            if not hidden and search.takes(below) and not path.is_symlink():
                 yield Found(path, below)
 
 
@@ -165,5 +167,7 @@ def _lines(listed: str, null: bool) -> list[str]:
         content = sys.stdin.buffer.read() if listed == STREAM else Path(listed).read_bytes()
     except OSError as error:
         raise BatchError(f"{listed}: {error.strerror or error}") from None
+    if not null and b"\0" in content:
+        raise BatchError(f"{listed}: its names end with NUL, as of find -print0: --null reads them so")
     lines = content.split(b"\0") if null else content.splitlines()
     return [os.fsdecode(line) for line in lines if line]

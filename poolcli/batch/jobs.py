@@ -37,14 +37,15 @@ class Job:
         """Return the format to be written."""
         return format_of(PurePath(f"x.{self.ending}") if self.ending or self.output is None else self.output)
 
-    def __str__(self) -> str:
-        """Return the command that does it, for the record."""
+    def record(self, settings: Settings) -> str:
+        """Return the command that does it, with all options that change pixels."""
         import poolcli
 
+        given = {**self.step.arguments, **settings.changing}
         options = [
             f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
-            for name, value in self.step.arguments.items()
-            if value is not False and name not in _IMPLIED
+            for name, value in given.items()
+            if value is not False and value is not None and name not in _IMPLIED
         ]
         return " ".join([f"poolcli {poolcli.__version__} {self.step.command} --mode {self.step.mode}", *options])
 
@@ -55,7 +56,12 @@ _IMPLIED = ("numbers",)  # by the format
 def _text(name: str, value: Any) -> str:
     if name in PARAMETERS and PARAMETERS[name].type is object:
         return Path(str(value)).name  # whose folders are nobody's business
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return joined(value) if isinstance(value, tuple) else str(value)
+
+
+def joined(values: tuple[Any, ...]) -> str:
+    """Return a size as options take it, or the numbers of four sides."""
+    return ("," if len(values) == 4 else "x").join(map(str, values))
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,18 @@ class Settings:
     colour: str = ""  # of every image: rgb or grey, or as it is
     layout_given: bool = False  # or one that is usual is taken
     keep_palette: bool | None = None  # or what is usual for the mode
+
+    @property
+    def changing(self) -> dict[str, Any]:
+        """Return the options of images, as they are called, that change pixels and were given."""
+        palette = {True: {"keep_palette": True}, False: {"expand_palette": True}, None: {}}[self.keep_palette]
+        given = {"linear": self.linear, "convert": self.writing.convert, "layout": self.layout_given and self._layout}
+        behind = {"background": self.writing.background} if self.writing.background != "white" else {}
+        return {**given, **palette, **behind, "frame": self.frame}
+
+    @property
+    def _layout(self) -> str:
+        return self.reading.layout
 
     def reading_for(self, step: Step) -> Reading:
         """Return how images are read for a step: indices of palettes, or colours."""

@@ -9,7 +9,7 @@ import zlib
 from pathlib import PurePath
 from typing import Any
 
-from poolcli.batch.jobs import BatchError
+from poolcli.batch.jobs import BatchError, joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
 
@@ -50,7 +50,8 @@ def fields(stem: str, step: Step) -> dict[str, Any]:
         from poolcli.geometry import shape
 
         asked = shape(**window_of(given))
-        values |= {letter: getattr(asked, name) for letter, name in _WINDOW.items()}
+        values |= {letter: given.get(name, getattr(asked, name)) for letter, name in _WINDOW.items()}
+        values["P"] = given.get("padding", 0)
     values |= {name: step.row.value(name, given) for name in accepted}
     return {name: _plain(value) for name, value in values.items() if value is not None}
 
@@ -59,7 +60,7 @@ def _plain(value: Any) -> Any:
     """Return a value as it reads in a name: 3 of 3.0 and of (3, 3), 3x5 of (3, 5); of a path its stem."""
     if isinstance(value, (tuple, list)):
         parts = [str(_plain(one)) for one in value]
-        return parts[0] if len({*parts}) == 1 else "x".join(parts)
+        return parts[0] if len({*parts}) == 1 else joined(tuple(parts))
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return re.sub(r"[/\\]", "_", PurePath(value).stem) if isinstance(value, (str, PurePath)) and value else value

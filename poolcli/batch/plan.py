@@ -108,10 +108,12 @@ def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     usual = stem if to.folder else f"{stem}_{step.label}"
     whole = PurePath(usual if to.name is None else filled(to.name, stem, step))
     name = shortened(whole.name, suffix)
-    beside = file.path.parent if file.path and not to.folder else Path(to.output or "", file.below.parent)
+    # A folder that the template names is above those that are mirrored.
+    mirrored = Path(to.output or "", whole.parent, file.below.parent)
+    beside = file.path.parent / whole.parent if file.path and not to.folder else mirrored
     short = name != whole.name + suffix
     warnings = (f"{shown(file.path)}: its name is too long for what is added, and the output is {name}",) * short
-    return Job(file.path, beside / whole.parent / name, step, warnings=warnings)
+    return Job(file.path, beside / name, step, warnings=warnings)
 
 
 def _written(suffix: str) -> str:
@@ -141,14 +143,17 @@ def _check(jobs: Iterable[Job], settings: Settings, named: bool) -> None:
         if job.output is None:
             continue
         target = _place(job.output)
-        if target in outputs:
-            raise BatchError(_collision(outputs[target], job))
-        outputs[target] = job
+        other = outputs.setdefault(target, job)
+        if other is not job and other.input == job.input:
+            raise BatchError(_collision(other, job))
         own = job.input is not None and _same(job.input, job.output)
-        if own and not settings.writing.overwrite:
-            raise BatchError(f"{shown(job.output)}: is also the input; --overwrite replaces it")
         if not own and target in inputs:
             raise BatchError(f"{shown(job.output)}: is also another input, and would be replaced before it is read")
+        if other is not job:
+            raise BatchError(_collision(other, job))
+    for job in jobs:
+        if job.input and job.output and not settings.writing.overwrite and _same(job.input, job.output):
+            raise BatchError(f"{shown(job.output)}: is also the input; --overwrite replaces it")
 
 
 def _collision(first: Job, second: Job) -> str:
@@ -156,6 +161,8 @@ def _collision(first: Job, second: Job) -> str:
     same = first.input == second.input and first.step != second.step
     one, other = (first.step.mode, second.step.mode) if same else (shown(second.input), shown(first.input))
     way = "a field of --name, as {mode}, tells them apart" if same else "--exclude leaves one out"
+    if not same and first.input and second.input and _same(first.input, second.input):
+        return f"{shown(second.input)}: is given twice"
     return f"{one} and {other} would both write {shown(second.output)}: {way}"
 
 

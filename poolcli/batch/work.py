@@ -133,6 +133,7 @@ class Worker:
             for picture, step in zip(pictures, steps, strict=True):
                 self._go_on()
                 parts.append(self._row(picture, frame, step, found))
+            found.after = joined(parts).values.shape
             yield joined(parts)
         for line in dict.fromkeys(line for picture in pictures for line in picture.warnings(None)):
             found.warn([line])
@@ -235,6 +236,7 @@ class Worker:
         _, final = check(shape, dtype, info, kind, settings.writing, target.count)
         _check_memory(shape, len(target.frames), kind, settings.reading.max_pixels)
         found.advice.on_palette(info, kind.name)
+        found.advice.on_clipped(image, dtype)
         found.advice.on_size(image.shape, shape)
         found.advice.on_holes(image, f"{dtype} {final}")
         return info, final
@@ -245,7 +247,7 @@ class Worker:
         from poolcli.images.write import write_frames
 
         job = target.job
-        writing = replace(self._settings.writing, record=str(job))
+        writing = replace(self._settings.writing, record=job.record(self._settings))
         if job.output is None:
             write_frames(results, target.count, sys.stdout.buffer, job.ending, writing)
             return

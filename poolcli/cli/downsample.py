@@ -12,7 +12,7 @@ from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, parameters_of, steps_of
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
-from poolcli.cli.settings import check_palette, check_window, settings_of
+from poolcli.cli.settings import check_linear, check_palette, check_window, settings_of
 from poolcli.cli.values import Channel, FileName
 from poolcli.commands import Step
 from poolcli.downsample import MODES, check_indices
@@ -60,6 +60,7 @@ def downsample(inputs: tuple[str, ...], modes: tuple[str, ...], save_indices: st
     settings, files = settings_of(values)
     steps = steps_of("downsample", modes, values)
     with usage_errors():
+        check_linear(steps, settings)
         for step in steps:
             _check(step, save_indices is not None)
             check_palette(step, settings)

@@ -69,8 +69,8 @@ def edges(command: Command) -> Command:
             click.option("-P", "--padding", type=Size(0, SAME, sides=True),
                          help="Pixels around the image, which add no values; or TOP,BOTTOM,LEFT,RIGHT, same, "
                          "same-lower.  [default: 0]"),
-            click.option("--wide-padding", is_flag=True, help="Allow more than half a window. Of padding alone max is "
-                         "the least value there is, a mean NaN or 0."),
+            click.option("--wide-padding", is_flag=True, help="Allow more than half a window. A window of padding only "
+                         "gives the dtype's smallest value (max), NaN or 0 (means)."),
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
@@ -195,7 +195,7 @@ _READING = (
 )  # fmt: skip
 
 
-_PYTHON = re.compile(r"(?<![\w/.-])(?:(\w+)=('[^']*'|\([^()]*\)|[^\s:,;()]+)|(\w+_\w+)\b)")
+_PYTHON = re.compile(r"(?<![\w/.{-])(?:(\w+)=('[^']*'|\([^()]*\)|[^\s:,;()]+)|(\w+_\w+)\b)")
 _ALONE = re.compile(r"(?<=takes no )\w+")
 _AGAIN = re.compile(r": (\w+) must be")
 

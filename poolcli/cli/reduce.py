@@ -18,7 +18,7 @@ from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, steps_of
 from poolcli.cli.running import carry_out, found_of, usage_errors
-from poolcli.cli.settings import settings_of
+from poolcli.cli.settings import check_linear, settings_of
 from poolcli.cli.values import FileName
 from poolcli.commands import Step
 from poolcli.files import shown
@@ -51,9 +51,10 @@ def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> No
     steps = steps_of("reduce", modes, values)
     output = None if files["output"] == STREAM else files["output"]
     with usage_errors():
+        check_linear(steps, settings)
         for step in steps:
             _check(step, settings)
-        kind = files["format"] or _format_of(output)
+        kind = _kind(output, files["format"])
         jobs = plan_rows(found_of(inputs, files), steps, output)
         if output is None and not FORMATS[kind].readable and sys.stdout.isatty():
             raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
@@ -115,6 +116,14 @@ def _check(step: Step, settings: Settings) -> None:
     if settings.keep_palette and step.blends:
         what = f"mode {step.mode!r} would blend the indices of a palette"
         raise ValueError(f"{what}: --keep-palette is for modes that select")
+
+
+def _kind(output: str | None, asked: str | None) -> str:
+    """Return the format of a table, or raise a BatchError if its name says another than is asked for."""
+    own = Path(output).suffix.lstrip(".").lower() if output else ""
+    if asked and own in FORMATS and own != asked:
+        raise BatchError(f"{output}: names another format than --format {asked}: leave one of them out")
+    return asked or _format_of(output)
 
 
 def _format_of(output: str | None) -> str:

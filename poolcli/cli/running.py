@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ from poolcli.batch.plan import Destination, is_folder, known_ending, plan
 from poolcli.batch.report import Report
 from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
-from poolcli.commands import Step
+from poolcli.commands import Step, takers
 from poolcli.files import shown
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -52,7 +53,7 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     if not inputs and files["files_from"] is None:
         raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
     for name in inputs:
-        if not os.path.lexists(name) and (hint := _meant(name, inputs, files["quiet"])):
+        if not os.path.lexists(name) and (hint := _meant(name, inputs, files)):
             raise BatchError(f"{name}: no such file or folder: {hint}")
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
     found, others = part(find(inputs, files["files_from"], files["null"], search), inputs)
@@ -61,11 +62,14 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     return found
 
 
-def _meant(name: str, inputs: Sequence[str], quiet: bool) -> str:
+def _meant(name: str, inputs: Sequence[str], files: Mapping[str, Any]) -> str:
     """Return what a name among the inputs, of which there is no file, may have been meant for."""
-    if quiet and name.replace(".", "", 1).isdigit():
+    if takers(name) and name == inputs[0]:
+        return f"it is a mode, -m {name}"
+    if files["quiet"] and name.replace(".", "", 1).isdigit():
         return f"-q is --quiet, and --q {name} is the rank of percentile"
-    if len(inputs) > 1 and name == inputs[-1] and known_ending(Path(name).suffix):
+    last = len(inputs) > 1 and name == inputs[-1] and files["output"] is None
+    if last and known_ending(Path(name).suffix) and not glob.has_magic(name) and files["skip_existing"] is not None:
         return f"-o {name} writes it"
     return ""
 
@@ -79,8 +83,11 @@ def carry_out(
     """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them."""
     if files["dry_run"]:
         for job in jobs:
+            exists = job.output is not None and job.output.exists() and not settings.writing.overwrite
+            if exists and settings.skip_existing:
+                continue
             makes = "" if job.step.does.makes_rows else f" -> {shown(job.output)}"
-            click.echo(f"{shown(job.input)}{makes}")
+            click.echo(f"{shown(job.input)}{makes}{' (exists)' * exists}")
         return 0
     makes_rows = any(job.step.does.makes_rows for job in jobs)
     if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs[0].output is None):

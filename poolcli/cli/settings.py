@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -48,6 +48,14 @@ _SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, without those that were not."""
     return {name: value for name, value in values.items() if value is not None and value is not False}
+
+
+def check_linear(steps: Sequence[Step], settings: Settings) -> None:
+    """Raise a ValueError if linear light is asked for, and nothing is blended."""
+    if settings.linear and not any(step.blends for step in steps):
+        modes = " and ".join(step.mode for step in steps)
+        verb = "select" if len(steps) > 1 else "selects"
+        raise ValueError(f"--linear is for modes that blend values, and {modes} {verb} them")
 
 
 def check_palette(step: Step, settings: Settings) -> None:

@@ -12,7 +12,7 @@ import click
 from poolcli.cli import options
 from poolcli.cli.parameters import mode_option, mode_parameters, parameters_of, steps_of
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
-from poolcli.cli.settings import check_palette, settings_of
+from poolcli.cli.settings import check_linear, check_palette, settings_of
 from poolcli.cli.values import FileName, Scale, Size
 from poolcli.commands import Step
 from poolcli.resize import check_fill
@@ -44,6 +44,7 @@ def upsample(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> 
     settings, files = settings_of(values)
     steps = steps_of("upsample", modes, values)
     with usage_errors():
+        check_linear(steps, settings)
         for step in steps:
             parameters = parameters_of(step)
             row = UPSAMPLINGS[step.mode]

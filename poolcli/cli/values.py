@@ -44,7 +44,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         if not numbers or min(numbers) < self.least:
             others = "".join(f", or {way}" for way in (*self.sides, *self.words))
             allowed = f"N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least {self.least}{others}"
-            meant = re.sub(r"[^0-9]+", "x", value.replace(" ", ""))
+            meant = re.sub(r"[^0-9.]+", "x", value.replace(" ", ""))
             hint = f", did you mean {meant}, height first? It" if _PAIR.fullmatch(meant) else ": it"
             self.fail(f"{value!r} is no size{hint} must be {allowed}", parameter, context)
         return numbers[0] if len(numbers) == 1 else numbers

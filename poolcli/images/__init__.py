@@ -10,7 +10,7 @@ from poolcli.files import WriteError, shown
 from poolcli.images.types import MAX_PIXELS, ImageError, Info, Reading, Source, Writing
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["MAX_PIXELS", "ImageError", "Info", "Reading", "Writing", "read_image", "write_image"]
 
@@ -61,7 +61,7 @@ def read_image(
 
 
 def write_image(
-    array: NDArray[Any],
+    array: ArrayLike,
     target: str | os.PathLike[str] | BinaryIO,
     info: Info | None = None,
     *,
@@ -99,10 +99,11 @@ def write_image(
     >>> read_image(file.getvalue())[0].dtype.name
     'uint16'
     """
+    from poolcli.axes import as_array
     from poolcli.images.write import write_frames
 
     writing = Writing(overwrite, convert, background, quality, compression, strip, "", layout)
     try:
-        write_frames([(array, info or Info())], 1, target, format, writing)
+        write_frames([(as_array(array), info or Info())], 1, target, format, writing)
     except WriteError as error:
-        raise ImageError(str(error), error.remedy) from error
+        raise ImageError(f"{shown(error.path)}: {error}", error.remedy) from error

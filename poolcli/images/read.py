@@ -99,6 +99,8 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
             raise ImageError(f"no file has such a name: {error}") from None
         with file:
             yield file
+    elif not hasattr(source, "read"):
+        raise TypeError(f"{type(source).__name__} is no source of an image: give a path, bytes or an open file")
     else:
         yield source if source.seekable() else io.BytesIO(source.read())
 

@@ -138,7 +138,7 @@ class Density:
         """Raise an ImageError if a file of so many bytes claims more: to decode it takes long, and all for nothing."""
         more = max(1, reading.max_pixels / MAX_PIXELS)
         image = more * max(self.undoubted, self.per_byte * size)
-        animation = more * max(self.together, self.together_per_byte * size)
+        animation = max(min(reading.max_pixels, more * self.together), more * self.together_per_byte * size)
         if width * height > image or (frames > 1 and frames * width * height > animation):
             what = f"{frames} frames of {height} x {width}" if frames > 1 else f"{height} x {width}"
             way = "max_pixels allows more"
