@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
 from poolcli.parameters import Convolution, Parameters, find, resolve
 from poolcli.reduce import arguments_of, maps_of
-from poolcli.resize import Fit, Scale, as_batch, output_grid, resample_backward
+from poolcli.resize import Fit, Scale, Sides, as_batch, output_grid, resample_backward
 from poolcli.resize import asked_of as filter_of
 from poolcli.rows import imported, takes
 from poolcli.upsample import asked_of
@@ -215,7 +215,7 @@ def upsample_backward(
 def resize_backward(
     grad: ArrayLike,
     image: ArrayLike,
-    size: Size | None = None,
+    size: Size | Sides | None = None,
     mode: str = "bilinear",
     *,
     scale: Scale | None = None,

@@ -9,6 +9,7 @@ from typing import Any
 from poolcli.downsample import MODES
 from poolcli.gradient import DIFFERENTIABLE
 from poolcli.reduce import REDUCTIONS
+from poolcli.resizing import RESIZINGS
 from poolcli.rows import ModeRow, imported
 from poolcli.upsample import UPSAMPLINGS
 
@@ -23,6 +24,8 @@ class Command:
     picture: str = "pictures:operate"
     makes_rows: bool = False  # of a table, not images
     enlarges: bool = False  # what it makes is larger, not smaller
+    any_size: bool = False  # or either
+    sample: str = ""  # options of a line that shows how it is called
     differentiates: bool = False  # it makes a map of the gradient, and says what is in it
     shape: str = ""  # module:function of the shape of what it makes; of the mode unless given
     ending: str = ""  # of the names of its files, after the mode
@@ -34,6 +37,7 @@ COMMANDS: Mapping[str, Command] = {
         Command("downsample", MODES, "downsample:downsample"),
         Command("reduce", REDUCTIONS, "reduce:reduce", picture="pictures:measure", makes_rows=True),
         Command("upsample", UPSAMPLINGS, "upsample:upsample", enlarges=True),
+        Command("resize", RESIZINGS, "resizing:resized", any_size=True, sample=" --scale 50%"),
         Command("gradient", DIFFERENTIABLE, "gradient:gradient", picture="pictures:differentiate",
                 differentiates=True, shape="gradient:shape_of_map", ending="_gradient"),
     )
@@ -113,7 +117,7 @@ class Step:
 def unordered() -> list[str]:
     """Return the modes that make images, and to which the order of values means nothing."""
     rows = [row for command in COMMANDS.values() if not command.makes_rows for row in command.modes.values()]
-    return [row.name for row in rows if row.unordered]
+    return list(dict.fromkeys(row.name for row in rows if row.unordered))
 
 
 def takers(mode: str) -> list[str]:

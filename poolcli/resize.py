@@ -23,8 +23,9 @@ Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
 
 Pair = tuple[int, int]
-Fit = Literal["stretch", "inside", "outside"]
-_FITS = ("stretch", "inside", "outside")
+Sides = tuple[int | None, int | None]
+Fit = Literal["stretch", "inside", "outside", "shrink"]
+_FITS = ("stretch", "inside", "outside", "shrink")
 
 EITHER = "size={} and scale={} both say how large the output is: give one of them"
 
@@ -33,7 +34,7 @@ _TAKES = {row.name: row.parameters for row in FILTERS.values()}
 
 def resize(
     image: ArrayLike,
-    size: Size | None = None,
+    size: Size | Sides | None = None,
     mode: str = "bilinear",
     *,
     scale: Scale | None = None,
@@ -50,11 +51,12 @@ def resize(
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
             any strides; it is not changed.
-        size: of the output, in pixels, one number or (height, width).
+        size: of the output, in pixels, one number or (height, width), of which one may be None: it follows the other.
         mode: the filter w: "nearest", "bilinear" (2 taps an axis), "bicubic" (4) or "lanczos" (2 lobes).
         scale: output over input size, one number or (down, across), instead of the size, which is its whole part.
         fit: what becomes of the proportions where a size is given: "stretch" gives this size, "inside" the largest with
-            the image's proportions that is in it, "outside" the smallest that holds it.
+            the image's proportions that is in it, "outside" the smallest that holds it; "shrink" is "inside", but never
+            larger than the image.
         antialias: stretch the filter where the image shrinks, so that every pixel counts; with "nearest" a mean.
         dtype: of the output; that of the image unless given. Integers are rounded to nearest, ties to even, once, and
             saturated.
@@ -240,23 +242,15 @@ def as_given(batch: NDArray[Any], array: NDArray[Any], target: np.dtype[Any]) ->
     return out.reshape(*array.shape[: array.ndim == 4], *out.shape[1:3], *out.shape[3:][: not grey])
 
 
-def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None, fit: Fit = "stretch") -> Grid:
+def output_grid(shape: tuple[int, ...], size: Size | Sides | None, scale: Scale | None, fit: Fit = "stretch") -> Grid:
     """Return the grid of an output, or raise a ValueError."""
-    from poolcli.geometry import pair
-
     if fit not in _FITS:
         raise ValueError(f"fit={fit!r} is not allowed: fit must be {' or '.join(_FITS)}")
 
     if (size is None) == (scale is None):
         raise ValueError(EITHER.format(size, scale))
     if size is not None:
-        sizes = pair("size", size)
-        factors = [m / n for m, n in zip(sizes, shape, strict=False)]
-        if fit == "stretch":
-            return Grid(sizes)
-        factor = min(factors) if fit == "inside" else max(factors)
-        rows, columns = (max(math.floor(n * factor + 0.5), 1) for n in shape[:2])
-        return Grid((rows, columns))
+        return Grid(_fitting(shape, size, fit))
     if fit != "stretch":
         raise ValueError(f"fit={fit!r} is for a size, and scale={scale} keeps proportions or sets them")
     scales = scales_of(scale)
@@ -264,6 +258,23 @@ def output_grid(shape: tuple[int, ...], size: Size | None, scale: Scale | None, 
     if min(rows, columns) < 1:
         raise ValueError(f"scale={scale} makes {rows} x {columns} pixels of {shape[0]} x {shape[1]}: no image")
     return Grid((rows, columns), scales)
+
+
+def _fitting(shape: tuple[int, ...], size: Size | Sides, fit: Fit) -> Pair:
+    """Return the size that is meant for an image of this shape: a side that is None follows the other."""
+    from poolcli.geometry import pair
+
+    given = size if isinstance(size, tuple) else (size, size)
+    sides = [side for side in given if side is not None]
+    if len(given) != 2 or not sides:
+        return pair("size", size)  # type: ignore[arg-type]  # which tells what is allowed
+    sizes = pair("size", (sides[0], sides[-1]))
+    if fit == "stretch" and len(sides) == 2:
+        return sizes
+    factors = [m / n for m, n, side in zip(sizes, shape, given, strict=False) if side is not None]
+    factor = max(factors) if fit == "outside" else min(*factors, 1) if fit == "shrink" else min(factors)
+    rows, columns = (max(math.floor(n * factor + 0.5), 1) for n in shape[:2])
+    return rows, columns
 
 
 def check_fill(given: Mapping[str, Any], values: Mapping[str, Any]) -> None:

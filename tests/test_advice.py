@@ -162,8 +162,8 @@ def test_large_integers_are_told_of_smaller_ones(dtype, output, way):
         (["downsample", "-m", "kmax", "--k", "5"], "--k 5 is more than the 4 values of a window"),
         (["downsample", "-m", "lp", "--norm", "half"], "--norm half is not allowed: it must be size or mean or sum"),
         (["upsample", "-m", "bilinear", "-S", "h=0.25,w=2"], "--scale 0.25x2 makes images smaller, and would leave "
-         "pixels out: poolcli downsample -m average -F 4 pools all of them, and poolcli.resize in Python with "
-         "antialias=True averages them by any scale"),
+         "pixels out: poolcli downsample -m average -F 4 pools all of them, poolcli resize --scale 0.25x2 by any "
+         "filter"),
         (["reduce", "-m", "spp", "--levels", "1,0"], "Invalid value for '--levels': 1,0 is not allowed: it must be "
          "whole numbers from 1 to 1024"),
     ],

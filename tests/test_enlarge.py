@@ -198,7 +198,7 @@ BAD = [
     (["-m", "bilinear", "-S", "0"], 2, "'0' is no scale: it must be a number from 1 to 2^31"),
     (["-m", "bilinear", "-S", "-2"], 2, "'-2' is no scale"),
     (["-m", "bilinear", "-S", "0.5"], 2, "--scale 0.5 makes images smaller, and would leave pixels out: poolcli "
-     "downsample -m average -F 2 pools all of them, and poolcli.resize in Python with antialias=True averages them"),
+     "downsample -m average -F 2 pools all of them, poolcli resize --scale 0.5 by any filter"),
     (["-m", "nearest", "-S", "w=2,h=0.5"], 2, "--scale 0.5x2 makes images smaller"),
     (["-m", "bilinear", "-S", "1e9"], 1, "a.png: the result would have 6000000000 x 8000000000 pixels, more than the "
      "500000000 allowed: --max-pixels allows more"),

@@ -17,7 +17,7 @@ LAYERS = (
     ("poolcli.batch",),
     ("poolcli.pictures",),
     ("poolcli.commands",),
-    ("poolcli.gradient",),
+    ("poolcli.gradient", "poolcli.resizing"),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",
      "poolcli.convolutions", "poolcli.transposed", "poolcli.unpooling", "poolcli.maps", "poolcli.images"),
     ("poolcli.pools",),

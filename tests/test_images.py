@@ -1223,3 +1223,15 @@ def test_an_animation_that_claims_much_for_few_bytes_is_not_believed():
     data[at : at + 3] = (5_000_000).to_bytes(3, "little")  # the width of the canvas
     with pytest.raises(poolcli.ImageError, match=r"3 frames of 20 x 5000001 pixels in a file of \d+ bytes are not bel"):
         poolcli.read_image(bytes(data), frame=0)
+
+
+def test_a_jpeg_that_claims_much_for_few_bytes_is_not_believed():
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG")
+    data = file.getvalue()
+    at = data.index(b"\xff\xc0") + 5
+    large = data[:at] + struct.pack(">HH", 15_000, 15_000) + data[at + 4 :]
+    comment = b"\xff\xfe" + struct.pack(">H", 60_002) + bytes(60_000)
+    padded = large[:2] + comment * 8 + large[2:]  # 480 kB, for which 512 pixels a byte would be believed
+    with pytest.raises(poolcli.ImageError, match=r"15000 x 15000 pixels in a file of \d+ bytes are not believed"):
+        poolcli.read_image(padded)

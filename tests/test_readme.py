@@ -15,6 +15,7 @@ from effort import JIT
 import poolcli
 from poolcli.cli import commands
 from poolcli.images.formats import FORMATS
+from poolcli.resizing import RESIZINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -27,6 +28,7 @@ COMPILED = pytest.mark.quick_when(lambda **_: JIT)
     [
         ("Modes", list(poolcli.MODES.values())),
         ("Upsampling", list(poolcli.UPSAMPLINGS.values())),
+        ("Resizing", list(RESIZINGS.values())),
         ("Whole maps", [mode for mode in poolcli.REDUCTIONS.values() if mode.name not in poolcli.MODES]),
     ],
 )
@@ -59,7 +61,7 @@ def test_python_runs(tmp_path, monkeypatch):
 
 @COMPILED
 @pytest.mark.parametrize(
-    "line", re.findall(r"^poolcli (?:downsample|reduce|upsample|gradient) [^|\n]*$", README, re.MULTILINE)
+    "line", re.findall(r"^poolcli (?:downsample|reduce|upsample|resize|gradient) [^|\n]*$", README, re.MULTILINE)
 )
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -81,8 +83,12 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
 def test_options_are_those_of_the_command():
     help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
     up = CliRunner().invoke(commands, ["upsample", "--help"]).output
-    enlarging = re.findall(r"`(--[a-z-]+)`", README.split("## Upsampling")[1].split("## Gradients")[0])
+    enlarging = re.findall(r"`(--[a-z-]+)`", README.split("## Upsampling")[1].split("## Resizing")[0])
     pooling = re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0])
+    resizing = re.findall(r"`(--[a-z-]+)`", README.split("## Resizing")[1].split("## Gradients")[0])
+    text = CliRunner().invoke(commands, ["resize", "--help"]).output
+    assert [option for option in resizing if option not in text] == []
+    assert len(resizing) > 5
     assert enlarging
     assert pooling
     assert [option for option in enlarging if option not in up] in ([], ["--save-indices"])

@@ -50,10 +50,10 @@ class Advice:
         if "size" not in step.arguments or not step.row.resizes():
             return
         what = f"--size makes {rows} x {columns} of {height} x {width} pixels, and"
-        if not step.does.enlarges and (rows > height or columns > width):
+        if not step.does.any_size and not step.does.enlarges and (rows > height or columns > width):
             self._tell("size", f"{what} downsample repeats them: upsample --size enlarges")
         if step.does.enlarges and (rows < height or columns < width):
-            self._tell("size", f"{what} upsample leaves some out: downsample --size takes all of them")
+            self._tell("size", f"{what} upsample leaves some out: resize --size takes all of them")
         change = _stretch(height, width, rows, columns)
         if change > 0.1 + 1e-9:
             way = f"w={max(1, round(rows * width / height))},h={rows} keeps them"

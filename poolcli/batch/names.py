@@ -42,8 +42,10 @@ def fields(stem: str, step: Step) -> dict[str, Any]:
     """Return what a template may name: the stem of the input, the mode, the window or scale, parameters."""
     given, accepted = step.arguments, step.row.accepted(step.arguments)
     values: dict[str, Any] = {"stem": stem, "mode": step.mode, "command": step.command}
-    if "size" in given:
-        values["size"] = given["size"]
+    if sizes := {name: given[name] for name in ("size", "width", "height", "fit") if name in given}:
+        values |= sizes
+    elif step.does.any_size:
+        values["S"] = given["scale"]
     elif step.does.enlarges:
         values["S"] = given.get("scale", 2)
     else:

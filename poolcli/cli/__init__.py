@@ -15,6 +15,7 @@ import poolcli
 _COMMANDS = {
     "downsample": "Pool images: reduce every window to one pixel.",
     "upsample": "Enlarge images: make every pixel a region.",
+    "resize": "Resize images: to any size, by a filter that sees every pixel.",
     "reduce": "Reduce images to vectors: rows of a table.",
     "gradient": "Show where the gradient of a pool flows.",
     "modes": "List every mode with its formula and its parameters; or explain one.",

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 
 import click
 
-_MEANT = dict.fromkeys(("pool", "shrink", "downscale", "resize"), "downsample")
-_MEANT |= dict.fromkeys(("enlarge", "upscale", "scale", "unpool"), "upsample")
+_MEANT = dict.fromkeys(("pool", "shrink", "downscale"), "downsample")
+_MEANT |= dict.fromkeys(("enlarge", "upscale", "unpool"), "upsample")
+_MEANT |= dict.fromkeys(("scale", "thumbnail", "resample", "convert"), "resize")
 _MEANT |= dict.fromkeys(("features", "vector", "table", "global"), "reduce")
 _MEANT |= dict.fromkeys(("backward", "grad"), "gradient")
 """What others call our commands."""

@@ -37,7 +37,7 @@ def _explained(mode: str) -> str:
         for name, row in zip(takers(mode), rows, strict=True):
             shown = (PARAMETERS[one].of(mode) for one in row.parameters)
             given = [f" {_option(one)} {one.shown}" for one in shown if isinstance(one.default, float)][:1]
-            formatter.write_text(f"poolcli {name} --mode {mode}{''.join(given)} photo.png")
+            formatter.write_text(f"poolcli {name} --mode {mode}{''.join(given)}{COMMANDS[name].sample} photo.png")
     return formatter.getvalue().rstrip()
 
 
@@ -55,7 +55,8 @@ def _listed() -> str:
     known: dict[str, ModeRow] = {}
     for command in COMMANDS.values():
         added = {name: row for name, row in command.modes.items() if name not in known}
-        beside = ", beside all of these" if len(added) < len(command.modes) else ""
+        others = [name for name in command.modes if name in known]
+        beside = f", beside {'all of these' if len(others) == len(known) else ', '.join(others)}" if others else ""
         with formatter.section(f"{command.name}{beside}" if added else command.name):
             if added:
                 formatter.write_dl([(row.name, row.formula) for row in added.values()])

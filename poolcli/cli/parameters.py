@@ -16,12 +16,14 @@ from poolcli.parameters import PARAMETERS, Parameter
 from poolcli.rows import ModeRow
 
 
-def mode_option(modes: Iterable[str]) -> Callable[[Command], Command]:
+def mode_option(modes: Iterable[str], default: str = "") -> Callable[[Command], Command]:
     """Add the option that says which of these modes."""
     names = list(modes)
     text = f"One of {', '.join(names)}; or several, as {','.join(names[:2])}: each image is read once for all."
     option: dict[str, Any] = {"type": ModeNames(names), "metavar": "MODE[,MODE...]", "callback": _all, "help": text}
-    return click.option("-m", "--mode", "modes", required=True, multiple=True, **option)
+    if default:
+        option |= {"default": (default,), "help": f"{text}  [default: {default}]"}
+    return click.option("-m", "--mode", "modes", required=not default, multiple=True, **option)
 
 
 def _all(context: click.Context, parameter: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ def _check_scale(arguments: Mapping[str, Any]) -> None:
     scale = arguments.get("scale", 1)
     least = min(scale) if isinstance(scale, tuple) else scale
     if least < 1:
+        shown = "x".join(map(str, scale)) if isinstance(scale, tuple) else scale
         way = f"poolcli downsample -m average -F {round(1 / least)} pools all of them"
-        python = "poolcli.resize in Python with antialias=True averages them by any scale"
-        raise ValueError(f"scale={scale} makes images smaller, and would leave pixels out: {way}, and {python}")
+        other = f"poolcli resize --scale {shown} by any filter"
+        raise ValueError(f"scale={scale} makes images smaller, and would leave pixels out: {way}, {other}")

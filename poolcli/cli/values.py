@@ -50,6 +50,25 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         return numbers[0] if len(numbers) == 1 else numbers
 
 
+class Factor(click.ParamType):  # type: ignore[type-arg]
+    """One number above 0, or one down and one across, or percent."""
+
+    name = "SCALE"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number or a pair."""
+        from poolcli.resize import scales_of
+
+        text = str(value)
+        try:
+            parts = [float(part.rstrip("%")) / (100 if part.endswith("%") else 1) for part in _parts(text)]
+            numbers = scales_of(tuple(parts))
+        except ValueError:
+            allowed = "a number above 0 as 0.5, or 50%, or DOWNxACROSS as 0.5x2"
+            self.fail(f"{value!r} is no scale: it must be {allowed}", parameter, context)
+        return numbers[0] if len(parts) == 1 else numbers
+
+
 class FileName(click.ParamType):  # type: ignore[type-arg]
     """The name of a file or a folder, which the shell completes."""
 

@@ -15,6 +15,7 @@ from poolcli.downsample import MODES, downsample
 from poolcli.files import shown
 from poolcli.parameters import DTYPES
 from poolcli.reduce import REDUCTIONS, reduce
+from poolcli.resizing import RESIZINGS, resized
 from poolcli.upsample import UPSAMPLINGS, upsample
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
             yield partial(downsample, picture, mode, return_indices=True)
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
+    if mode in RESIZINGS:
+        for scale in (0.5, 0.3):
+            yield partial(resized, picture, mode, scale=scale)
     if mode not in UPSAMPLINGS or UPSAMPLINGS[mode].unfolds:  # which is a transposition
         return
     if "indices" in UPSAMPLINGS[mode].parameters:
