@@ -135,7 +135,7 @@ def test_wrong_weights(changes, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.npz", None, "none.npz: No such file or directory"),
+        ("none.npz", None, "none.npz: no such file"),
         ("text.npz", b"text", "text.npz: damaged, or no file of arrays"),
         ("text.safetensors", b"text", "text.safetensors: damaged"),
         ("half.npz", "half", "half.npz: "),
