@@ -313,7 +313,7 @@ FAULTS = {
     "30 unknown ending": Fault(plain, "out.foo: no format is written for the ending '.foo': use .png",
                                arguments=("-o", "out.foo"), code=2),
     "30 no ending": Fault(plain, "out: no format is written for the ending ''", arguments=("-o", "out"), code=2),
-    "30 quality where there is none": Fault(plain, "PNG takes no quality: .jpg, .webp, .avif do",
+    "30 quality where there is none": Fault(plain, "PNG takes no --quality: .jpg, .webp, .avif do",
                                             arguments=("-o", "out.png", "--quality", "9"), code=2),
     "9 frames that are written from memory": Fault(clip, "3 frames of 4 x 4 pixels are more than the 40 allowed",
                                                    "bad.gif", ("-F", "1", "--max-pixels", "40")),

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alik
 
 MUTATIONS = 2000  # of bytes
 STRUCTURES = 20_000
-PART = 100  # in one process
+PART = 500  # in one process
 SECONDS = 10  # for one file
 MEMORY = 2 << 30  # bytes that a process has of its own at most, while it reads one
 ADDRESSES = 6 << 30  # and that it may ask for: libraries take more than they use
@@ -112,14 +112,14 @@ def damaged(data, number):
     return bytes(out)
 
 
-def process(folder, first, damage):
+def process(folder, first, last, damage):
     """Pool some damaged files in this process, with what a run says in a log; a run that hangs ends it."""
     from poolcli.cli import run
 
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     files = list(valid_files().items())
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    for number in range(first, first + PART):
+    for number in range(first, last):
         name, data = files[number % len(files)]
         Path(folder, name).write_bytes({"bytes": damaged, "structure": restructured}[damage](data, number))
         # What libraries in C print goes there too.
@@ -160,10 +160,11 @@ RUNS += [
 
 @pytest.mark.parametrize(("damage", "files"), RUNS, ids=str)
 def test_every_damaged_file_ends_well(damage, files, tmp_path):
-    code = "import sys; from test_fuzz import process; process(sys.argv[1], int(sys.argv[2]), sys.argv[3])"
+    code = "import sys; from test_fuzz import process; process(sys.argv[1], *map(int, sys.argv[2:4]), sys.argv[4])"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     for first in files[::PART]:
-        words = [sys.executable, "-c", code, str(tmp_path), str(first), damage]
+        last = min(first + PART, files.stop)
+        words = [sys.executable, "-c", code, str(tmp_path), str(first), str(last), damage]
         result = subprocess.run(words, env=environment, timeout=600)
         at = (tmp_path / "number").read_text()
         assert result.returncode == 0, f"damaged file {at}: {(tmp_path / 'log').read_text(errors='replace')[-2000:]}"
