@@ -83,13 +83,13 @@ class Settings:
     def changing(self) -> dict[str, Any]:
         """Return the options of images, as they are called, that change pixels and were given."""
         palette = {True: {"keep_palette": True}, False: {"expand_palette": True}, None: {}}[self.keep_palette]
-        given = {"linear": self.linear, "convert": self.writing.convert, "layout": self.layout_given and self._layout}
+        given = {
+            "linear": self.linear,
+            "convert": self.writing.convert,
+            "layout": self.layout_given and self.reading.layout,
+        }
         behind = {"background": self.writing.background} if self.writing.background != "white" else {}
         return {**given, **palette, **behind, "frame": self.frame}
-
-    @property
-    def _layout(self) -> str:
-        return self.reading.layout
 
     def reading_for(self, step: Step) -> Reading:
         """Return how images are read for a step: indices of palettes, or colours."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -80,5 +79,4 @@ class Shared:
         if found is None:
             found = self._picture.read(frame)
             self._source.keep(self._reading, frame, found, self.frames == 1)
-        image, info = found
-        return image, replace(info)
+        return found

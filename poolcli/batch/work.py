@@ -133,8 +133,9 @@ class Worker:
             for picture, step in zip(pictures, steps, strict=True):
                 self._go_on()
                 parts.append(self._row(picture, frame, step, found))
-            found.after = joined(parts).values.shape
-            yield joined(parts)
+            row = joined(parts)
+            found.after = row.values.shape
+            yield row
         for line in dict.fromkeys(line for picture in pictures for line in picture.warnings(None)):
             found.warn([line])
 
