@@ -253,7 +253,8 @@ def test_folders_that_are_empty_or_hidden_are_passed_over(folder):
     (folder / "in/.hidden").mkdir()
     for name in ("in/.hidden/x.png", "in/._a.png"):
         (folder / name).write_bytes((folder / "in/a.png").read_bytes())
-    said("downsample", "-m", "max", "in", "none", "-r", "-o", "out")
+    warning = "warning: none: the folder holds no images"
+    assert said("downsample", "-m", "max", "in", "none", "-r", "-o", "out").splitlines()[0] == warning
     assert names(folder / "out") == ["a.png", "sub/b.tif"]
     assert "none: the folder holds no images" in said("downsample", "-m", "max", "none", code=2)
     said("downsample", "-m", "max", "in/.hidden", "-o", "other")  # which is named

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
+from typing import Self
 
 from poolcli.batch.jobs import BatchError
 from poolcli.files import shown
@@ -20,10 +21,23 @@ STREAM = "-"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An input, and where it goes below an output folder; no path is standard input."""
+    """An input: a folder that all its files share, and a name below it, which is mirrored below an output folder.
 
-    path: Path | None
-    below: PurePath
+    Texts, not paths, which take five times the memory: a batch may have a million. No folder is standard input.
+    """
+
+    folder: str | None
+    name: str
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Return an input that is named itself."""
+        return cls(sys.intern(str(path.parent)), path.name)
+
+    @property
+    def path(self) -> Path | None:
+        """Return its path; None is standard input."""
+        return None if self.folder is None else Path(self.folder, self.name)
 
 
 @dataclass(frozen=True)
@@ -45,38 +59,45 @@ class Search:
         return wanted and not matches(self.exclude)
 
 
-def find(names: Sequence[str], listed: str | None, null: bool, search: Search) -> list[Found]:
-    """Return all inputs that are named, and those that a list names, or raise a BatchError."""
+def find(
+    names: Sequence[str], listed: str | None, null: bool, search: Search, warn: Callable[[str], object]
+) -> list[Found]:
+    """Return all inputs that are named, and those that a list names, or raise a BatchError.
+
+    Of several folders some may hold no images: that is a warning.
+    """
     if listed == STREAM and STREAM in names:
         raise BatchError("standard input is an image or the list of them, not both")
-    found = [file for name in names for file in _named(name, search, alone=len(names) == 1)]
+    found = [file for name in names for file in _named(name, search, None if len(names) == 1 else warn)]
     if names and not found:
         raise BatchError(f"{', '.join(names)}: hold no images")
     if listed is not None:
         paths = [Path(name) for name in _lines(listed, null)]
         # A file that has vanished since the list was made is that file's failure.
-        found += [Found(path, PurePath(path.name)) for path in paths if search.takes(path, named=True)]
+        found += [Found.at(path) for path in paths if search.takes(path, named=True)]
         if not found:
             raise BatchError(f"{listed}: the list names no images")
     return found
 
 
-def _named(name: str, search: Search, alone: bool) -> Iterator[Found]:
+def _named(name: str, search: Search, warn: Callable[[str], object] | None) -> Iterator[Found]:
     path = Path(name)
     if name == STREAM:
-        yield Found(None, PurePath("stdin"))
+        yield Found(None, "stdin")
     elif path.is_dir():
-        files = _sorted(_inside(path, search), lambda found: found.below)
-        if not files and alone:
+        files = _sorted(_inside(path, search))
+        if not files and warn is None:
             raise BatchError(f"{shown(path)}: {_why_none(path, search)}")
+        if not files and warn:
+            warn(f"{shown(path)}: {_why_none(path, search)}")
         yield from files
     elif os.path.lexists(path):
-        yield Found(path, PurePath(path.name))
+        yield Found.at(path)
     elif glob.has_magic(name):
-        files = [Found(match, PurePath(match.name)) for match in _matching(name, search) if search.takes(match)]
+        files = [Found.at(match) for match in _matching(name, search) if search.takes(match)]
         if not files:
             raise BatchError(f"{shown(path)}: the pattern matches no images")
-        yield from _sorted(files, lambda found: str(found.path))
+        yield from _sorted(files)
     else:
         raise BatchError(f"{shown(path)}: no such file or folder{_near(path)}")
 
@@ -145,21 +166,21 @@ def _inside(folder: Path, search: Search) -> Iterator[Found]:
         if leave_out:
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(top, name)) != leave_out]
         folders[:] = [name for name in folders if search.recursive and not name.startswith(".")]
+        prefix = os.path.relpath(top, folder) if top != str(folder) else ""
         for name in files:
-            path = Path(top, name)
-            below = path.relative_to(folder)
+            below = os.path.join(prefix, name)
             hidden = name.startswith(".") and not search.include
-            if not hidden and search.takes(below) and not path.is_symlink():
-                yield Found(path, below)
+            if not hidden and search.takes(PurePath(below)) and not os.path.islink(os.path.join(top, name)):
+                yield Found(str(folder), below)
 
 
-def _sorted(files: Iterable[Found], key: Callable[[Found], object]) -> list[Found]:
+def _sorted(files: Iterable[Found]) -> list[Found]:
     files = list(files)
     if len(files) < 2:
         return files
     from natsort import natsorted, ns
 
-    return natsorted(files, key=lambda found: str(key(found)), alg=ns.PATH)
+    return natsorted(files, key=lambda found: os.path.join(found.folder or "", found.name), alg=ns.PATH)
 
 
 def _lines(listed: str, null: bool) -> list[str]:

@@ -31,6 +31,7 @@ class Job:
     indices: Path | None = None  # where the places of the maxima go
     beside: tuple[Step, ...] = ()  # what else is done to the image, for more columns of its rows
     warnings: tuple[str, ...] = ()  # of what is known before it is done
+    number: int = 0  # in the order of the batch
 
     @property
     def kind(self) -> Format | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib import import_module
@@ -15,6 +15,7 @@ from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
 from poolcli.batch.jobs import Job, Outcome, Settings
+from poolcli.batch.plan import Jobs
 from poolcli.batch.work import StopError, Worker
 from poolcli.files import forget
 from poolcli.pictures import Notice
@@ -23,7 +24,7 @@ PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a de
 _LOOK = 0.1  # seconds from one look at the stop to the next
 
 
-def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, notice: Notice) -> Iterator[Outcome]:
+def execute(jobs: Jobs, settings: Settings, threads: int, stop: Event, notice: Notice) -> Iterator[Outcome]:
     """Do the jobs, and yield what became of each, as they end.
 
     After `stop` is set no other is begun, and those that are not done by then are given up when patience ends.
@@ -42,7 +43,7 @@ def execute(jobs: Sequence[Job], settings: Settings, threads: int, stop: Event, 
 class _Threads:
     """Threads that take the jobs one by one, and one more that launches kernels for all."""
 
-    def __init__(self, jobs: Sequence[Job], settings: Settings, stop: Event, notice: Notice) -> None:
+    def __init__(self, jobs: Iterable[Job], settings: Settings, stop: Event, notice: Notice) -> None:
         self._fail_fast, self._stop = settings.fail_fast, stop
         self._failed = Event()  # and that was one too many
         self._waiting = groupby(jobs, key=lambda job: job.input)  # an input is read once for all its jobs

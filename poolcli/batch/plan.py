@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePath
 
 from poolcli.batch.find import STREAM, Found
@@ -26,14 +26,42 @@ class Destination:
     ending: str | None = None  # of the format that is asked for
 
 
-def plan_rows(found: Sequence[Found], steps: Sequence[Step], output: str | None) -> list[Job]:
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of all inputs, those of one input in turn; each is made where it is asked for, so that none is kept."""
+
+    found: Sequence[Found]
+    steps: Sequence[Step]
+    make: Callable[[Found, Step], Job]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.found) * len(self.steps)
+
+    def __iter__(self) -> Iterator[Job]:
+        """Yield each."""
+        return map(self.at, range(len(self)))
+
+    def each(self, change: Callable[[Job], Job]) -> Jobs:
+        """Return the jobs as this function changes them, or raise what it raises."""
+        jobs = replace(self, make=lambda file, step: change(self.make(file, step)))
+        for _ in jobs:
+            pass
+        return jobs
+
+    def at(self, n: int) -> Job:
+        """Return one of them; the first is 0."""
+        return replace(self.make(self.found[n // len(self.steps)], self.steps[n % len(self.steps)]), number=n)
+
+
+def plan_rows(found: Sequence[Found], steps: Sequence[Step], output: str | None) -> Jobs:
     """Return a job for each input of a table, or raise a BatchError."""
-    if sum(file.path is None for file in found) > 1:
+    if sum(file.folder is None for file in found) > 1:
         raise BatchError("standard input can be read once")
-    for file in found:
-        if file.path is not None and output is not None and _same(file.path, Path(output)):
-            raise BatchError(f"{shown(file.path)}: is also the table")
-    return [Job(file.path, None, steps[0], beside=tuple(steps[1:])) for file in found]
+    for path in (file.path for file in found if output is not None):
+        if path is not None and _same(path, Path(output or "")):
+            raise BatchError(f"{shown(path)}: is also the table")
+    return Jobs(found, steps[:1], lambda file, step: Job(file.path, None, step, beside=tuple(steps[1:])))
 
 
 def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
@@ -45,21 +73,26 @@ def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
     return several or os.path.isdir(output) or output.endswith(("/", os.sep))
 
 
-def plan(found: Sequence[Found], steps: Sequence[Step], to: Destination, settings: Settings) -> list[Job]:
+def plan(found: Sequence[Found], steps: Sequence[Step], to: Destination, settings: Settings) -> Jobs:
     """Return a job for each input and each step, or raise a BatchError that says why no work should begin."""
     if to.output is not None and to.folder:
         _check_folder(to.output, len(found), len(steps))
     _check_name(to)
     if to.folder and to.name is None and len(steps) > 1:
         to = replace(to, name="{stem}_{mode}")
-    jobs = [_job(file, step, to) for file in found for step in steps]
+    jobs = Jobs(found, steps, partial(_job, to=to))
     if to.output is None:
-        # A folder that holds results of an earlier run is not an input of results.
-        makers = {_place(job.output): job.input for job in jobs if job.output}
-        jobs = [job for job in jobs if job.input is None or makers.get(_place(job.input), job.input) == job.input]
-    _check_streams(found, jobs)
+        jobs = replace(jobs, found=_without_results(jobs))
+    _check_streams(jobs)
     _check(jobs, settings, named=to.output is not None and not to.folder)
     return jobs
+
+
+def _without_results(jobs: Jobs) -> list[Found]:
+    """Return the inputs but those that another input makes: results of an earlier run are not inputs of this one."""
+    inputs = {_place(path) for file in jobs.found if (path := file.path)}
+    makers = {place: job.input for job in jobs if job.output is not None and (place := _place(job.output)) in inputs}
+    return [file for file in jobs.found if (path := file.path) is None or makers.get(_place(path), path) == path]
 
 
 def _check_name(to: Destination) -> None:
@@ -90,7 +123,7 @@ def _check_folder(output: str, count: int, modes: int) -> None:
 
 def _job(file: Found, step: Step, to: Destination) -> Job:
     ending, output = to.ending, to.output
-    suffix = f".{ending.lstrip('.')}" if ending else _written(file.below.suffix)
+    suffix = f".{ending.lstrip('.')}" if ending else _written(PurePath(file.name).suffix)
     if output == STREAM:
         return Job(file.path, None, step, suffix.lstrip("."))
     if output is None or to.folder:
@@ -104,16 +137,16 @@ def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     """Return a job whose output is beside its input, or in a folder."""
     if to.output is None and file.path is None:
         raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
-    stem = file.below.stem
+    path, below = file.path, os.path.dirname(file.name)
+    stem = PurePath(file.name).stem
     usual = stem if to.folder else f"{stem}_{step.label}"
-    whole = PurePath(usual if to.name is None else filled(to.name, stem, step))
-    name = shortened(whole.name, suffix)
+    above, called = os.path.split(usual if to.name is None else filled(to.name, stem, step))
+    name = shortened(called, suffix)
     # A folder that the template names is above those that are mirrored.
-    mirrored = Path(to.output or "", whole.parent, file.below.parent)
-    beside = file.path.parent / whole.parent if file.path and not to.folder else mirrored
-    short = name != whole.name + suffix
-    warnings = (f"{shown(file.path)}: its name is too long for what is added, and the output is {name}",) * short
-    return Job(file.path, beside / name, step, warnings=warnings)
+    folder = (to.output or "", above, below) if to.folder else (file.folder or "", below, above)
+    short = name != called + suffix
+    warnings = (f"{shown(path)}: its name is too long for what is added, and the output is {name}",) * short
+    return Job(path, Path(*folder, name), step, warnings=warnings)
 
 
 def _written(suffix: str) -> str:
@@ -124,36 +157,38 @@ def _written(suffix: str) -> str:
     return ".png" if known else suffix
 
 
-def _check_streams(found: Sequence[Found], jobs: Sequence[Job]) -> None:
-    if sum(file.path is None for file in found) > 1:
+def _check_streams(jobs: Jobs) -> None:
+    if sum(file.folder is None for file in jobs.found) > 1:
         raise BatchError("standard input can be read once")
-    if any(job.output is None for job in jobs):
+    if jobs.at(0).output is None:
         if len(jobs) > 1:
             raise BatchError("standard output holds one image: -o FOLDER takes several")
-        if not jobs[0].ending:
+        if not jobs.at(0).ending:
             raise BatchError("--format says which format standard output gets, as --format png")
 
 
-def _check(jobs: Iterable[Job], settings: Settings, named: bool) -> None:
+def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
     inputs = {_place(job.input) for job in jobs if job.input}
-    outputs: dict[str, Job] = {}
-    for job in jobs:
+    outputs: dict[str, int] = {}
+    replaced: Path | None = None
+    for n, job in enumerate(jobs):
         if named or job.kind is not None:  # else the ending is that of one input, and its own failure
             _check_format(job, settings)
         if job.output is None:
             continue
         target = _place(job.output)
-        other = outputs.setdefault(target, job)
-        if other is not job and other.input == job.input:
+        first = outputs.setdefault(target, n)
+        other = jobs.at(first) if first != n else None
+        if other and other.input == job.input:
             raise BatchError(_collision(other, job))
         own = job.input is not None and _same(job.input, job.output)
+        replaced = replaced or (job.output if own else None)
         if not own and target in inputs:
             raise BatchError(f"{shown(job.output)}: is also another input, and would be replaced before it is read")
-        if other is not job:
+        if other:
             raise BatchError(_collision(other, job))
-    for job in jobs:
-        if job.input and job.output and not settings.writing.overwrite and _same(job.input, job.output):
-            raise BatchError(f"{shown(job.output)}: is also the input; --overwrite replaces it")
+    if replaced and not settings.writing.overwrite:
+        raise BatchError(f"{shown(replaced)}: is also the input; --overwrite replaces it")
 
 
 def _collision(first: Job, second: Job) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from poolcli.batch.jobs import BatchError, Job, Outcome, Row
+from poolcli.batch.jobs import BatchError, Outcome, Row
 
 HEAD = ("input", "frame")
 
@@ -201,13 +201,12 @@ FORMATS: Mapping[str, type[Table]] = {
 }
 
 
-def in_order(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def in_order(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     """Yield outcomes in the order of their jobs, each as soon as those before it are there."""
-    place = {id(job): i for i, job in enumerate(jobs)}
     waiting: dict[int, Outcome] = {}
     due = 0
     for outcome in outcomes:
-        waiting[place[id(outcome.job)]] = outcome
+        waiting[outcome.job.number] = outcome
         while due in waiting:
             yield waiting.pop(due)
             due += 1

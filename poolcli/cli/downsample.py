@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from poolcli.batch.jobs import BatchError, Job, Settings
+from poolcli.batch.jobs import BatchError, Settings
+from poolcli.batch.plan import Jobs
 from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, parameters_of, steps_of
 from poolcli.cli.running import carry_out, jobs_of, usage_errors
@@ -81,11 +82,11 @@ def _check(step: Step, indices: bool) -> None:
             check_indices(row, checked, option)
 
 
-def _with_indices(jobs: list[Job], path: str, settings: Settings) -> list[Job]:
+def _with_indices(jobs: Jobs, path: str, settings: Settings) -> Jobs:
     if len(jobs) > 1:
         raise BatchError(f"{path}: holds the indices of one result, not of {len(jobs)}")
     if not path.endswith(".npz"):
         raise BatchError(f"{path}: indices are written as .npz")
     if not settings.writing.overwrite and Path(path).exists():
         raise BatchError(f"{path}: exists; --overwrite replaces it")
-    return [replace(job, indices=Path(path)) for job in jobs]
+    return jobs.each(lambda job: replace(job, indices=Path(path)))

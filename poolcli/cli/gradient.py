@@ -53,7 +53,7 @@ def gradient(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> 
             checked = resolve(step.mode, taken, parameters_of(step), takes(DIFFERENTIABLE))
             check_weights(checked)
             check_window(checked, step.arguments)
-        jobs = [_as_held(job) for job in jobs_of(inputs, steps, files, settings)]
+        jobs = jobs_of(inputs, steps, files, settings).each(_as_held)
     click.get_current_context().exit(carry_out(jobs, settings, files))
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import click
 
 from poolcli.batch.find import STREAM
-from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
+from poolcli.batch.jobs import BatchError, Outcome, Settings
 from poolcli.batch.plan import plan_rows
 from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
@@ -58,7 +58,7 @@ def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> No
         jobs = plan_rows(found_of(inputs, files), steps, output)
         if output is None and not FORMATS[kind].readable and sys.stdout.isatty():
             raise click.UsageError(f"{kind} is not for a terminal: redirect standard output, or -o FILE")
-        target = _Target(output, kind, files["overwrite"], jobs)
+        target = _Target(output, kind, files["overwrite"])
     code = carry_out(jobs, settings, files, target.take)
     click.get_current_context().exit(target.close(code))
 
@@ -66,10 +66,10 @@ def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> No
 class _Target:
     """Where the table goes: to standard output row by row, or to a file when all rows are there."""
 
-    def __init__(self, output: str | None, kind: str, overwrite: bool, jobs: list[Job]) -> None:
+    def __init__(self, output: str | None, kind: str, overwrite: bool) -> None:
         from poolcli.files import WriteError, check_free
 
-        self._output, self._overwrite, self._jobs = output, overwrite, jobs
+        self._output, self._overwrite = output, overwrite
         if output is not None:
             try:
                 check_free(Path(output), overwrite)
@@ -82,7 +82,7 @@ class _Target:
 
     def take(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Write rows as they come."""
-        return fill(self._table, in_order(self._jobs, outcomes))
+        return fill(self._table, in_order(outcomes))
 
     def close(self, code: int) -> int:
         """End the table, unless a signal ended the batch, and return the exit code."""

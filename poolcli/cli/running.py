@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from poolcli.batch.find import STREAM, Found, Search, find, part
-from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
-from poolcli.batch.plan import Destination, is_folder, known_ending, plan
+from poolcli.batch.jobs import BatchError, Outcome, Settings
+from poolcli.batch.plan import Destination, Jobs, is_folder, known_ending, plan
 from poolcli.batch.report import Report
 from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
@@ -37,7 +37,7 @@ def usage_errors() -> Iterator[None]:
         raise click.UsageError(spelled(str(error))) from None
 
 
-def jobs_of(inputs: Sequence[str], steps: Sequence[Step], files: Mapping[str, Any], settings: Settings) -> list[Job]:
+def jobs_of(inputs: Sequence[str], steps: Sequence[Step], files: Mapping[str, Any], settings: Settings) -> Jobs:
     """Return the jobs that the options of a command describe, or raise a BatchError."""
     output = files["output"]
     if output == STREAM and sys.stdout.isatty():
@@ -56,9 +56,14 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
         if not os.path.lexists(name) and (hint := _meant(name, inputs, files)):
             raise BatchError(f"{name}: no such file or folder: {hint}")
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
-    found, others = part(find(inputs, files["files_from"], files["null"], search), inputs)
-    for file in others if not files["quiet"] else ():
-        click.echo(f"warning: {shown(file.path)}: not an image, left out", err=True)
+
+    def warn(line: str) -> None:
+        if not files["quiet"]:
+            click.echo(f"warning: {line}", err=True)
+
+    found, others = part(find(inputs, files["files_from"], files["null"], search, warn), inputs)
+    for file in others:
+        warn(f"{shown(file.path)}: not an image, left out")
     return found
 
 
@@ -75,7 +80,7 @@ def _meant(name: str, inputs: Sequence[str], files: Mapping[str, Any]) -> str:
 
 
 def carry_out(
-    jobs: Sequence[Job],
+    jobs: Jobs,
     settings: Settings,
     files: Mapping[str, Any],
     take: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
@@ -90,7 +95,7 @@ def carry_out(
             click.echo(f"{shown(job.input)}{makes}{' (exists)' * exists}")
         return 0
     makes_rows = any(job.step.does.makes_rows for job in jobs)
-    if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs[0].output is None):
+    if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs.at(0).output is None):
         what = "table" if makes_rows else "image"
         raise click.UsageError(f"--json and the {what} cannot both go to standard output: -o FILE takes the {what}")
     from poolcli.batch.local import execute
