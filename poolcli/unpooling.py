@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poolcli.engine.interleave import take
 from poolcli.engine.scatter import returned, scatter, survey
-from poolcli.geometry import pair
+from poolcli.geometry import pair, sides
 from poolcli.resize import Enlargement
 from poolcli.stored import Indices, load_indices
 
@@ -54,7 +54,8 @@ def unpool_backward(grads: NDArray[Any], image: NDArray[Any], asked: Enlargement
 def _surveyed(indices: NDArray[np.int64], loaded: Indices, asked: Enlargement, size: tuple[int, ...]) -> NDArray[Any]:
     """Return what `survey` does, or raise a ValueError if indices do not lie in an image of this size."""
     height, width = size
-    size_is_known = asked.size is not None or loaded.shape is not None
+    told = (loaded.shape, asked.size, asked.values["kernel_size"], asked.values["padding"])
+    size_is_known = any(value is not None for value in told)
     surveyed = survey(indices, (0, 0) if size_is_known else asked.strides, width)
     if not ((surveyed["smallest"] >= 0) & (surveyed["largest"] < height * width)).all():
         reach = f"{surveyed['smallest'].min()} to {surveyed['largest'].max()}"
@@ -84,11 +85,11 @@ def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArra
 
 
 def _sizes(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> tuple[Pair, Pair]:
-    """Return the size of the image that was pooled, as stored with the indices, as given, or S times this one.
+    """Return the size of the image that was pooled, as it is known, as given, or S times this one.
 
     And that of the output, which is larger where a size is given beside the stored one.
     """
-    stored, stride, strides = loaded.shape, loaded.stride, asked.strides
+    stored, stride, strides = _known(shape, asked, loaded), loaded.stride, asked.strides
     if asked.scale is not None and stride and stride != strides:
         own = f"{stride[0]} x {stride[1]}"
         scale = f"{strides[0]} x {strides[1]}"
@@ -102,3 +103,21 @@ def _sizes(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> tuple
         own = f"that of the image of the indices, {stored[0]} x {stored[1]}"
         raise ValueError(f"size={asked.size} is not {own}, or larger by less than S, up to {most[0]} x {most[1]}")
     return stored or size, size
+
+
+def _known(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair | None:
+    """Return the size of the image that was pooled to this shape, if it is stored or its windows are given."""
+    window, padding = asked.values["kernel_size"], asked.values["padding"]
+    if window is None and padding is None:
+        return loaded.shape
+    if loaded.shape:
+        raise ValueError("the indices know the size of their image: kernel_size and padding are for those that do not")
+    strides, around = asked.strides, sides("padding", padding or 0)
+    window = strides if window is None else pair("kernel_size", window)
+    height, width = (
+        n * s if isinstance(side, str) else (n - 1) * s + f - sum(side)
+        for n, s, f, side in zip(shape, strides, window, around, strict=True)
+    )
+    if min(height, width) < 1:
+        raise ValueError(f"the padding leaves nothing of an image of {shape[0]} x {shape[1]} windows")
+    return height, width

@@ -102,7 +102,7 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
                    "unpooling:nails_backward", selects=True, unordered=True),
         *(_interpolation(row) for row in FILTERS.values() if not row.copies),
         Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", "unpooling:unpool",
-                   "unpooling:unpool_backward", "unpooling:unpooled_shape", ("indices",),
+                   "unpooling:unpool_backward", "unpooling:unpooled_shape", ("indices", "kernel_size", "padding"),
                    selects=True, unordered=True, takes_size=True),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    "transposed:average_unpool", "transposed:average_unpool_backward",
@@ -159,8 +159,9 @@ def upsample(
             channel as any other.
         linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
-            `downsample` returned, with the `size` of its image unless windows were S apart and filled it, or a path
-            that `--save-indices` wrote. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
+            `downsample` returned, or a path that `--save-indices` wrote, which knows the size of its image; else that
+            is `size`, or what windows of `kernel_size` with `padding` cover, (n - 1) S + F less the padding, or S
+            times this one. `weights` of transposed, resize-conv and subpixel: "box", "bilinear" (unless
             given), "gaussian", a path or an array (F, F), for every channel by itself, or (C_in, C_out, F, F); of
             transposed also (C, F, F), of each channel its own, and with `groups` (C_in, C_out / groups, F, F), group
             after group as in PyTorch. With the names, `kernel_size`: F, 2 S - S mod 2 of transposed, 3 of the others

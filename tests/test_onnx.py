@@ -37,13 +37,14 @@ def window(kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), au
 
 
 def max_pool(x, storage_order=0, **attributes):
-    values, indices = poolcli.downsample(x, "max", return_indices=True, **window(**attributes))
-    # Those of ONNX run through all channels of all images, or down the columns first.
-    if storage_order:
-        rows, columns = divmod(indices, x.shape[3])
-        indices = columns * x.shape[2] + rows
-    picture = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
-    return values, indices + picture * x.shape[2] * x.shape[3]
+    given = window(**attributes)
+    if not storage_order:
+        return poolcli.downsample(x, "max", return_indices=True, **given)
+    # Down the columns first: rows are columns.
+    given |= {name: given[name][::-1] for name in ("kernel_size", "stride", "dilation")}
+    assert given["padding"] == (0, 0, 0, 0)
+    found = poolcli.downsample(x.swapaxes(2, 3), "max", return_indices=True, **given)
+    return tuple(array.swapaxes(2, 3) for array in found)
 
 
 def average_pool(x, count_include_pad=0, **attributes):
@@ -67,11 +68,15 @@ def first(x):
 
 
 def max_unpool(x, indices, output_shape=None, kernel_shape=(), strides=(), pads=(0, 0, 0, 0)):
-    # The indices are of the size that follows from the windows; a larger output has zeros after it.
-    own = [(x.shape[2 + k] - 1) * strides[k] + kernel_shape[k] - pads[k] - pads[2 + k] for k in (0, 1)]
-    size = None if output_shape is None else tuple(output_shape[2:].tolist())
-    given = {"indices": last(indices), "shape": own}
-    return first(poolcli.upsample(last(x), "unpool", scale=tuple(strides), indices=given, size=size))
+    top, left, bottom, right = pads
+    given = {
+        "indices": indices,
+        "scale": tuple(strides),
+        "kernel_size": tuple(kernel_shape),
+        "padding": (top, bottom, left, right),
+        "size": None if output_shape is None else tuple(output_shape[2:]),
+    }
+    return poolcli.upsample(x, "unpool", **given, **CHW)
 
 
 def conv_transpose(

@@ -319,6 +319,26 @@ def test_average_unpool_of_the_size_of_the_image_that_was_pooled():
     assert result.tolist() == [[1, 1, 1.5, 1.5, 0], [1, 1, 1.5, 1.5, 0], [0, 0, 0, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("window", "size", "geometry"),
+    [
+        ({"kernel_size": 3}, (7, 9), {"kernel_size": 3, "stride": 2}),
+        ({"kernel_size": (3, 2), "padding": 1}, (5, 8), {"kernel_size": (3, 2), "stride": 2, "padding": 1}),
+        ({"kernel_size": 3, "padding": (1, 0, 0, 1)}, (6, 8), {"kernel_size": 3, "stride": 2, "padding": (1, 0, 0, 1)}),
+        ({"padding": 1}, (6, 8), {"padding": 1}),
+        ({"padding": "same"}, (6, 8), {"kernel_size": 3, "stride": 2, "padding": "same"}),
+    ],
+    ids=str,
+)
+def test_unpool_to_what_the_windows_covered(window, size, geometry):
+    image = picture("uint8", (*size, 3))
+    values, indices = poolcli.downsample(image, "max", return_indices=True, **geometry)
+    result = poolcli.upsample(values, "unpool", indices=indices, **window)
+    assert result.shape == image.shape
+    np.testing.assert_array_equal(result, naive.unpool(values, indices, size))
+    assert poolcli.UPSAMPLINGS["unpool"].output_shape(values.shape, {"indices": indices, **window}) == image.shape
+
+
 def test_unpool_to_a_size_beyond_that_of_the_indices():
     indices = {"indices": np.array([[1, 3]]), "shape": (1, 4)}
     values = np.array([[5, 6]])
@@ -695,6 +715,9 @@ WRONG = [
     ("depth-to-space", {"order": "rows"}, "order='rows' is not allowed: order must be crd or dcr"),
     ("subpixel", {"weights": np.zeros((3, 6, 1, 1))}, "make 6 channels: no multiple of S x S = 4"),
     ("unpool", {}, "unpool needs indices=FILE"),
+    ("unpool", {"indices": np.zeros((7, 11, 3), int), "padding": 20}, "the padding leaves nothing of"),
+    ("unpool", {"padding": 1, "indices": {"indices": np.zeros((7, 11, 3), int), "shape": (14, 22)}},
+     "the indices know the size of their image: kernel_size and padding are for those that do not"),
     ("unpool", {"indices": np.zeros((7, 11), int)}, "the indices are of shape (7, 11), and the image is (7, 11, 3)"),
     ("unpool", {"indices": np.zeros((2, 7, 11, 3), int)}, "they are of 2 planes: k=1 makes one"),
     ("unpool", {"indices": np.full((7, 11, 3), 308)}, "indices reach 308 to 308, beyond an image of 14 x 22 pixels"),

@@ -40,7 +40,22 @@ class _Returned:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
+        once = _are_apart(rows) and _are_apart(columns)
         out = np.zeros(image.shape, grads.dtype)
         for plane, (ky, kx) in zip(grads, np.ndindex(rows.max_count, columns.max_count), strict=True):
-            out[:, (rows.first + ky * rows.step)[:, None], columns.first + kx * columns.step] += plane
+            values = out[:, _every(rows, ky), _every(columns, kx)]
+            np.copyto(values, plane) if once else np.add(values, plane, out=values)
         return out
+
+
+def _every(axis: Windows, k: int) -> slice:
+    """Return the places of value k of all windows, which lie one stride apart."""
+    first = int(axis.first[0]) + k * axis.step
+    stride = int(axis.first[1] - axis.first[0]) if axis.size > 1 else 1
+    return slice(first, first + (axis.size - 1) * stride + 1, stride)
+
+
+def _are_apart(axis: Windows) -> bool:
+    """Return whether no two windows hold the same place."""
+    places = axis.first[:, None] + np.arange(axis.max_count) * axis.step
+    return len(np.unique(places)) == places.size
