@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
+from poolcli.outputs import takes_out
 from poolcli.parameters import Convolution, Parameters, find, resolve
 from poolcli.reduce import arguments_of, maps_of
 from poolcli.resize import Fit, Scale, Sides, as_batch, output_grid, resample_backward
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from poolcli.geometry import Given, Padding, Windows
 
 
+@takes_out
 def downsample_backward(
     grad: ArrayLike,
     image: ArrayLike,
@@ -37,6 +39,7 @@ def downsample_backward(
     layout: Layout = "hwc",
     wrt: str = "image",
     indices: ArrayLike | None = None,
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Return the gradient of sum(grad * downsample(image, mode, ...)) with respect to the numbers of the image.
@@ -61,6 +64,8 @@ def downsample_backward(
         layout: where channels are, in `grad`, `image` and the result: "hwc" or "chw".
         wrt: with respect to what: "image"; or "p" of gem and lp, "lam" of mixed, "beta" of soft, "weights" of lip.
         indices: of modes that select, what `downsample` gave with `return_indices`; they are found again unless given.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: of the mode.
 
     Returns:
@@ -104,6 +109,7 @@ def downsample_backward(
     return asked.laid_out(found.reshape(asked.array.shape)) if wrt == "image" else found
 
 
+@takes_out
 def reduce_backward(
     grad: ArrayLike,
     image: ArrayLike,
@@ -111,6 +117,7 @@ def reduce_backward(
     *,
     layout: Layout = "hwc",
     wrt: str = "image",
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Return the gradient of sum(grad * reduce(image, mode, ...)) with respect to the numbers of the image.
@@ -125,6 +132,8 @@ def reduce_backward(
         mode: a key of `poolcli.REDUCTIONS`, but "majority", which has no gradient.
         layout: where channels are, in `image` and the result: "hwc" or "chw".
         wrt: with respect to what: "image", or a parameter as for `downsample_backward`.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: of the mode.
 
     Returns:
@@ -160,6 +169,7 @@ def reduce_backward(
     return axes.as_laid_out(found.reshape(array.shape), layout, array.ndim > 2) if wrt == "image" else found
 
 
+@takes_out
 def upsample_backward(
     grad: ArrayLike,
     image: ArrayLike,
@@ -169,6 +179,7 @@ def upsample_backward(
     size: Size | None = None,
     layout: Layout = "hwc",
     wrt: str = "image",
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Convolution],
 ) -> Any:
     """Return the gradient of sum(grad * upsample(image, mode, ...)) with respect to the numbers of the image.
@@ -184,6 +195,8 @@ def upsample_backward(
         size: output size in pixels, as for `upsample`.
         layout: where channels are, in all arrays: "hwc" or "chw".
         wrt: with respect to what: "image", or "weights" of transposed, resize-conv and subpixel, of numbers.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: of the mode.
 
     Returns:
@@ -212,6 +225,7 @@ def upsample_backward(
     return _laid_out(imported(row.backward)(grads, dtypes.to_working(batch), asked), array, layout)
 
 
+@takes_out
 def resize_backward(
     grad: ArrayLike,
     image: ArrayLike,
@@ -222,6 +236,7 @@ def resize_backward(
     fit: Fit = "stretch",
     antialias: bool = False,
     layout: Layout = "hwc",
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Return the gradient of sum(grad * resize(image, ...)) with respect to the numbers of the image: the adjoint.
@@ -235,6 +250,8 @@ def resize_backward(
         fit: what became of the proportions, as for `resize`.
         antialias: whether the filter was stretched where the image shrinks.
         layout: where channels are, in all arrays: "hwc" or "chw".
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: of the mode.
 
     Returns:

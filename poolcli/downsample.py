@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, flag, resolve
 from poolcli.resize import as_batch
 from poolcli.rows import ModeRow, imported, takes
@@ -147,6 +148,7 @@ MODES: Mapping[str, Mode] = {
 }  # fmt: skip
 
 
+@takes_out
 def downsample(
     image: ArrayLike,
     mode: str,
@@ -164,6 +166,7 @@ def downsample(
     linear: bool = False,
     return_indices: bool = False,
     joint: str | int | None = None,
+    out: NDArray[Any] | tuple[NDArray[Any], NDArray[Any]] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Pool an image: reduce every window of F x F values, S apart, to one.
@@ -202,6 +205,8 @@ def downsample(
         joint: with a mode that selects, choose one pixel of each window, by this key, and take all its channels, so
             that no colour is made: "luminance" ((299 R + 587 G + 114 B) / 1000), "red", "green", "blue", "alpha", or
             the number of a channel.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then. With `return_indices` it is a pair of arrays.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
             `count_include_pad` of average, l2 and lp, `p` (above 0) of lp and gem, `norm` ("size", "mean", "sum") of l2
             and lp, `lam` (0 to 1) of mixed, `beta` of soft and random, `seed` of random and stochastic, `weights` (path

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Mode
+from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import ModeRow, imported, takes
 
@@ -96,6 +97,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
 }  # fmt: skip
 
 
+@takes_out
 def reduce(
     image: ArrayLike,
     mode: str,
@@ -104,6 +106,7 @@ def reduce(
     layout: Layout = "hwc",
     alpha: Alpha = False,
     linear: bool = False,
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Reduce a whole image or feature map to a vector, of one length whatever its height and width.
@@ -123,6 +126,8 @@ def reduce(
             files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
             channel as any other.
         linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: of the mode: `levels` of spp (whole numbers; (1, 2, 4) unless given) and `pool`, the mode of its
             bins, with the parameters of that; `order` of flatten ("rows", "columns"); `center`, `power` (above 0),
             `log`, `top_k` (0 for all) and `matrix` of covariance; those of the modes of `downsample`.

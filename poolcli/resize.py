@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.filters import FILTERS, Filter
+from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, flag, resolve
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ EITHER = "size={} and scale={} both say how large the output is: give one of the
 _TAKES = {row.name: row.parameters for row in FILTERS.values()}
 
 
+@takes_out
 def resize(
     image: ArrayLike,
     size: Size | Sides | None = None,
@@ -44,6 +46,7 @@ def resize(
     layout: Layout = "hwc",
     alpha: Alpha = False,
     linear: bool = False,
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
     """Resample an image to any size: out(i) = sum(w(k - x(i)) r(k)) / sum(w(k - x(i))) along both axes.
@@ -65,6 +68,8 @@ def resize(
             files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
             channel as any other.
         linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: `cubic_a` of bicubic (-0.5: Keys, GDAL, Pillow; -0.75: PyTorch, OpenCV), `lobes` of lanczos (3),
             `coordinates`, where the output's pixels i lie: "half-pixel" ((i + 1/2) / scale - 1/2), "align-corners" (as
             ONNX: the last corners differ for a scale that leaves a rest), "asymmetric" (i / scale),

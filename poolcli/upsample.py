@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.filters import FILTERS, Filter
+from poolcli.outputs import takes_out
 from poolcli.parameters import Convolution, find, resolve
 from poolcli.resize import EITHER, Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
 from poolcli.rows import ModeRow, imported, takes
@@ -127,6 +128,7 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
 }  # fmt: skip
 
 
+@takes_out
 def upsample(
     image: ArrayLike,
     mode: str,
@@ -137,6 +139,7 @@ def upsample(
     layout: Layout = "hwc",
     alpha: Alpha = False,
     linear: bool = False,
+    out: NDArray[Any] | None = None,
     **parameters: Unpack[Convolution],
 ) -> Any:
     """Enlarge an image S times: every pixel becomes a region of S x S.
@@ -158,6 +161,8 @@ def upsample(
             files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
             channel as any other.
         linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
+        out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
+            given. It may be an input, and costs a copy then.
         **parameters: of nearest, bilinear, bicubic and lanczos those of `resize`. `indices` of unpool: what
             `downsample` returned, or a path that `--save-indices` wrote, which knows the size of its image; else that
             is `size`, or what windows of `kernel_size` with `padding` cover, (n - 1) S + F less the padding, or S

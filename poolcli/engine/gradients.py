@@ -28,6 +28,7 @@ from poolcli.engine.send import add, send
 from poolcli.engine.spread import NUMBERS, cover, spread_evenly, spread_steeply
 from poolcli.engine.winners import Selecting, located
 from poolcli.geometry import Windows
+from poolcli.outputs import room
 
 # Placeholders: the dtype of the state, how many numbers it has, and functions of the pool.
 number: Any = None
@@ -71,7 +72,7 @@ class Selected:
 
     def back(self, grads: NDArray[Any], image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return the gradient with respect to the image."""
-        out = np.empty(image.shape, grads.dtype)
+        out = room(image.shape, grads.dtype)
         send(*self._sent(grads, image, rows, columns), (rows, columns), out)
         return out
 

@@ -16,6 +16,7 @@ from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.operation import record
+from poolcli.outputs import room
 
 unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved
 
@@ -186,7 +187,7 @@ _bands = Bands(
 def take(image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
     """Return (N, rows, columns, C): the pixels of (N, H, W, C) of these rows and columns, 0 where one is -1."""
     images, height, width, channels = image.shape
-    out = np.empty((images, len(rows), len(columns), channels), image.dtype)
+    out = room((images, len(rows), len(columns), channels), image.dtype)
     if not out.size:
         return out
     taken = np.array([(height, width, channels, _phases(columns, width))], TAKEN)

@@ -21,6 +21,7 @@ from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import interleave_phases, load
 from poolcli.engine.operation import record
 from poolcli.engine.shrink import AXIS, gather, shrink
+from poolcli.outputs import room
 from poolcli.sampling import Axis
 
 SETTINGS = record("height", "channels", "phases", "before")
@@ -48,7 +49,7 @@ shift: Any = None
 def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any], fill: float) -> NDArray[Any]:
     """Filter (N, H, W, C) along both axes and return (N, rows, columns, C) of a dtype, rounded once."""
     images, height, width, channels = image.shape
-    out = np.empty((images, len(rows.first), len(columns.first), channels), dtype)
+    out = room((images, len(rows.first), len(columns.first), channels), dtype)
     if not out.size:
         return out
     if image.dtype.kind == "f":  # infinity and NaN times a weight of 0 would be NaN

@@ -24,6 +24,7 @@ from poolcli.engine.compile import scalar
 from poolcli.engine.interleave import interleave_phases
 from poolcli.engine.operation import reader, record
 from poolcli.geometry import Windows
+from poolcli.outputs import room
 
 number: Any = None  # bound to the float of the gradient
 source: Any = None  # bound to the dtype of the image
@@ -111,7 +112,7 @@ def spread_evenly(sent: NDArray[Any], shape: tuple[int, ...], down: Cover, acros
     """Return (N, H, W, C) of this shape: the sums of what the windows (N, rows, columns, C) that cover a pixel send."""
     images, height, width, channels = shape
     rows = sent.shape[1]
-    out = np.empty(shape, sent.dtype)
+    out = room(shape, sent.dtype)
     if out.size:
         about = np.array([(height, rows, width, channels, width, 1, *across.regular)], SPREAD)
         lines = sent.reshape(images * rows, -1).view(np.uint8)
@@ -128,7 +129,7 @@ def spread_steeply(
     `sent` is (3, N, rows, columns, C): what they send, a and b.
     """
     images, height, width, channels = image.shape
-    out = np.empty(image.shape, sent.dtype)
+    out = room(image.shape, sent.dtype)
     if out.size:
         down, across = cover(rows, height), cover(columns, width)
         kept = NUMBERS * down.reach * len(across.owners)

@@ -25,6 +25,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, pointer
 from poolcli.engine.operation import CURSOR, TAP, Operation, reader, record
 from poolcli.geometry import Windows, singles, sliding
+from poolcli.outputs import room
 
 _integer = types.int64
 _bytes1, _bytes2 = (types.Array(types.uint8, rank, "C") for rank in (1, 2))
@@ -81,7 +82,7 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
         middle = pool(image, down, rows, singles(np.ones(image.shape[2], np.int64)))[0]
         return pool(middle, across, singles(rows.divisor), columns)
     images, height, width, channels = image.shape
-    out = np.empty((operation.planes, images, rows.size, columns.size, channels), operation.target)
+    out = room((operation.planes, images, rows.size, columns.size, channels), operation.target)
     if not out.size:
         return out
     item = operation.source.itemsize
