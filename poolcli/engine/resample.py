@@ -20,7 +20,8 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import interleave_phases, load
 from poolcli.engine.operation import record
-from poolcli.engine.shrink import AXIS, gather, shrink
+from poolcli.engine.pixels import BEYOND, gather
+from poolcli.engine.shrink import AXIS, shrink
 from poolcli.outputs import room
 from poolcli.sampling import Axis
 
@@ -196,8 +197,8 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
     pixels = first.size // max(phases, 1)
     size = pixels * channels
     taps = row_weights.shape[1]
-    ring = np.empty((max(phases, 1), taps, size), blend)
-    row = np.empty(index.size * channels, blend)
+    ring = np.empty((max(phases, 1), taps, size + BEYOND), blend)
+    row = np.zeros(index.size * channels + BEYOND, blend)
     planes = np.empty((max(phases, 1), size), target)
     across = weights.astype(blend)
     loaded = np.full(taps, -1, np.int64)
