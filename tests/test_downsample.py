@@ -465,10 +465,10 @@ def small_tiles(monkeypatch):
     def begin():
         for name in ("_RING_BYTES", "_SLIDE_BYTES"):
             monkeypatch.setattr(windows, name, 1)
-        windows._plan.cache_clear()
+        windows.planned.cache_clear()
 
     yield begin
-    windows._plan.cache_clear()
+    windows.planned.cache_clear()
 
 
 ALL = tuple(POOLS)

@@ -41,8 +41,9 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from poolcli.engine import regions, windows
+from poolcli.engine import blocks, regions, windows
 from poolcli.engine.arithmetic import alike, maximum, minimum, saturate_cast, tap
+from poolcli.engine.blocks import Block
 from poolcli.engine.compile import bind, inlined, specialise
 from poolcli.engine.operation import NONE, Operation, Task, reader
 from poolcli.engine.regions import Part, States
@@ -299,17 +300,19 @@ def itself(r, number, constants):
 
 
 @inlined
-def _larger(a, b, constants):
+def larger(a, b, constants):
+    """Combine values to the larger."""
     return maximum(a, b)
 
 
 @inlined
-def _smaller(a, b, constants):
+def smaller(a, b, constants):
+    """Combine values to the smaller."""
     return minimum(a, b)
 
 
-largest = _gathering(itself, None, _larger, _get_line, _put_line, in_pairs=True)
-smallest = _gathering(itself, None, _smaller, _get_line, _put_line, in_pairs=True)
+largest = _gathering(itself, None, larger, _get_line, _put_line, in_pairs=True)
+smallest = _gathering(itself, None, smaller, _get_line, _put_line, in_pairs=True)
 _JOIN = {largest: np.maximum, smallest: np.minimum}
 _PREFER = {largest: maximum, smallest: minimum}
 
@@ -395,7 +398,7 @@ def relative(
     """
     bound = {"combine": _ADDED[sums], "get": _GET_SUM[sums], "put": _PUT_SUM[sums]}
     if isinstance(reference, Largest):
-        prefer, refer = maximum, _gathering(reference.lift, number, _larger, _get1, _put1, in_pairs=False)
+        prefer, refer = maximum, _gathering(reference.lift, number, larger, _get1, _put1, in_pairs=False)
     else:
         prefer, refer = _PREFER[reference], bind(_refer_to_best, best=reference, number=number)
     gather = bind(_gather_relative, lift=lift, number=number, refer=refer, **bound)
@@ -475,6 +478,7 @@ class Fold:
     own: Operation | None = None  # what is faster over windows of few values than lifting one after the other
     max_dense_stride: int = 1
     of_region: Any = None  # of pools that select: what finds the value in the region of a large window
+    block: Block | None = None  # how small windows are folded where they lie side by side, without constants
 
     @cached_property
     def operation(self) -> Operation:
@@ -503,6 +507,8 @@ class Fold:
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (1, N, rows, columns, C) of (N, H, W, C)."""
         large = self.suits_parts(image.shape, rows, columns)
+        if not large and self.block and blocks.suits(self.block, image.shape, rows, columns):
+            return blocks.pool(image, self.block, rows, columns)
         if not large and not self.operation.prepass:
             return windows.pool(image, self.operation, rows, columns)
         parts = [*self.parts, *([self.limits] if self.limits else [])]

@@ -86,9 +86,9 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     if not out.size:
         return out
     item = operation.source.itemsize
-    dense = _main_stride(columns) <= operation.max_dense_stride
+    dense = main_stride(columns) <= operation.max_dense_stride
     slots = (rows.max_count - 1) * rows.step + 1
-    plan = _plan(rows, columns, channels * item, 0 if dense else slots * columns.max_count)
+    plan = planned(rows, columns, channels * item, 0 if dense else slots * columns.max_count)
     settings = np.zeros(1, SETTINGS)
     settings[0] = (
         images, rows.size, channels, item, operation.target.itemsize, operation.planes, rows.step, columns.step, slots,
@@ -145,7 +145,8 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _plan(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
+def planned(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
+    """Return windows as a loop reads them: pixels of so many bytes; `taps` is 0 for rows that are not dealt out."""
     tiles = list(_cut(_runs(columns), pixel, taps))
     weights = columns.weights if len(columns.weights) == 1 else columns.weights[[tile.out for tile in tiles]]
     row_table = np.zeros(rows.size, ROWS)
@@ -161,7 +162,7 @@ def _plan(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
     )
 
 
-def _main_stride(windows: Windows) -> int:
+def main_stride(windows: Windows) -> int:
     """Return the stride of the longest run of windows, or 1 where most stand alone, as adaptive bins may."""
     runs = _runs(windows)
     return max(runs, key=lambda run: run.size).stride if len(runs) < windows.size / 2 else 1

@@ -8,25 +8,28 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.engine.blocks import Block
 from poolcli.engine.choices import Region
-from poolcli.engine.folds import Fold, extreme, itself, largest, smallest
+from poolcli.engine.folds import Fold, extreme, itself, larger, largest, smaller, smallest
 from poolcli.engine.operation import Task
 
 
 def maximum(task: Task) -> Fold:
     """Return the pool of max: max(r)."""
-    return _extreme(task, largest, np.max)
+    return _extreme(task, largest, larger, np.max)
 
 
 def minimum(task: Task) -> Fold:
     """Return the pool of min: min(r)."""
-    return _extreme(task, smallest, np.min)
+    return _extreme(task, smallest, smaller, np.min)
 
 
-def _extreme(task: Task, best: Any, of_values: Callable[[Any], Any]) -> Fold:
+def _extreme(task: Task, best: Any, better: Any, of_values: Callable[[Any], Any]) -> Fold:
     def of_region(region: Region) -> list[Any]:
         return [of_values(region.values)]
 
     part = extreme(task, best)
     step = part.operation  # the state is the result
-    return Fold(task, (part,), itself, own=replace(step, separable=(step, step)), of_region=of_region)
+    own = replace(step, separable=(step, step))
+    block = Block(task.source, task.source, task.source.type, itself, better, itself, ordered=task.source.kind == "f")
+    return Fold(task, (part,), itself, own=own, of_region=of_region, block=block)

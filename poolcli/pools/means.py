@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
+from poolcli.engine.blocks import Block
 from poolcli.engine.compile import bind, inlined, scalar
-from poolcli.engine.folds import Fold, bounds, extreme, itself, largest, lifted, summed, valued
+from poolcli.engine.folds import Fold, added, bounds, extreme, itself, largest, lifted, summed, valued
 from poolcli.engine.gradients import Both, Even, Gradient, Selected, Total
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.regions import ROWS, Part, States
@@ -24,6 +25,9 @@ from poolcli.pools.extremes import maximum
 number: Any = None  # bound to what holds every sum: exactly, for integers
 word: Any = None  # bound to the dtype of integers of 64 bits
 made: Any = None  # bound to the dtype of the result
+narrow: Any = None  # bound to the dtype of integers of 8 or 16 bits
+wide: Any = None  # bound to one of twice as many
+middle: Any = None  # bound to the rounded mean of two of them
 quarter: Any = None  # bound to the mean of four numbers of 8 bits
 total: Any = None  # bound to what adds them
 
@@ -96,28 +100,34 @@ def _halve(sums, out, number, shift):
 @inlined
 def _middle(a, b):
     """Return ceil((a + b) / 2) in a form that LLVM turns into one instruction for 64 bytes."""
-    return np.uint8(np.uint16(np.uint16(np.uint16(a) + np.uint16(b)) + np.uint16(1)) >> np.uint16(1))
+    return narrow(wide(wide(wide(a) + wide(b)) + wide(1)) >> wide(1))
 
 
 @inlined
 def quarter_unsigned(a, b, c, d):
-    """Return (a + b + c + d) / 4 to nearest, ties to even, without leaving 8 bits: 1.6 times faster than in 16.
+    """Return (a + b + c + d) / 4 to nearest, ties to even, without leaving their dtype: 1.6 times faster for bytes.
 
     Three rounded means overshoot by (2 x3 + x1 + x2) / 4, with x1, x2, x3 the lowest bits of each pair's difference;
     what is left after rounding is 0 or 1.
     """
-    first, second = _middle(a, b), _middle(c, d)
-    mean = _middle(first, second)
+    first, second = middle(a, b), middle(c, d)
+    mean = middle(first, second)
     x1, x2, x3 = a ^ b, c ^ d, first ^ second
-    over = np.uint8(np.uint8(np.uint8(np.uint8(x1 & x2) | x3) & mean) | np.uint8(x3 & np.uint8(x1 | x2)))
-    return np.uint8(mean - np.uint8(over & np.uint8(1)))
+    over = narrow(narrow(narrow(narrow(x1 & x2) | x3) & mean) | narrow(x3 & narrow(x1 | x2)))
+    return narrow(mean - narrow(over & narrow(1)))
 
 
 @inlined
 def quarter_signed(a, b, c, d):
     """Return (a + b + c + d) / 4 to nearest, ties to even."""
-    t = np.int16(np.int16(np.int16(a) + np.int16(b)) + np.int16(np.int16(c) + np.int16(d)))
-    return np.int16(np.int16(t + np.int16(1)) + np.int16(np.int16(t >> np.int16(2)) & np.int16(1))) >> np.int16(2)
+    t = wide(wide(wide(a) + wide(b)) + wide(wide(c) + wide(d)))
+    return narrow(wide(wide(t + wide(1)) + wide(wide(t >> wide(2)) & wide(1))) >> wide(2))
+
+
+@scalar
+def mean_narrow(total, n, constants):
+    """Return sum(r) / n of sums of 16 bits."""
+    return np.float32(total) / np.float32(n)
 
 
 def average_narrow(lines, taps, cursor, constants, table, result):
@@ -168,11 +178,21 @@ def average(task: Task) -> Fold:
     dtype = few.operation.target  # of sums down, which are summed across
     across = Fold(replace(task, source=dtype), (few,), finish, max_dense_stride=2).operation
     own = fold.operation
-    if dtype.itemsize == 2 and task.target == task.source:
-        four = quarter_unsigned if task.source.kind == "u" else quarter_signed
+    short = task.source.kind in "iu" and task.source.itemsize <= 2 and task.target == task.source
+    four = _quarter(task.source) if short else None
+    if dtype.itemsize == 2 and short:
         bound = {"number": dtype.type, "quarter": four, "total": few.gather}
-        own = Operation(average_narrow, task.source, task.target, bound, max_dense_stride=2)
-    return replace(fold, own=replace(own, separable=(few.operation, across)))
+        own, finish = Operation(average_narrow, task.source, task.target, bound, max_dense_stride=2), mean_narrow
+    block = Block(task.source, task.target, dtype.type, valued, added, finish, four)
+    return replace(fold, own=replace(own, separable=(few.operation, across)), block=block)
+
+
+def _quarter(dtype: np.dtype[Any]) -> Any:
+    """Return the mean of four integers of 8 or 16 bits."""
+    dtypes = {"narrow": dtype.type, "wide": np.dtype(f"{dtype.kind}{2 * dtype.itemsize}").type}
+    if dtype.kind == "i":
+        return bind(quarter_signed, **dtypes)
+    return bind(quarter_unsigned, middle=bind(_middle, **dtypes), narrow=dtype.type)
 
 
 def mixed(task: Task) -> Fold:
