@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import __doc__ as about
-from benchmarks import machine, table
+from benchmarks import headlines, machine, table
 from benchmarks.running import GROUPS, Line, lines, missing
 
 
@@ -22,9 +22,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="of all libraries and commands; 2 unless given")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="put the few rows that README.md shows into it")
     asked = parser.parse_args(arguments)
     if unknown := [group for group in asked.groups if group not in GROUPS]:
         parser.error(f"there is no group {unknown[0]}; there are {', '.join(GROUPS)}")
+    if asked.readme and (asked.groups or asked.quick):
+        parser.error("--readme takes rows of all groups, and of whole images: give neither GROUP nor --quick")
     return asked
 
 
@@ -40,16 +43,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in lines(groups, asked.quick):
         print(" | ".join([line.group, *table.cells(line)]), flush=True)
         done.append(line)
-    words = sys.argv[1:] if arguments is None else arguments
-    if asked.markdown:
-        command = shlex.join(["python", "-m", "benchmarks", *words])
-        asked.markdown.write_text(table.markdown(done, machine.described(), absent, command))
-    if asked.json:
-        asked.json.write_text(json.dumps(table.as_json(done, machine.described(), absent), indent=1) + "\n")
+    write(asked, done, absent, sys.argv[1:] if arguments is None else arguments)
     wrong = [f"{line.group} {line.row.work}" for line in done if not line.correct]
     if wrong:
         print(f"wrong results of poolcli: {'; '.join(wrong)}", file=sys.stderr)
     return 1 if wrong else 0
+
+
+def write(asked: argparse.Namespace, done: Sequence[Line], absent: Sequence[str], words: Sequence[str]) -> None:
+    """Write the files that are asked for."""
+    about = machine.described()
+    data = table.as_json(done, about, absent)
+    if asked.markdown:
+        command = shlex.join(["python", "-m", "benchmarks", *words])
+        asked.markdown.write_text(table.markdown(done, about, absent, command))
+    if asked.json:
+        asked.json.write_text(json.dumps(data, indent=1) + "\n")
+    if asked.readme:
+        headlines.write(data, asked.readme)
 
 
 if __name__ == "__main__":

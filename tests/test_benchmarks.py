@@ -14,10 +14,11 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent))  # where `pytest` alone does not look
 
 from benchmarks import __main__ as command
-from benchmarks import agreement, machine, reference, rows, running, table, timing
+from benchmarks import agreement, headlines, machine, reference, rows, running, table, timing
 
+ROOT = Path(__file__).parent.parent
 IMAGE = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
-ROWS = [row for group in running.GROUPS for row in import_module(f"benchmarks.groups.{group}").rows()]
+ROWS = [(group, row) for group in running.GROUPS for row in import_module(f"benchmarks.groups.{group}").rows()]
 
 
 def doubling(error=0, **more):
@@ -153,6 +154,35 @@ def test_json_has_what_the_table_has(run):
     assert all(f"{name} {version}" in page for name, version in data["versions"].items())
 
 
+def test_readme_gets_its_rows(tmp_path):
+    assert {*headlines.HEADLINES} <= {(group, row.work) for group, row in ROWS}
+    assert headlines.BEGIN + headlines.HEAD in (ROOT / "README.md").read_text()
+    page = tmp_path / "page.md"
+    page.write_text(f"# before\n\n{headlines.BEGIN}{headlines.HEAD}| old | 1 | 2 | 3 |\n\nafter\n")
+    peers = {
+        "far": {"least": 1.0, "counts": False},
+        "slow": {"least": 4000.0, "counts": True},
+        "fast": {"least": 2000.0, "counts": True},
+    }
+    data = {"rows": [
+        {"group": group, "work": work, "poolcli": {"least": 50.0}, "peers": peers if group != "start" else {}}
+        for group, work in headlines.HEADLINES
+    ]}  # fmt: skip
+    for _ in range(2):
+        headlines.write(data, page)
+        text = page.read_text()
+        assert text.startswith("# before\n\n")
+        assert text.endswith(" |\n\nafter\n")
+        assert "| `max`, 2 x 2, of 24 megapixels RGB | 50.0 ms | fast: 2.00 s | 0.025 |" in text
+        assert "| the command on a PNG of 512 x 512 | 50.0 ms | - | - |" in text
+        assert "old" not in text
+
+
+def test_readme_is_not_written_from_a_part():
+    with pytest.raises(SystemExit):
+        command.parsed(["--readme", "README.md", "--quick"])
+
+
 def test_calls_take_turns():
     order = []
     amounts = timing.in_turns([lambda: order.append("a"), lambda: order.append("b")], 3)
@@ -210,24 +240,22 @@ def test_integers_saturate():
 
 
 def test_groups_have_rows_that_can_be_told_apart():
-    names = [(row.work, row.shape) for row in ROWS]
+    names = [(row.work, row.shape) for _, row in ROWS]
     assert len({*names}) == len(names)
     known = {*machine.LIBRARIES, *machine.COMMANDS}
-    assert {name.split()[0] for row in ROWS for name in row.peers} <= known
-    assert all({*row.targets} <= {rows.BEST, rows.LIMIT, *row.peers, *row.beside} for row in ROWS)
+    assert {name.split()[0] for _, row in ROWS for name in row.peers} <= known
+    assert all({*row.targets} <= {rows.BEST, rows.LIMIT, *row.peers, *row.beside} for _, row in ROWS)
 
 
 def test_every_mode_with_a_gradient_is_timed_backward():
     import poolcli
 
-    timed = {row.work.split()[0] for row in ROWS if " backward, " in row.work}
+    timed = {row.work.split()[0] for _, row in ROWS if " backward, " in row.work}
     able = {name for name, mode in poolcli.MODES.items() if mode.has_gradient}
     assert timed == able | {*poolcli.UPSAMPLINGS} - {"unpool", "depth-to-space"}
 
 
 def test_unknown_group_is_named():
-    result = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "shrink"], cwd=Path(__file__).parent.parent, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, "-m", "benchmarks", "shrink"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert "there is no group shrink; there are downsample, upsample, resize," in result.stderr
