@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import machine
 from benchmarks.rows import BEST, HEIGHT, LIMIT, Call, Prepare, Row, Shape, smaller
-from benchmarks.timing import Amount, in_turns, turns_for
+from benchmarks.timing import Amount, in_turns, timed_once, turns_for
 
 GROUPS = ("downsample", "upsample", "resize", "reduce", "backward", "maps", "files", "folders", "start", "memory",
           "scaling")  # fmt: skip
@@ -83,8 +83,11 @@ def run(group: str, row: Row, quick: bool) -> Line:
     ours = {"": row.ours} if row.warm else {}
     tried = _tried({**ours, **peers, **beside}, given)
     calls = {"": row.ours(given), **tried.calls}
-    turns = turns_for(tried.seconds, len(calls), quick) if row.warm else 1 if quick else COLD_TURNS
-    took = dict(zip(calls, in_turns([*calls.values()], turns, row.unit), strict=True))
+    took = {name: once for name, seconds in tried.seconds.items() if (once := timed_once(seconds, row.unit))}
+    repeated = {name: call for name, call in calls.items() if name not in took}
+    seconds = sum(tried.seconds.get(name, 0.0) for name in repeated)
+    turns = turns_for(seconds, len(repeated), quick) if row.warm else 1 if quick else COLD_TURNS
+    took |= zip(repeated, in_turns([*repeated.values()], turns, row.unit), strict=True)
     others = {
         name: Other(
             took.get(name), differences.get(name), _counts(name, row, differences, took), tried.failures.get(name, "")
@@ -105,12 +108,12 @@ def _differences(row: Row, peers: Mapping[str, Prepare]) -> tuple[float | None, 
 
 
 class Tried(NamedTuple):
-    """Calls that were made once, what was seen of their results, why the others could not be made, and seconds."""
+    """Calls that were made once, what was seen of their results, how long they took, why others could not be made."""
 
     calls: dict[str, Call]
     seen: dict[str, Any]
+    seconds: dict[str, float]
     failures: dict[str, str]
-    seconds: float
 
 
 def _tried(works: Mapping[str, Prepare], given: Any, look: Callable[[Any], Any] = lambda result: None) -> Tried:
@@ -119,22 +122,22 @@ def _tried(works: Mapping[str, Prepare], given: Any, look: Callable[[Any], Any] 
     A peer may lack a format, or have a limit that the image exceeds. What poolcli, whose name is empty, raises is an
     error of this run.
     """
-    calls, seen, failures, seconds = {}, {}, {}, 0.0
+    tried = Tried({}, {}, {}, {})
     for name, prepare in works.items():
         try:
             call = prepare(given)
             begin = time.perf_counter()
             result = call()
-            seconds += time.perf_counter() - begin
-            seen[name] = look(result)
+            tried.seconds[name] = time.perf_counter() - begin
+            tried.seen[name] = look(result)
         except Exception as error:  # whatever libraries raise
             if not name:
                 raise
-            failures[name] = str(error).partition("\n")[0] or type(error).__name__
-            print(f"{name} cannot do this: {failures[name]}", file=sys.stderr)
+            tried.failures[name] = str(error).partition("\n")[0] or type(error).__name__
+            print(f"{name} cannot do this: {tried.failures[name]}", file=sys.stderr)
         else:
-            calls[name] = call
-    return Tried(calls, seen, failures, seconds)
+            tried.calls[name] = call
+    return tried
 
 
 def _counts(name: str, row: Row, differences: Mapping[str, float], took: Mapping[str, Amount]) -> bool:

@@ -12,7 +12,7 @@ from benchmarks.rows import Call
 PAUSE = 0.01  # seconds before each call
 SECONDS = 1.0  # that each call of a row gets, all its turns together
 TURNS = 3, 30  # at least and at most
-PATIENCE = 30.0  # seconds that a turn may take before there is but one
+PATIENCE = 20.0  # seconds that a call may take before it is made but once
 
 
 class Amount(NamedTuple):
@@ -39,9 +39,14 @@ def in_turns(calls: Sequence[Call], turns: int, unit: str = "ms") -> list[Amount
     return [Amount.of(amounts) for amounts in zip(*rounds, strict=True)]
 
 
+def timed_once(seconds: float, unit: str) -> Amount | None:
+    """Return what a first call took, if that is so long that there is no second, and its preparations do not count."""
+    return Amount(1e3 * seconds, 0.0, 1) if seconds > PATIENCE and unit == "ms" else None
+
+
 def turns_for(seconds: float, calls: int, quick: bool) -> int:
     """Return how many turns so many calls get, of which one takes so many seconds together."""
-    if quick or seconds > PATIENCE:
+    if quick:
         return 1
     least, most = TURNS
     return min(max(int(calls * SECONDS / max(seconds, 1e-6)), least), most)

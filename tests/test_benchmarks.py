@@ -191,7 +191,17 @@ def test_calls_take_turns():
     assert timing.in_turns([iter([4, 2, 3]).__next__], 3, "MB") == [timing.Amount(2.0, 50.0, 3)]
     assert timing.turns_for(0.1, 2, quick=False) == 20
     assert timing.turns_for(8, 2, quick=False) == 3
-    assert timing.turns_for(100, 2, quick=False) == 1
+    assert timing.turns_for(8, 2, quick=True) == 1
+
+
+def test_what_takes_very_long_is_done_once(run, monkeypatch):
+    monkeypatch.setattr(timing, "PATIENCE", 0.01)
+    calls = []
+    peers = {"NumPy": lambda x: lambda: calls.append(x.shape) or _slowly(2 * x)}
+    amount = run(doubling(peers=peers))[2]["rows"][0]["peers"]["NumPy"]
+    assert calls == [(160, 240, 3), (400, 600, 3)]
+    assert (amount["turns"], amount["spread"]) == (1, 0)
+    assert amount["least"] > 20
 
 
 def test_smaller_images_keep_their_proportions():
