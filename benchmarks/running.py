@@ -79,22 +79,28 @@ def run(group: str, row: Row, quick: bool) -> Line:
     )
     difference, differences = _differences(row, peers)
     shape = smaller(row.shape, min(QUICK_HEIGHT, row.shape[-3] // 2)) if quick else row.shape
-    given = row.given(shape)
-    ours = {"": row.ours} if row.warm else {}
-    tried = _tried({**ours, **peers, **beside}, given)
+    took, failures = _timed(row, {**peers, **beside}, row.given(shape), quick)
+    others = {
+        name: Other(
+            took.get(name), differences.get(name), _counts(name, row, differences, took), failures.get(name, "")
+        )
+        for name in {**peers, **beside}
+    }
+    return Line(group, row, shape, took[""], difference, others, tuple(_verdicts(row, took[""], others, quick)))
+
+
+def _timed(
+    row: Row, others: Mapping[str, Prepare], given: Any, quick: bool
+) -> tuple[dict[str, Amount], dict[str, str]]:
+    """Return what each takes, poolcli's by an empty name, and why the others cannot."""
+    tried = _tried({**({"": row.ours} if row.warm else {}), **others}, given)
     calls = {"": row.ours(given), **tried.calls}
     took = {name: once for name, seconds in tried.seconds.items() if (once := timed_once(seconds, row.unit))}
     repeated = {name: call for name, call in calls.items() if name not in took}
     seconds = sum(tried.seconds.get(name, 0.0) for name in repeated)
     turns = turns_for(seconds, len(repeated), quick) if row.warm else 1 if quick else COLD_TURNS
     took |= zip(repeated, in_turns([*repeated.values()], turns, row.unit), strict=True)
-    others = {
-        name: Other(
-            took.get(name), differences.get(name), _counts(name, row, differences, took), tried.failures.get(name, "")
-        )
-        for name in {**peers, **beside}
-    }
-    return Line(group, row, shape, took[""], difference, others, tuple(_verdicts(row, took[""], others, quick)))
+    return took, tried.failures
 
 
 def _differences(row: Row, peers: Mapping[str, Prepare]) -> tuple[float | None, dict[str, float]]:
@@ -151,5 +157,5 @@ def _verdicts(row: Row, ours: Amount, others: Mapping[str, Other], quick: bool) 
         other = others.get(against)
         amount = best if against == BEST else other.amount.least if other and other.amount else None
         ratio = ours.least if against == LIMIT else ours.least / amount if amount else None
-        judged = target is not None and ratio is not None and not quick
-        yield Verdict(against, ratio, target, ratio <= target if judged else None)  # type: ignore[operator]
+        met = None if quick or target is None or ratio is None else ratio <= target
+        yield Verdict(against, ratio, target, met)

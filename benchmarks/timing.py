@@ -40,7 +40,7 @@ def in_turns(calls: Sequence[Call], turns: int, unit: str = "ms") -> list[Amount
 
 
 def timed_once(seconds: float, unit: str) -> Amount | None:
-    """Return what a first call took, if that is so long that there is no second, and its preparations do not count."""
+    """Return what the first call took, if that is so long that it is not made again."""
     return Amount(1e3 * seconds, 0.0, 1) if seconds > PATIENCE and unit == "ms" else None
 
 
