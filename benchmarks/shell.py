@@ -21,14 +21,15 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def run(words: tuple[object, ...], **variables: str) -> str:
-    """Run a command and return what it says; a failing one raises, with its last line."""
+def run(words: tuple[object, ...], folder: Path | None = None, **variables: str) -> str:
+    """Run a command, in a folder, and return what it says; a failing one raises, with its last line."""
     result = subprocess.run(
         [str(word) for word in words],
         capture_output=True,
         text=True,
         check=False,
         env={**machine.environment, **variables},
+        cwd=folder,
     )
     if result.returncode:
         last = (result.stderr.strip() or f"exit code {result.returncode}").splitlines()[-1]
@@ -36,14 +37,14 @@ def run(words: tuple[object, ...], **variables: str) -> str:
     return result.stdout
 
 
-def command(*words: object, out: Path | None = None) -> Call:
+def command(*words: object, out: Path | None = None, folder: Path | None = None) -> Call:
     """Return the call of a command, which gives what it wrote; that, if a folder, is empty whenever it starts."""
 
     def call() -> Path | None:
         if out and not out.suffix:
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
-        run(words)
+        run(words, folder)
         return out
 
     return call

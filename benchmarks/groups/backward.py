@@ -19,6 +19,7 @@ from benchmarks.rows import Call, Prepare, Row
 FORWARD, NCHW, LAST = "forward", "PyTorch NCHW", "PyTorch channels_last"
 TARGETS = {FORWARD: 4.0, NCHW: 0.5, LAST: 1.0}
 SIZE = (2, 2)
+OWN: dict[str, dict[str, Any]] = {"bicubic": {"cubic_a": -0.75}}  # as PyTorch's
 BOX = np.outer((1, 2, 1), (1, 2, 1)) / 16
 
 
@@ -91,14 +92,14 @@ def of_upsampling(mode: str) -> Prepare:
 
     def prepare(image: Any) -> Call:
         grad = gradient_like(poolcli.upsample(image, mode).shape)
-        return lambda: poolcli.upsample_backward(grad, image, mode)
+        return lambda: poolcli.upsample_backward(grad, image, mode, **OWN.get(mode, {}))
 
     return prepare
 
 
 def of_upsampling_forward(mode: str) -> Prepare:
     """Return an upsampling."""
-    return lambda image: lambda: poolcli.upsample(image, mode)
+    return lambda image: lambda: poolcli.upsample(image, mode, **OWN.get(mode, {}))
 
 
 def operators() -> dict[str, Callable[[Any, Any], Any]]:
@@ -141,7 +142,7 @@ def _network() -> Any:
 
 
 def _interpolated(mode: str) -> Callable[[Any], Any]:
-    return lambda x: reference.naive().resize(x, (2 * x.shape[0], 2 * x.shape[1]), mode)
+    return lambda x: reference.naive().resize(x, (2 * x.shape[0], 2 * x.shape[1]), mode, **OWN.get(mode, {}))
 
 
 def _subpixel(x: Any) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, pictures, reference, shell
 from benchmarks.agreement import MEAN, picture_in
+from benchmarks.groups import files
 from benchmarks.rows import BEST, LIMIT, Call, Prepare, Row
 
 PHOTOGRAPHS = (300, 1000, 1000, 3)
@@ -86,28 +87,33 @@ def halved(folder: Path) -> Call:
 
 
 def halving() -> dict[str, Prepare]:
-    """Return the commands and scripts of peers."""
+    """Return the commands and scripts of peers; commands are given the names in the folder, and run there."""
     box = ("-filter", "Box", "-resize", "50%", "-quality", QUALITY, "-sampling-factor", "4:4:4")
-
-    def named(name: str, *words: object, after: tuple[object, ...] = ()) -> Prepare:
-        out = pictures.scratch() / name.replace(" ", "_")
-        places = {"OUT": out, "OUT/": f"{out}/%s.jpg[Q={QUALITY}]"}
-        return lambda folder: shell.command(
-            *(places.get(str(word), word) for word in words), *sorted(folder.iterdir()),
-            *(places.get(str(word), word) for word in after), out=out,
-        )  # fmt: skip
-
-    def scripted(text: str) -> Prepare:
-        out = pictures.scratch() / f"script_{abs(hash(text))}"
-        return lambda folder: shell.script(text, folder, out, machine.threads, out=out)
-
-    return {
-        "OpenCV script in threads": scripted(OPENCV),
-        "Pillow script in threads": scripted(PILLOW),
-        "GraphicsMagick": named("gm", "gm", "mogrify", "-output-directory", "OUT", *box),
-        "mogrify": named("mogrify", "mogrify", "-path", "OUT", *box),
-        "vipsthumbnail": named("vips", "vipsthumbnail", after=("--size", "500x500", "-o", "OUT/")),
+    commands: dict[str, Callable[[list[Path], Path], tuple[object, ...]]] = {
+        "GraphicsMagick": lambda paths, out: ("gm", "mogrify", "-output-directory", out, *box, *_names(paths)),
+        "mogrify": lambda paths, out: ("mogrify", "-path", out, *box, *_names(paths)),
+        "vipsthumbnail": lambda paths, out: (
+            "vipsthumbnail", *_names(paths), "--size", files.half(paths[0]), "-o", f"{out}/%s.jpg[Q={QUALITY}]"
+        ),
+    }  # fmt: skip
+    scripts = {"OpenCV script in threads": OPENCV, "Pillow script in threads": PILLOW}
+    return {name: _scripted(text, name) for name, text in scripts.items()} | {
+        name: _in_folder(words, name) for name, words in commands.items()
     }
+
+
+def _names(paths: list[Path]) -> list[str]:
+    return [path.name for path in paths]
+
+
+def _in_folder(words: Callable[[list[Path], Path], tuple[object, ...]], name: str) -> Prepare:
+    out = pictures.scratch() / name
+    return lambda folder: shell.command(*words(sorted(folder.iterdir()), out), out=out, folder=folder)
+
+
+def _scripted(text: str, name: str) -> Prepare:
+    out = pictures.scratch() / name.replace(" ", "_")
+    return lambda folder: shell.script(text, folder, out, machine.threads, out=out)
 
 
 def command(folder: Path) -> tuple[object, ...]:

@@ -1,4 +1,7 @@
-"""What a command costs before it works: its start, a small picture, the first use of a mode."""
+"""What a command costs before it works: its start, a small picture, the first use of a mode.
+
+Where SciPy is installed, as scikit-image brings it, Numba imports it, which takes each command 0.13 s more.
+"""
 
 from __future__ import annotations
 
