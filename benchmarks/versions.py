@@ -1,7 +1,7 @@
 """Two checkouts of poolcli against each other, in turns: nothing that was fast may become slower.
 
-    python benchmarks/versions.py OLD NEW [--only WORD] [--runs N]
-    python benchmarks/versions.py OLD NEW --compile
+    python -m benchmarks.versions OLD NEW [--only WORD] [--runs N]
+    python -m benchmarks.versions OLD NEW --compile
 
 Both run in processes of their own, one call of the one after one call of the other; what counts is the shortest time of
 each. A work whose new time is longer gets more turns, since processors change their clocks while they run. With
