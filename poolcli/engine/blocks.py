@@ -22,6 +22,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, inlined
 from poolcli.engine.operation import record
 from poolcli.geometry import Windows
+from poolcli.outputs import room
 
 FEW_CHANNELS = (1, 3, 4)
 """Numbers of channels that loops are compiled for."""
@@ -91,7 +92,7 @@ def _are_fours(rows: Windows, columns: Windows) -> bool:
 def pool(image: NDArray[Any], block: Block, rows: Windows, columns: Windows) -> NDArray[Any]:
     """Return (1, N, rows, columns, C) of (N, H, W, C)."""
     images, height, width, channels = image.shape
-    out = np.empty((1, images, rows.size, columns.size, channels), block.target)
+    out = room((1, images, rows.size, columns.size, channels), block.target)
     plan = windows.planned(rows, columns, channels * np.dtype(block.number).itemsize, 0)
     few = channels if channels in FEW_CHANNELS else 0
     if _are_fours(rows, columns):
