@@ -80,3 +80,24 @@ def test_compilation_is_announced():
     with event.install_recorder("numba:compile") as seen:
         njit(SIGNATURE)(lambda x: x + 1)
     assert seen.buffer, changed("the event numba:compile")
+
+
+@compiled_only
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16"])
+def test_vectors_are_read_and_written(dtype):
+    row, weights, out = np.arange(12, dtype=dtype), np.array([1, 2, 3], dtype), np.zeros(8, dtype)
+
+    @njit
+    def write(row, weights, out):
+        internals.write_sum_of_pixels(row, 1, 2, weights, 3, out, 0)
+        internals.copy_vector(row, 5, out, 4)
+
+    write(row, weights, out)
+    assert out.tolist() == [22, 28, 34, 40, 5, 6, 7, 8], changed("make_array")
+
+
+@compiled_only
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_step_adds_a_product(dtype):
+    function = njit(lambda a, b, c: internals.fused_multiply_add(a, b, c))
+    assert function(dtype(2), dtype(3), dtype(4)) == 10, changed("intrinsics")

@@ -1,5 +1,7 @@
 """Resampling by pixels as vectors: any number of channels and taps, and nothing of what lies beside a window."""
 
+from itertools import product
+
 import naive
 import numba
 import numpy as np
@@ -12,6 +14,7 @@ import poolcli
 from poolcli import sampling
 from poolcli.engine import pixels
 from poolcli.engine.compile import bind
+from poolcli.engine.interleave import take
 from poolcli.filters import FILTERS
 
 CHANNELS = (1, 2, 3, 4, 5, 6, 9)
@@ -121,3 +124,35 @@ def test_weights_of_groups_can_be_read():
     assert made.tolist() == [[[1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 0, 0, 0, 0]]]
     assert pixels.grouped(np.ones((2, 9)), 1).shape == (2, 2, 4)
     assert pixels.grouped(np.ones((2, 9)), 5).size == 0
+
+
+@pytest.mark.quick_when(lambda dtype, channels: dtype in ("uint8", "float32"))
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "uint64", "float64"])
+def test_pixels_are_taken_from_anywhere(dtype, channels):
+    rng = np.random.default_rng(0)
+    for height, width, size in product((1, 3), (1, 2, 9), (1, 5, 40)):
+        image = picture(dtype, (2, height, width, channels))
+        rows = rng.integers(0, height, 4)
+        for low, high in ((0, width), (-1, width), (0, max(width - 1, 1))):
+            columns = rng.integers(low, high, size)
+            expected = image[:, rows[:, None], columns]
+            expected[:, :, columns < 0] = 0
+            np.testing.assert_array_equal(take(image, rows, columns), expected)
+
+
+def test_pixels_that_begin_at_odd_bytes_are_taken():
+    image = np.frombuffer(bytes(range(61)), np.uint8, 60, offset=1).reshape(1, 3, 5, 4)
+    columns = np.array([4, 0, 0, 3, 1, -1, 2])
+    expected = image[:, ::-1][:, :, columns]
+    expected[:, :, 5] = 0
+    np.testing.assert_array_equal(take(image, np.array([2, 1, 0]), columns), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_nearest_at_fractional_scales(dtype, channels):
+    image = picture(dtype, (6, 10, channels))
+    for size in ((10, 17), (6, 25), (7, 10), (5, 9)):
+        places = [[(2 * i + 1) * n // (2 * m) for i in range(m)] for n, m in zip((6, 10), size, strict=True)]
+        np.testing.assert_array_equal(poolcli.resize(image, size, "nearest"), image[np.ix_(*places)])

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 from numba import from_dtype, types
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.internals import LANES, copy_vector
 from poolcli.engine.operation import record
 from poolcli.outputs import room
 
@@ -171,8 +173,9 @@ def load(values, index, before, channels, fill, row, number):
     load_pixels(values, index, after, index.size, channels, fill, row, number)
 
 
-TAKEN = record("height", "width", "channels", "phases")
-"""Of pixels that are taken: the size of the image, and the phases of a row, 0 where it has none."""
+TAKEN = record("height", "width", "channels", "phases", "plain")
+"""Of pixels that are taken: the size of the image, the phases of a row, 0 where it has none, and how many columns from
+the left on are neither -1 nor the last."""
 
 _indices = types.Array(types.int64, 1, "C")
 _bands = Bands(
@@ -190,10 +193,15 @@ def take(image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64
     out = room((images, len(rows), len(columns), channels), image.dtype)
     if not out.size:
         return out
-    taken = np.array([(height, width, channels, _phases(columns, width))], TAKEN)
-    source = image.reshape(images * height, width * channels).view(np.uint8)
+    size = image.dtype.itemsize
+    if (pixel := size * channels) in (2, 4, 8) and image.ctypes.data % pixel == 0:  # a pixel is one number
+        size, channels = pixel, 1
+    special = np.flatnonzero((columns < 0) | (columns >= width - 1))
+    plain = min(int(special[0]) if special.size else len(columns), len(columns) - 1)
+    taken = np.array([(height, width, channels, _phases(columns, width), plain)], TAKEN)
+    source = image.reshape(images * height, -1).view(np.uint8)
     lines = out.reshape(images * len(rows), -1).view(np.uint8)
-    _bands.run(_taker(image.dtype.itemsize), len(lines), source, taken, rows, columns, lines)
+    _bands.run(_taker(size), len(lines), source, taken, rows, columns, lines)
     return out
 
 
@@ -211,6 +219,33 @@ def _phases(columns: NDArray[np.int64], width: int) -> int:
 @cache
 def _taker(size: int) -> Any:
     return _bands.compile(_take, unit=np.dtype(f"u{size}").type)
+
+
+def copy_four(row, start, out, to):
+    """Copy four numbers: one copy takes less time than three."""
+    for c in range(LANES):
+        out[to + c] = row[start + c]
+
+
+@overload(copy_four)
+def _copy_four(row, start, out, to):
+    return lambda row, start, out, to: copy_vector(row, start, out, to)  # type: ignore[call-arg]
+
+
+@scalar
+def take_columns(row, columns, plain, channels, result):
+    """Copy pixels of a row, 0 where a column is -1, from the left: what is copied beyond a pixel is written over."""
+    done = plain if channels <= LANES else 0
+    nothing = row.dtype.type(0)  # a literal 0 would make floats of 64-bit integers
+    if channels == 1:
+        for x in range(done):
+            result[x] = row[columns[x]]
+    else:
+        for x in range(done):
+            copy_four(row, columns[x] * channels, result, x * channels)
+    for x in range(done, columns.size):
+        for c in range(channels):
+            result[x * channels + c] = row[columns[x] * channels + c] if columns[x] >= 0 else nothing
 
 
 def _take(start, stop, image, taken, rows, columns, out):
@@ -236,7 +271,5 @@ def _take(start, stop, image, taken, rows, columns, out):
                     copy_row(row, planes[s])
             interleave_phases(planes, result, phases, channels, width)
             continue
-        for x in range(columns.size):
-            for c in range(channels):
-                result[x * channels + c] = row[columns[x] * channels + c] if columns[x] >= 0 else unit(0)
+        take_columns(row, columns, taken[0].plain, channels, result)
     return 1

@@ -26,6 +26,7 @@ __all__ = [
     "address_of",
     "as_dtype",
     "compiler_lock",
+    "copy_vector",
     "fused_multiply_add",
     "group_lanes",
     "is_compiled",
@@ -228,3 +229,20 @@ def write_sum_of_groups(
         return None
     index = types.int64
     return types.void(row, index, channels, weights, grouped, index, out, index), code
+
+
+@intrinsic
+def copy_vector(typing_context: Any, row: Any, start: Any, out: Any, to: Any) -> Any:
+    """Copy LANES numbers from row[start] on to out[to] on, wherever the arrays end."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size, kind = row.dtype.bitwidth // 8, ir.VectorType(context.get_data_type(row.dtype), LANES).as_pointer()
+        given = builder.bitcast(_from(context, builder, row, arguments[0], arguments[1]), kind)
+        builder.store(
+            builder.load(given, align=size),
+            builder.bitcast(_from(context, builder, out, arguments[2], arguments[3]), kind),
+            align=size,
+        )
+        return context.get_dummy_value()
+
+    return types.void(row, types.int64, out, types.int64), code

@@ -37,7 +37,7 @@ def sum_groups(row, start, channels, weights, grouped, count, out, to):
     """Write the same of neighbours, four pixels at a time, which have their weights from `grouped`."""
     total = np.zeros(LANES, weights.dtype)
     whole = count // 4
-    products = grouped[:whole, : 4 * channels] * row[start : start + whole * 4 * channels].reshape(whole, -1)
+    products = grouped[:whole, : 4 * channels] * row[start : start + whole * 4 * channels].reshape(whole, 4 * channels)
     total[:channels] = products.reshape(whole * 4, channels).sum(axis=0)
     for k in range(4 * whole, count):
         total += weights[k] * row[start + k * channels :][:LANES]
