@@ -142,3 +142,24 @@ def test_any_windows_side_by_side(height, width, down, across, channels):
         np.testing.assert_array_equal(
             poolcli.downsample(image, "max", **geometry), naive.downsample(image, "max", **geometry)
         )
+
+
+@pytest.mark.parametrize("channels", [1, 3, 9])
+@pytest.mark.parametrize("height", [1, 7, 8, 9, 17, 150])
+@pytest.mark.parametrize("width", [1, 2, 3, 65])
+def test_whole_maps_and_bins(height, width, channels):
+    if height * width < 64 or not (JIT or height * width < 1000):
+        height, width = 64, width  # that is pooled in parts
+    rng = np.random.default_rng(4)
+    for dtype in ("uint8", "int16", "float32"):
+        image = (rng.standard_normal((2, height, width, channels)) * 100).astype(dtype)
+        wide = image.astype(np.float64)
+        close = {"rtol": 1e-13, "atol": 1e-12}
+        np.testing.assert_allclose(poolcli.reduce(image, "gap"), wide.mean((1, 2)), **close)
+        np.testing.assert_array_equal(poolcli.reduce(image, "gmp"), image.max((1, 2)))
+        bins = poolcli.downsample(image, "average", size=(2, min(width, 3)), dtype="float64")
+        for i, j in np.ndindex(bins.shape[1:3]):
+            rows, columns = (
+                slice(k * n // b, -(-(k + 1) * n // b)) for k, n, b in ((i, height, 2), (j, width, bins.shape[2]))
+            )
+            np.testing.assert_allclose(bins[:, i, j], wide[:, rows, columns].mean((1, 2)), **close)

@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 
 from poolcli.engine import blocks, regions, windows
 from poolcli.engine.arithmetic import alike, maximum, minimum, saturate_cast, tap
-from poolcli.engine.blocks import Block
+from poolcli.engine.blocks import Block, Lifting
 from poolcli.engine.compile import bind, inlined, specialise
 from poolcli.engine.operation import NONE, Operation, Task, reader
 from poolcli.engine.regions import Part, States
@@ -314,6 +314,7 @@ def smaller(a, b, constants):
 largest = _gathering(itself, None, larger, _get_line, _put_line, in_pairs=True)
 smallest = _gathering(itself, None, smaller, _get_line, _put_line, in_pairs=True)
 _JOIN = {largest: np.maximum, smallest: np.minimum}
+_BETTER = {largest: larger, smallest: smaller}
 _PREFER = {largest: maximum, smallest: minimum}
 
 
@@ -385,6 +386,8 @@ def lifted(
     """Return states of values that are lifted and combined: one after the other, or `in_pairs`."""
     bound = {"combine": combine, "get": GET[numbers], "put": _PUT[numbers]}
     gather = _gathering(lift, number, in_pairs=in_pairs, **bound)
+    if numbers == 1 and constants is NONE:
+        settings["lifting"] = Lifting(task.source, number, lift, combine)
     joiner = np.add if combine is added else _Joiner(_join_all, constants, numbers, tuple(bound.items()))
     return _part(task, gather, number, numbers, joiner, constants=constants, **settings)
 
@@ -417,7 +420,8 @@ class Largest:
 def extreme(task: Task, best: Any) -> Part:
     """Return the largest, or the smallest, value of windows as a state."""
     gather = bind(_gather_line, best=best)
-    return _part(task, gather, task.source, 1, _JOIN[best], exact=True, max_dense_stride=4)
+    lifting = Lifting(task.source, task.source.type, itself, _BETTER[best])
+    return _part(task, gather, task.source, 1, _JOIN[best], exact=True, max_dense_stride=4, lifting=lifting)
 
 
 def bounds(task: Task, lift: Any, constants: Any = NONE) -> Part:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.engine import windows
+from poolcli.engine import blocks, windows
+from poolcli.engine.blocks import Lifting
 from poolcli.engine.operation import Operation
 from poolcli.geometry import Windows, adaptive, singles
 
@@ -45,6 +46,7 @@ class Part:
     gather: Any = None  # what makes the states, for operators that go on from there
     exact: bool = False  # whatever is joined first, the result is the same
     weighted: bool = False  # values count by the weights of their windows
+    lifting: Lifting | None = None  # what makes the states, where these are one number without constants
 
 
 def are_large(shape: tuple[int, ...], rows: Windows, columns: Windows, divisible: bool, separable: bool) -> bool:
@@ -107,6 +109,8 @@ def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
     channels, planes = image.shape[3], (part.operation.prepass or part.operation).planes
     out = np.empty((planes, len(image), rows.size, columns.size, channels), part.joined)
     height = int(np.clip(rows.max_count * rows.size // _BANDS, 8, ROWS))  # of a band
+    if part.lifting and not part.operation.prepass and rows.step == columns.step == 1:
+        return _lines(image, part, rows, -(-height // 8) * 8, columns)  # eight rows a pass
     begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
     column = -(-rows.max_count // height) * channels * planes * part.joined.itemsize
     width = min(end - begin, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
@@ -122,12 +126,18 @@ def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
 
 
 def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns: Windows) -> States:
-    """Return what is left of each column of each row of windows, (planes, N, rows, W, C)."""
+    """Return what is left of each column of each row of windows, (planes, N, rows, W, C).
+
+    Or of several columns together, where a kernel joins them.
+    """
     bands = [_bands(rows, i, height) for i in range(rows.size)]
     ends = np.cumsum([len(first) for first, _, _ in bands])
     first, count, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
     own = Windows(first, count, count, weights if part.weighted else np.ones((1, height), np.int64), rows.step)
-    found = windows.pool(image, part.operation, own, columns).astype(part.joined, copy=False)
+    if part.lifting and columns.max_count > 1:
+        found = blocks.fold(image, part.lifting, own, columns, part.joined)
+    else:
+        found = windows.pool(image, part.operation, own, columns).astype(part.joined, copy=False)
     each = np.split(found, ends[:-1], axis=2)
     return np.stack([_joined(one, 2, part.join) for one in each], 2)
 

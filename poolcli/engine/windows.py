@@ -149,10 +149,8 @@ def planned(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
     """Return windows as a loop reads them: pixels of so many bytes; `taps` is 0 for rows that are not dealt out."""
     tiles = list(_cut(_runs(columns), pixel, taps))
     weights = columns.weights if len(columns.weights) == 1 else columns.weights[[tile.out for tile in tiles]]
-    row_table = np.zeros(rows.size, ROWS)
-    row_table["first"], row_table["count"], row_table["divisor"] = rows.first, rows.count, rows.divisor
     return _Plan(
-        row_table,
+        row_table(rows),
         np.ascontiguousarray(rows.weights),
         np.array([tuple(tile) for tile in tiles], TILE),
         np.ascontiguousarray(weights),
@@ -160,6 +158,13 @@ def planned(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
         rows.max_count * columns.max_count,
         max(tile.stride for tile in tiles),
     )
+
+
+def row_table(windows: Windows) -> NDArray[Any]:
+    """Return where windows of an axis lie, as loops read it."""
+    table = np.zeros(windows.size, ROWS)
+    table["first"], table["count"], table["divisor"] = windows.first, windows.count, windows.divisor
+    return table
 
 
 def main_stride(windows: Windows) -> int:

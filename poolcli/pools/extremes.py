@@ -10,26 +10,26 @@ import numpy as np
 
 from poolcli.engine.blocks import Block
 from poolcli.engine.choices import Region
-from poolcli.engine.folds import Fold, extreme, itself, larger, largest, smaller, smallest
+from poolcli.engine.folds import Fold, extreme, itself, largest, smallest
 from poolcli.engine.operation import Task
 
 
 def maximum(task: Task) -> Fold:
     """Return the pool of max: max(r)."""
-    return _extreme(task, largest, larger, np.max)
+    return _extreme(task, largest, np.max)
 
 
 def minimum(task: Task) -> Fold:
     """Return the pool of min: min(r)."""
-    return _extreme(task, smallest, smaller, np.min)
+    return _extreme(task, smallest, np.min)
 
 
-def _extreme(task: Task, best: Any, better: Any, of_values: Callable[[Any], Any]) -> Fold:
+def _extreme(task: Task, best: Any, of_values: Callable[[Any], Any]) -> Fold:
     def of_region(region: Region) -> list[Any]:
         return [of_values(region.values)]
 
     part = extreme(task, best)
     step = part.operation  # the state is the result
     own = replace(step, separable=(step, step))
-    block = Block(task.source, task.source, task.source.type, itself, better, itself, ordered=task.source.kind == "f")
+    block = Block(part.lifting, task.source, itself, ordered=task.source.kind == "f") if part.lifting else None
     return Fold(task, (part,), itself, own=own, of_region=of_region, block=block)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
-from poolcli.engine.blocks import Block
+from poolcli.engine.blocks import Block, Lifting
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, added, bounds, extreme, itself, largest, lifted, summed, valued
 from poolcli.engine.gradients import Both, Even, Gradient, Selected, Total
@@ -183,7 +183,7 @@ def average(task: Task) -> Fold:
     if dtype.itemsize == 2 and short:
         bound = {"number": dtype.type, "quarter": four, "total": few.gather}
         own, finish = Operation(average_narrow, task.source, task.target, bound, max_dense_stride=2), mean_narrow
-    block = Block(task.source, task.target, dtype.type, valued, added, finish, four)
+    block = Block(Lifting(task.source, dtype.type, valued, added), task.target, finish, four)
     return replace(fold, own=replace(own, separable=(few.operation, across)), block=block)
 
 
