@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.choices import Region
-from poolcli.engine.folds import Fold, extreme, itself, largest, smallest
+from poolcli.engine.folds import Fold, extreme, itself, largest, sliding_extreme, smallest
 from poolcli.engine.operation import Task
 
 
@@ -29,4 +29,10 @@ def _extreme(task: Task, best: Any, of_values: Callable[[Any], Any]) -> Fold:
 
     part = extreme(task, best)
     step = part.operation  # the state is the result
-    return Fold(task, (part,), itself, own=replace(step, separable=(step, step)), of_region=of_region)
+    return Fold(
+        task,
+        (part,),
+        itself,
+        own=replace(step, separable=(step, step), sliding=sliding_extreme(task, best)),
+        of_region=of_region,
+    )
