@@ -46,11 +46,15 @@ class Choice:
 
     operation: Operation
     of_region: Callable[[Region], Sequence[Any] | NDArray[Any]]  # as many results as the operation has planes
+    sliding: Callable[[NDArray[Any], Windows, Windows], NDArray[Any] | None] | None = (
+        None  # for those that overlap much
+    )
 
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) of (N, H, W, C)."""
         if not regions.are_large(image.shape, rows, columns, divisible=False, separable=False):
-            return windows.pool(image, self.operation, rows, columns)
+            slid = self.sliding(image, rows, columns) if self.sliding and image.size else None
+            return windows.pool(image, self.operation, rows, columns) if slid is None else slid
         images, _, width, channels = image.shape
         out = np.empty((self.operation.planes, images, rows.size, columns.size, channels), self.operation.target)
         for n, i, j, c in np.ndindex(images, rows.size, columns.size, channels):

@@ -41,11 +41,11 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from poolcli.engine import blocks, regions, windows
+from poolcli.engine import blocks, regions, sliding, windows
 from poolcli.engine.arithmetic import alike, maximum, minimum, saturate_cast, tap
 from poolcli.engine.blocks import Block, Lifting
 from poolcli.engine.compile import bind, inlined, specialise
-from poolcli.engine.operation import NONE, Operation, Task, reader
+from poolcli.engine.operation import NONE, Operation, Sliding, Task, reader
 from poolcli.engine.regions import Part, States
 from poolcli.geometry import Windows
 
@@ -316,6 +316,13 @@ smallest = _gathering(itself, None, smaller, _get_line, _put_line, in_pairs=True
 _JOIN = {largest: np.maximum, smallest: np.minimum}
 _BETTER = {largest: larger, smallest: smaller}
 _PREFER = {largest: maximum, smallest: minimum}
+
+
+def sliding_extreme(task: Task, best: Any) -> Sliding:
+    """Return how the extremes of windows that overlap much are found."""
+    limits = np.finfo(task.source) if task.source.kind == "f" else np.iinfo(task.source)
+    least, most = (-np.inf, np.inf) if task.source.kind == "f" else (limits.min, limits.max)
+    return sliding.extremes(_PREFER[best], task.source, least if best is largest else most)
 
 
 def _gather_line(lines, taps, cursor, constants, state):

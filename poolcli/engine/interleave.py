@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
-from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.compile import inlined, pointer, scalar
 from poolcli.engine.internals import LANES, copy_vector
-from poolcli.engine.operation import record
+from poolcli.engine.operation import CURSOR, record
 from poolcli.outputs import room
 
 unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved
@@ -89,6 +89,12 @@ def deinterleave_row(image, cursors, needed, ring, scratch):
             planes[(last - groups * stride) * channels + c, groups] = row[last * channels + c]
 
 
+PUT = types.void(
+    types.Array(types.uint8, 2, "C"), types.Array(from_dtype(CURSOR), 1, "C"), types.Array(types.uint8, 2, "C")
+)
+"""Signature of what writes computed rows into the output."""
+
+
 def decimate_row(result, cursors, out):
     """Put every stride-th pixel of each computed row into the output."""
     cursor = cursors[0]
@@ -97,6 +103,12 @@ def decimate_row(result, cursors, out):
         row = cursor.out + p * (len(out) // len(result))
         target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
         decimate(result.view(unit)[p], target, channels, stride, size)
+
+
+@cache
+def decimating(size: int) -> Any:
+    """Return `decimate_row` for numbers of so many bytes."""
+    return pointer(decimate_row, PUT, unit=np.dtype(f"u{size}").type)
 
 
 @inlined

@@ -175,6 +175,20 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
+class Sliding:
+    """How windows that overlap much are pooled: what `sliding` binds."""
+
+    number: Any  # dtype of what columns come to
+    wide: Any  # dtype of what is made of these along a row
+    target: np.dtype[Any]
+    identity: Any  # number of a column beyond the image
+    down: Any
+    across: Any
+    most: int  # rows of a window
+    least: int  # windows along an axis that a pixel is in
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operator with all that it needs."""
 
@@ -186,6 +200,7 @@ class Operation:
     table: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     planes: int = 1  # results of each window
     separable: tuple[Operation, Operation] | None = None  # down and across: the same in two steps, for wide windows
+    sliding: Sliding | None = None  # the same where windows overlap much
     prepass: Operation | None = None  # what makes planes of every pixel and its neighbours; all are pooled alike
     max_dense_stride: int = 1  # at which computing every window and keeping some is cheapest; 0 for never
 

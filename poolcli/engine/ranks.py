@@ -1,7 +1,8 @@
 """Pools by rank: which values of the sorted window are read, or what is made of it.
 
-The window is sorted by a network whose wires are whole rows, or value by value where it is too wide; of large windows,
-ranks are found digit by digit (`selection`). A pool says which rank it reads, of n values:
+The window is sorted by a network whose wires are whole rows, or value by value where it is too wide. Bytes are counted
+where wide windows overlap (`counts`); of large windows, ranks are found digit by digit (`selection`). A pool says which
+rank it reads, of n values:
 
     rank(plane, n, constants) -> rank, 0 for the smallest
 
@@ -18,17 +19,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.engine import selection
+from poolcli.engine import counts, selection
 from poolcli.engine.arithmetic import fill_row, maximum, minimum, tap
 from poolcli.engine.choices import Choice, Region, unless_nan
 from poolcli.engine.compile import plain, scalar
 from poolcli.engine.operation import NONE, Operation, Task
+from poolcli.geometry import Windows
 
 rank: Any = None
 read_sorted: Any = None
 shortcut: Any = None
 
 WIDEST = 1024  # taps; a wider network does more work than a sort
+_TAPS, _TAPS_A_PIXEL = 80, 16  # from which counting is faster than a network: it goes through all pixels
 
 
 @lru_cache(maxsize=64)
@@ -158,7 +161,15 @@ def ranked(
     operation = Operation(
         _read_ranks, task.source, task.target, bound, constants, table=table, planes=planes, **settings
     )
-    return Choice(operation, unless_nan(planes, of_region))
+
+    def sliding(image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any] | None:
+        apart = image.shape[1] * image.shape[2] / (rows.size * columns.size)  # pixels for each window
+        if task.taps <= WIDEST and task.taps < _TAPS + _TAPS_A_PIXEL * apart:
+            return None
+        return counts.pool(image, rows, columns, lambda n: python(0, n, constants))
+
+    counted = task.source.itemsize == 1 and planes == 1
+    return Choice(operation, unless_nan(planes, of_region), sliding if counted else None)
 
 
 def read(

@@ -20,11 +20,12 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from poolcli.engine import interleave
+from poolcli import geometry
+from poolcli.engine import interleave, sliding
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, pointer
 from poolcli.engine.operation import CURSOR, TAP, Operation, reader, record
-from poolcli.geometry import Windows, singles, sliding
+from poolcli.geometry import Windows, singles
 from poolcli.outputs import room
 
 _integer = types.int64
@@ -49,8 +50,7 @@ _cursors, _taps, _rows, _tiles, _settings = (
 )
 OPERATOR = _integer(_source, _taps, _cursors, _floats, _integers2, _bytes2)
 DEAL = types.void(_source, _cursors, _flags, _bytes2, _bytes1)
-PUT = types.void(_bytes2, _cursors, _bytes2)
-_functions = tuple(types.FunctionType(signature) for signature in (DEAL, OPERATOR, PUT))
+_functions = tuple(types.FunctionType(signature) for signature in (DEAL, OPERATOR, interleave.PUT))
 _tables = (_rows, _integers2, _tiles, _integers2, _settings, _floats, _integers2)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
@@ -77,6 +77,10 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     if operation.prepass:
         return _pool_planes(image, operation.prepass, replace(operation, prepass=None), rows, columns)
     wide = rows.max_count > 1 and columns.max_count > 1 and rows.max_count * columns.max_count > _WIDE
+    if wide and image.size and operation.sliding:
+        slid = sliding.pool(image, operation.sliding, rows, columns)
+        if slid is not None:
+            return slid
     if operation.separable and wide:
         down, across = operation.separable
         middle = pool(image, down, rows, singles(np.ones(image.shape[2], np.int64)))[0]
@@ -117,7 +121,7 @@ def _pool_planes(
     """Pool the planes that `prepass` makes of each pixel's 3 x 3 neighbours, some rows at a time."""
     images, height, width, channels = image.shape
     out = np.empty((prepass.planes, images, rows.size, columns.size, channels), operation.target)
-    neighbours, across = (sliding(n, 3, 1, (1, 1)) for n in (height, width))
+    neighbours, across = (geometry.sliding(n, 3, 1, (1, 1)) for n in (height, width))
     step = max(1, _PLANE_ROWS * rows.size // height)
     for begin in range(0, rows.size, step):
         part = rows[begin : begin + step]
@@ -209,7 +213,8 @@ def _cut(runs: list[_Run], pixel: int, taps: int) -> Iterator[_Run]:
 def _functions_for(operation: Operation, dense: bool) -> tuple[Any, Any, Any]:
     """Return the functions of one call: what deals rows out, the operator, what writes its results."""
     deal = _undealt() if dense else _mover(interleave.deinterleave_row, DEAL, operation.source.itemsize)
-    put = _mover(interleave.decimate_row if dense else interleave.interleave_row, PUT, operation.target.itemsize)
+    size = operation.target.itemsize
+    put = interleave.decimating(size) if dense else _mover(interleave.interleave_row, interleave.PUT, size)
     return deal, _operator(operation.key), put
 
 

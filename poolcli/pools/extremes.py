@@ -10,7 +10,7 @@ import numpy as np
 
 from poolcli.engine.blocks import Block
 from poolcli.engine.choices import Region
-from poolcli.engine.folds import Fold, extreme, itself, largest, smallest
+from poolcli.engine.folds import Fold, extreme, itself, largest, sliding_extreme, smallest
 from poolcli.engine.operation import Task
 
 
@@ -30,6 +30,6 @@ def _extreme(task: Task, best: Any, of_values: Callable[[Any], Any]) -> Fold:
 
     part = extreme(task, best)
     step = part.operation  # the state is the result
-    own = replace(step, separable=(step, step))
+    own = replace(step, separable=(step, step), sliding=sliding_extreme(task, best))
     block = Block(part.lifting, task.source, itself, ordered=task.source.kind == "f") if part.lifting else None
     return Fold(task, (part,), itself, own=own, of_region=of_region, block=block)

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.engine import sliding
 from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
 from poolcli.engine.blocks import Block, Lifting
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.folds import Fold, added, bounds, extreme, itself, largest, lifted, summed, valued
 from poolcli.engine.gradients import Both, Even, Gradient, Selected, Total
-from poolcli.engine.operation import Operation, Task, constants
+from poolcli.engine.operation import NONE, Sliding, Task, constants
 from poolcli.engine.regions import ROWS, Part, States
 from poolcli.pools.extremes import maximum
 
@@ -30,6 +31,9 @@ wide: Any = None  # bound to one of twice as many
 middle: Any = None  # bound to the rounded mean of two of them
 quarter: Any = None  # bound to the mean of four numbers of 8 bits
 total: Any = None  # bound to what adds them
+blend: Any = None  # bound to a float
+whole: Any = None  # bound to an integer as wide
+finish: Any = None  # bound to what is made of a sum
 
 
 def add_weighted(lines, taps, cursor, constants, state):
@@ -177,12 +181,12 @@ def average(task: Task) -> Fold:
         return fold
     dtype = few.operation.target  # of sums down, which are summed across
     across = Fold(replace(task, source=dtype), (few,), finish, max_dense_stride=2).operation
-    own = fold.operation
+    own = replace(fold.operation, sliding=_sliding(task, finish))
     short = task.source.kind in "iu" and task.source.itemsize <= 2 and task.target == task.source
     four = _quarter(task.source) if short else None
     if dtype.itemsize == 2 and short:
         bound = {"number": dtype.type, "quarter": four, "total": few.gather}
-        own, finish = Operation(average_narrow, task.source, task.target, bound, max_dense_stride=2), mean_narrow
+        own, finish = replace(own, operator=average_narrow, bound=bound), mean_narrow
     block = Block(Lifting(task.source, dtype.type, valued, added), task.target, finish, four)
     return replace(fold, own=replace(own, separable=(few.operation, across)), block=block)
 
@@ -193,6 +197,45 @@ def _quarter(dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "i":
         return bind(quarter_signed, **dtypes)
     return bind(quarter_unsigned, middle=bind(_middle, **dtypes), narrow=dtype.type)
+
+
+_TAPS_IN_FLOAT32 = 1 << 14  # of 8 bits: sums below 2^22 are off by less than the least distance from a tie
+
+
+def _sliding(task: Task, finish: Any) -> Sliding | None:
+    """Return how the means of windows that overlap much are found."""
+    if task.target != task.source:
+        return sliding.sums(task, bind(_finished, finish=finish))
+    narrow = task.source.itemsize == 1 and task.taps <= _TAPS_IN_FLOAT32
+    blend, whole = (np.float32, np.int32) if narrow else (np.float64, np.int64)
+    return sliding.sums(task, bind(_rounded, blend=blend, whole=whole, made=task.target.type))
+
+
+@scalar
+def _difference(low, high):
+    return alike(high - low, low)
+
+
+def _finished(low, high, n, out):
+    """Write what sums over n come to."""
+    for j in range(out.size):
+        out[j] = saturate_cast(finish(_difference(low[j], high[j]), n, NONE), out)
+
+
+def _rounded(low, high, n, out):
+    """Write sums over n to nearest, ties to even: times 1 / n, cheaper than a division, is wrong at ties alone."""
+    share = blend(1.0 / n)
+    if n % 2 or n >= 1 << 30:  # no tie
+        for j in range(out.size):
+            out[j] = made(whole(np.rint(blend(_difference(low[j], high[j])) * share)))
+        return
+    half = whole(n // 2)
+    for j in range(out.size):
+        total = whole(_difference(low[j], high[j]))
+        mean = whole(np.rint(blend(total) * share))
+        over = whole(total - whole(mean * whole(n)))
+        odd = whole(mean & whole(1))
+        out[j] = made(mean + odd if over == half else (mean - odd if over == -half else mean))
 
 
 def mixed(task: Task) -> Fold:

@@ -1,0 +1,249 @@
+"""Windows that overlap much: the values of their twins, whatever the window, the stride, the padding and the tile."""
+
+import naive
+import numpy as np
+import pytest
+from effort import EXAMPLES, JIT
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import picture
+
+import poolcli
+from poolcli.engine import counts, ranks, sliding
+
+BUMP = np.array(
+    [
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 9, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 5],
+    ],
+    np.uint8,
+)
+
+
+@pytest.fixture(params=["whole rows", "small tiles"])
+def tiles(request, monkeypatch):
+    """Lay windows out in whole rows, and in tiles as small as they can be."""
+    if request.param == "small tiles":
+        for module, name in ((sliding, "_TILE_BYTES"), (sliding, "_HALOES"), (counts, "_NUMBERS"), (counts, "_ROWS")):
+            monkeypatch.setattr(module, name, 1)
+    sliding.plan.cache_clear()
+    yield
+    sliding.plan.cache_clear()
+
+
+@st.composite
+def cases(draw, most=24):
+    """Draw the shape of an image and windows in it of more than 16 values, as large as the image, and at its border."""
+    shape = draw(st.integers(5, most)), draw(st.integers(5, most)), draw(st.integers(1, 4))
+    kernel = draw(st.integers(2, shape[0])), draw(st.integers(2, shape[1]))
+    kernel = kernel if kernel[0] * kernel[1] > 16 else (5, 5)
+    stride = draw(st.integers(1, kernel[0])), draw(st.integers(1, kernel[1]))
+    padding = tuple(draw(st.integers(0, side // 2)) for side in (kernel[0], kernel[0], kernel[1], kernel[1]))
+    return shape, {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil": draw(st.booleans())}
+
+
+def used(module, monkeypatch):
+    """Return a list that grows with every result of the function `pool` of a module."""
+    calls, pool = [], module.pool
+
+    def watched(*arguments):
+        result = pool(*arguments)
+        calls.extend([] if result is None else [1])
+        return result
+
+    monkeypatch.setattr(module, "pool", watched)
+    return calls
+
+
+@pytest.mark.usefixtures("tiles")
+@pytest.mark.quick_when(lambda dtype, **_: not JIT or dtype in ("uint8", "float32"))
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint64", "float16", "float32", "float64"] if JIT else ["uint8"])
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_extremes_are_those_of_the_twin(mode, dtype):
+    @EXAMPLES
+    @given(cases(24 if JIT else 8), st.integers(0, 2**32 - 1))
+    def check(case, seed):
+        shape, geometry = case
+        image = picture(dtype, shape, seed)
+        exact = naive.downsample(image, mode, **geometry)
+        np.testing.assert_array_equal(poolcli.downsample(image, mode, **geometry).astype(object), exact)
+
+    check()
+
+
+@pytest.mark.usefixtures("tiles")
+@pytest.mark.quick_when(lambda dtype, **_: not JIT or dtype in ("uint8", "int16"))
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "bool"] if JIT else ["int8"])
+@pytest.mark.parametrize("parameters", [{}, {"count_include_pad": True}], ids=str)
+def test_averages_of_integers_are_exact_with_ties_to_even(parameters, dtype):
+    @EXAMPLES
+    @given(cases(24 if JIT else 8), st.integers(0, 2**32 - 1))
+    def check(case, seed):
+        shape, geometry = case
+        image = picture(dtype, shape, seed)
+        exact = naive.downsample(image.astype(int), "average", **geometry, **parameters)
+        result = poolcli.downsample(image, "average", **geometry, **parameters)
+        np.testing.assert_array_equal(result, np.vectorize(round)(exact))
+
+    check()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16"])
+def test_averages_at_and_next_to_ties(dtype):
+    """Windows of 6 x 6 hold all sums around the middle between two numbers, next to the ends of the dtype too."""
+    limits = np.iinfo(dtype)
+    for low in (limits.min, -2, -1, 0, 1, limits.max - 1):
+        if low < limits.min:
+            continue
+        ones = np.array([np.arange(36) < count for count in range(37)]).reshape(37, 6, 6)
+        image = (low + ones).astype(dtype).transpose(1, 0, 2).reshape(6, -1)
+        result = poolcli.downsample(np.vstack([image, image]), "average", kernel_size=6, stride=(1, 6))
+        expected = [low + (count > 18 or (count == 18 and low % 2 == 1)) for count in range(37)]
+        assert result.tolist() == [expected] * 7
+
+
+@pytest.mark.skipif(not JIT, reason="slow")
+@pytest.mark.parametrize("size", [(257, 3), (255, 256), (400, 50)], ids=str)
+def test_averages_of_so_many_values_that_sums_are_wider(size):
+    image = np.full((size[0] + 20, size[1] + 20), 255, np.uint8)
+    image[::2, 3] = 254
+    result = poolcli.downsample(image, "average", kernel_size=size, stride=1, dtype="float64")
+    views = np.lib.stride_tricks.sliding_window_view(image, size)
+    np.testing.assert_allclose(result, views.mean((-1, -2)), rtol=1e-14)
+    rounded = poolcli.downsample(image, "average", kernel_size=size, stride=1)
+    np.testing.assert_array_equal(rounded, np.rint(views.sum((-1, -2)) / np.float64(size[0] * size[1])))
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Count the values of all windows, however small, and return the list of the calls."""
+    monkeypatch.setattr(ranks, "_TAPS", 1)
+    monkeypatch.setattr(ranks, "_TAPS_A_PIXEL", 0)
+    return used(counts, monkeypatch)
+
+
+@pytest.mark.usefixtures("tiles")
+@pytest.mark.quick_when(lambda dtype, **_: dtype == "uint8")
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
+@pytest.mark.parametrize(("mode", "parameters"), [("median", {}), ("percentile", {"q": 90}), ("percentile", {"q": 0})])
+def test_ranks_of_counted_values_are_those_of_the_twin(mode, parameters, dtype, counted):
+    @EXAMPLES
+    @given(cases(24 if JIT else 7), st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 40]))
+    def check(case, seed, narrower):
+        shape, geometry = case
+        image = picture(dtype, shape, seed)
+        image = image if dtype == "bool" else (image // narrower).astype(dtype)
+        exact = naive.downsample(image, mode, **geometry, **parameters)
+        result = poolcli.downsample(image, mode, **geometry, **parameters)
+        np.testing.assert_array_equal(result.astype(object), exact)
+
+    check()
+    assert counted
+
+
+def test_medians_that_can_be_read(counted):
+    image = np.array([[9, 9, 9, 0, 0, 0], [9, 9, 200, 0, 0, 0], [9, 9, 9, 255, 0, 0]], np.uint8)
+    result = poolcli.downsample(image, "median", kernel_size=3, stride=1, padding=1)
+    assert result.tolist() == [[9, 9, 9, 0, 0, 0]] * 3  # the edge stays, the dots go
+    assert counted
+
+
+@pytest.mark.skipif(not JIT, reason="slow")
+@pytest.mark.parametrize("size", [(300, 4), (256, 257)], ids=str)
+def test_ranks_of_so_many_values_that_counts_are_wider(size, counted):
+    rng = np.random.default_rng(0)
+    image = rng.choice([3, 4, 200], (size[0] + 3, size[1] + 5), p=[0.49, 0.02, 0.49]).astype(np.uint8)
+    image[:, 2] = 3
+    views = np.sort(np.lib.stride_tricks.sliding_window_view(image, size).reshape(4, 6, -1), -1)
+    for q in (0, 49.5, 50, 100):
+        result = counts.pool(
+            image[None, :, :, None],
+            *poolcli.geometry.windows(*image.shape, poolcli.geometry.shape(size, 1)),
+            lambda n, q=q: int(q / 100 * (n - 1)),
+        )
+        np.testing.assert_array_equal(result[0, 0, :, :, 0], views[..., int(q / 100 * (size[0] * size[1] - 1))])
+
+
+def test_wide_windows_of_bytes_are_counted_and_others_sorted(monkeypatch):
+    calls = used(counts, monkeypatch)
+    image = picture("uint8", (60, 64, 1))
+    for window in ({"kernel_size": 12, "stride": 1}, {"kernel_size": 33, "stride": 9, "padding": 16}):
+        calls.clear()
+        poolcli.downsample(image, "median", **window)
+        assert calls, window
+    calls.clear()
+    for window in ({"kernel_size": 9, "stride": 1}, {"kernel_size": 10, "stride": 3}):
+        poolcli.downsample(image, "median", **window)
+    poolcli.downsample(image.astype(np.uint16), "median", kernel_size=12, stride=1)
+    assert not calls
+
+
+@pytest.mark.usefixtures("tiles")
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_what_is_no_number_reaches_its_windows_alone(mode):
+    image = picture("float32", (40, 50, 2) if JIT else (9, 10, 1))
+    image[::7, ::9] = np.inf
+    image[3::7, ::9] = -np.inf
+    image[5, 6, 0] = np.nan
+    for size, stride in (((5, 6), 1), ((7, 9), (2, 3))):
+        result = poolcli.downsample(image, mode, kernel_size=size, stride=stride, padding=2)
+        exact = naive.downsample(image, mode, kernel_size=size, stride=stride, padding=2)
+        np.testing.assert_array_equal(result, exact.astype(np.float32))
+
+
+def test_pixels_that_can_be_read():
+    assert poolcli.downsample(BUMP, "max", kernel_size=5, stride=1).tolist() == [[9, 9, 9], [9, 9, 9]]
+    nine, five = [0, 9, 9, 9, 9, 9, 0], [0, 9, 9, 9, 9, 9, 5]
+    padded = poolcli.downsample(BUMP, "max", kernel_size=5, stride=1, padding=2)
+    assert padded.tolist() == [[0] * 7, nine, nine, five, five, five]
+
+
+SLIDING = [{"kernel_size": 5, "stride": 1}, {"kernel_size": (20, 44), "stride": 1}, {"kernel_size": 9, "stride": 3}]
+LITTLE = [{"kernel_size": (9, 2), "stride": (9, 1), "padding": (4, 1)}, {"size": (4, 11)}]  # 10 x 4, side by side
+OTHERS = [
+    {"kernel_size": 4, "stride": 1},  # of 16 values
+    {"kernel_size": (30, 1), "stride": 1},  # one axis alone
+    {"kernel_size": 5, "stride": 6},
+    {"kernel_size": 5, "stride": 1, "dilation": 2},
+    {"size": 7},
+]
+
+
+@pytest.mark.parametrize(
+    ("mode", "windows", "slide"),
+    [
+        ("max", [*SLIDING, *LITTLE], True),
+        ("average", SLIDING, True),
+        ("max", OTHERS, False),
+        ("average", [*OTHERS, *LITTLE], False),
+    ],
+)
+def test_windows_that_slide_and_those_that_do_not(mode, windows, slide, monkeypatch):
+    calls = used(sliding, monkeypatch)
+    for window in windows:
+        calls.clear()
+        poolcli.downsample(picture("uint8", (40, 44, 2)), mode, **window)
+        assert bool(calls) == slide, window
+
+
+@pytest.mark.parametrize(
+    ("mode", "dtype"), [("max", "float32"), ("min", "uint8"), ("average", "uint16"), ("median", "uint8")]
+)
+def test_same_bytes_on_one_thread_and_many_and_in_a_batch(mode, dtype):
+    import numba
+
+    batch = picture(dtype, (3, 70, 90, 2) if JIT else (2, 9, 10, 1))
+    before = numba.get_num_threads()
+    for size, stride in ((13, 1), ((17, 5), (2, 3))) if JIT else ((5, 1),):
+        many = poolcli.downsample(batch, mode, kernel_size=size, stride=stride)
+        try:
+            numba.set_num_threads(1)
+            one = poolcli.downsample(batch, mode, kernel_size=size, stride=stride)
+        finally:
+            numba.set_num_threads(before)
+        alone = [poolcli.downsample(image, mode, kernel_size=size, stride=stride) for image in batch]
+        assert many.tobytes() == one.tobytes() == np.stack(alone).tobytes()
