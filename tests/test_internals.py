@@ -10,7 +10,7 @@ from numba.core.caching import NullCache, _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 
-from poolcli.engine import internals
+from poolcli.engine import internals, vectors
 
 compiled_only = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 SIGNATURE = types.int64(types.int64)
@@ -89,8 +89,8 @@ def test_vectors_are_read_and_written(dtype):
 
     @njit
     def write(row, weights, out):
-        internals.write_sum_of_pixels(row, 1, 2, weights, 3, out, 0)
-        internals.copy_vector(row, 5, out, 4)
+        vectors.write_sum_of_pixels(row, 1, 2, weights, 3, out, 0)
+        vectors.copy_vector(row, 5, out, 4)
 
     write(row, weights, out)
     assert out.tolist() == [22, 28, 34, 40, 5, 6, 7, 8], changed("make_array")
@@ -99,5 +99,5 @@ def test_vectors_are_read_and_written(dtype):
 @compiled_only
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_one_step_adds_a_product(dtype):
-    function = njit(lambda a, b, c: internals.fused_multiply_add(a, b, c))
+    function = njit(lambda a, b, c: vectors.fused_multiply_add(a, b, c))
     assert function(dtype(2), dtype(3), dtype(4)) == 10, changed("intrinsics")

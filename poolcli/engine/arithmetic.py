@@ -7,7 +7,8 @@ from numba import types
 from numba.extending import overload
 
 from poolcli.engine.compile import inlined, scalar
-from poolcli.engine.internals import as_dtype, fused_multiply_add
+from poolcli.engine.internals import as_dtype
+from poolcli.engine.vectors import fused_multiply_add
 
 
 @inlined

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, pointer, scalar
-from poolcli.engine.internals import LANES, copy_vector
 from poolcli.engine.operation import CURSOR, record
+from poolcli.engine.vectors import LANES, copy_vector
 from poolcli.outputs import room
 
 unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved

@@ -9,7 +9,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from poolcli.engine.compile import scalar
-from poolcli.engine.internals import LANES, group_lanes, write_sum_of_groups, write_sum_of_pixels
+from poolcli.engine.vectors import LANES, group_lanes, write_sum_of_groups, write_sum_of_pixels
 
 BEYOND = 4 * LANES - 1
 """Numbers that a row has room for after its last pixel: a vector may reach so far beyond it."""

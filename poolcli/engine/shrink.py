@@ -13,9 +13,9 @@ from poolcli.engine.arithmetic import fill_row, multiply_add, saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, scalar
 from poolcli.engine.interleave import load_pixels
-from poolcli.engine.internals import LANES
 from poolcli.engine.operation import record
 from poolcli.engine.pixels import BEYOND, gather_groups, gather_pixels, grouped
+from poolcli.engine.vectors import LANES
 from poolcli.sampling import Axis
 
 SETTINGS = record("height", "channels", "before")
