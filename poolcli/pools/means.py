@@ -28,7 +28,7 @@ made: Any = None  # bound to the dtype of the result
 narrow: Any = None  # bound to the dtype of integers of 8 or 16 bits
 wide: Any = None  # bound to one of twice as many
 middle: Any = None  # bound to the rounded mean of two of them
-quarter: Any = None  # bound to the mean of four numbers of 8 bits
+quarter: Any = None  # bound to the mean of four of them
 total: Any = None  # bound to what adds them
 
 
