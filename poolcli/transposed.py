@@ -202,7 +202,7 @@ def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> A
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     shares = image / _counts(image.shape[1:3], sides).astype(blend_dtype)
     ones = np.ones((sides[0].taps, sides[1].taps))
-    return engine.convolve(shares.astype(blend_dtype), ones, rows, columns, "constant", output)
+    return engine.convolve(shares.astype(blend_dtype, copy=False), ones, rows, columns, "constant", output)
 
 
 def average_unpool_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
@@ -216,11 +216,15 @@ def average_unpool_backward(grads: Array, image: Array, asked: Enlargement) -> A
 
 
 def _counts(shape: Shape, sides: list[Side]) -> NDArray[np.int64]:
-    """Return how many pixels of each window lie inside, as `average` counts them, (H, W, 1), or raise a ValueError."""
+    """Return how many pixels of each window lie inside, as `average` counts them, (H, W, 1), or raise a ValueError.
+
+    An axis along which all are alike has one.
+    """
     counts = []
     for size, n, side in zip(_sizes(shape, sides), shape, sides, strict=True):
         begin = np.arange(n) * side.stride - side.padding[0]
-        counts.append(np.minimum(begin + side.taps, size) - np.maximum(begin, 0))
+        inside = np.minimum(begin + side.taps, size) - np.maximum(begin, 0)
+        counts.append(inside[:1] if (inside == inside[0]).all() else inside)
     found: NDArray[np.int64] = np.maximum(np.outer(*counts), 1)[:, :, None]
     return found
 

@@ -163,3 +163,10 @@ def test_whole_maps_and_bins(height, width, channels):
                 slice(k * n // b, -(-(k + 1) * n // b)) for k, n, b in ((i, height, 2), (j, width, bins.shape[2]))
             )
             np.testing.assert_allclose(bins[:, i, j], wide[:, rows, columns].mean((1, 2)), **close)
+
+
+@pytest.mark.skipif(not JIT, reason="minutes, uncompiled")
+def test_a_row_too_long_to_be_joined_at_once():
+    row = np.random.default_rng(5).random((1, 2_200_000), np.float32)
+    np.testing.assert_allclose(poolcli.reduce(row, "gap"), row.mean(dtype=np.float64), rtol=1e-12)
+    assert poolcli.reduce(row, "gmp") == row.max()

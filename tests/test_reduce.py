@@ -180,6 +180,18 @@ def test_nan_makes_its_channel_nan(mode):
     assert np.isfinite(result[:, [0, 2]]).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("y", "x"), [(0, 0), (69, 69), (35, 1)])
+def test_a_nan_anywhere_in_a_large_map(y, x, dtype):
+    image = np.random.default_rng(0).standard_normal((70, 70, 2)).astype(dtype)
+    image[3, 3], image[4, 4] = np.inf, -np.inf  # which are numbers
+    image[y, x, 1] = np.nan
+    for mode in ("median", "percentile", "majority", "kmax"):
+        result = poolcli.reduce(image, mode, **({"k": 2} if mode == "kmax" else {})).reshape(-1, 2)
+        assert not np.isnan(result[:, 0]).any(), mode
+        assert np.isnan(result[:, 1]).all(), mode
+
+
 @pytest.mark.parametrize("parameters", COVARIANCES, ids=describe)
 def test_nan_in_a_covariance(parameters):
     image = np.random.default_rng(0).random((6, 7, 3))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.engine import regions, windows
+from poolcli.engine import regions, selection, windows
 from poolcli.engine.operation import Operation
 from poolcli.geometry import Windows
 
@@ -69,7 +69,6 @@ def unless_nan(planes: int, of_region: Callable[[Region], Sequence[Any]]) -> Cal
     """Return a function of regions that makes NaN of those that hold one."""
 
     def apply(region: Region) -> Sequence[Any]:
-        largest = region.values.max()
-        return of_region(region) if largest == largest else [largest] * planes
+        return [region.values.max()] * planes if selection.holds_nan(region.values) else of_region(region)
 
     return apply

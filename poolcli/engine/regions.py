@@ -109,7 +109,8 @@ def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
     channels, planes = image.shape[3], (part.operation.prepass or part.operation).planes
     out = np.empty((planes, len(image), rows.size, columns.size, channels), part.joined)
     height = int(np.clip(rows.max_count * rows.size // _BANDS, 8, ROWS))  # of a band
-    if part.lifting and not part.operation.prepass and rows.step == columns.step == 1:
+    row_fits = image.shape[2] * channels * part.joined.itemsize <= _BYTES
+    if part.lifting and row_fits and not part.operation.prepass and rows.step == columns.step == 1:
         return _lines(image, part, rows, -(-height // 8) * 8, columns)  # eight rows a pass
     begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
     column = -(-rows.max_count // height) * channels * planes * part.joined.itemsize

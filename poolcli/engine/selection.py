@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import prange, types
+from numba import from_dtype, prange, types
 from numpy.typing import NDArray
 
 from poolcli.dtypes import saturate_cast
@@ -87,6 +87,31 @@ def _tally(values, flip, sign, keys, counts, full):
                     before = k
                 count[slot] += 1
             full[part] = 2 * used + values.shape[1] > room
+
+
+def _find_nan(values, found):
+    """Say, part by part, whether a value is no number."""
+    rows, parts = values.shape[0], found.shape[0]
+    for part in prange(parts):
+        count = 0
+        for y in range(part * rows // parts, (part + 1) * rows // parts):
+            for x in range(values.shape[1]):
+                count += values[y, x] != values[y, x]
+        found[part] = count > 0
+
+
+@cache
+def _finding(dtype: np.dtype[Any]) -> Any:
+    values = types.Array(from_dtype(dtype), 2, "A", readonly=True)
+    return Launcher(_find_nan, types.void(values, types.Array(types.boolean, 1, "C")))
+
+
+def holds_nan(values: NDArray[Any]) -> bool:
+    """Return whether one of (rows, columns) is no number: in parallel, and at once of integers."""
+    found = np.zeros(min(_PARTS, len(values)), bool)
+    if values.dtype.kind == "f":
+        _finding(values.dtype)(values, found)
+    return bool(found.any())
 
 
 @cache
