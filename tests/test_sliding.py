@@ -230,6 +230,16 @@ def test_windows_that_slide_and_those_that_do_not(mode, windows, slide, monkeypa
         assert bool(calls) == slide, window
 
 
+def test_windows_that_would_keep_too_much_do_not_slide(monkeypatch):
+    calls, image = used(sliding, monkeypatch), picture("uint8", (40, 44, 2))
+    expected = poolcli.downsample(image, "max", kernel_size=5, stride=1)
+    assert calls
+    monkeypatch.setattr(sliding, "_LARGEST", 400)
+    calls.clear()
+    np.testing.assert_array_equal(poolcli.downsample(image, "max", kernel_size=5, stride=1), expected)
+    assert not calls
+
+
 @pytest.mark.parametrize(
     ("mode", "dtype"), [("max", "float32"), ("min", "uint8"), ("average", "uint16"), ("median", "uint8")]
 )

@@ -114,7 +114,7 @@ def _refine(lines, top, rows, tile, about, step, b, there, columns, spare, wante
     """Find which quarters of a bin values are in, by the three thresholds between them."""
     channels = about.channels
     begin = end = np.int64(-1)
-    left, right = tile.before * channels, (tile.before + tile.right - tile.left) * channels
+    left, right, before = tile.left * channels, tile.right * channels, tile.before * channels
     for i in range(len(rows)):
         if not there[i, b]:
             continue
@@ -124,19 +124,10 @@ def _refine(lines, top, rows, tile, about, step, b, there, columns, spare, wante
             for q in range(3):
                 fill_row(columns[q], 0)
         while end < window.end or begin < window.first:
-            new = lines[top + min(end, about.height - 1), tile.left * channels :]
-            old = lines[top + begin, tile.left * channels :]
-            enters, leaves = end < window.end, begin < window.first
-            for q in range(3):
-                threshold = alike(about.least + step * (4 * b + q + 1) - 1, new[0])
-                counts = columns[q, left:right]
-                if enters and leaves:
-                    _exchange(new, old, threshold, counts)
-                elif enters:
-                    _enter(new, threshold, counts)
-                else:
-                    _leave(old, threshold, counts)
-            end, begin = end + enters, begin + leaves
+            enters = end < window.end
+            row = lines[top + (end if enters else begin), left:right]
+            _count_to(row, about.least + step * (4 * b + 1) - 1, step, 1 if enters else -1, columns, before)
+            end, begin = (end + 1, begin) if enters else (end, begin + 1)
         _add_up(columns, spare, about.across, channels, wanted[i], below[i], np.uint8(b), bins[i], finer[i])
 
 
@@ -150,19 +141,18 @@ def _read(lines, top, rows, tile, about, counts, bins, wanted, below, out):
         fill_row(counts[lane], 0)
     begin = end = rows[0].first
     totals, since = np.empty((16, 16), wanted.dtype), np.empty(16, np.int64)
+    nothing = np.zeros(16, counts.dtype)
     for i in range(len(rows)):
-        while end < rows[i].end:
-            _tally(lines[top + end, left:right], about.least, 1, seen)
-            end += 1
-        while begin < rows[i].first:
-            _tally(lines[top + begin, left:right], about.least, -1, seen)
-            begin += 1
+        while end < rows[i].end or begin < rows[i].first:
+            enters = end < rows[i].end
+            _tally(lines[top + (end if enters else begin), left:right], about.least, 1 if enters else -1, seen)
+            end, begin = (end + 1, begin) if enters else (end, begin + 1)
         for c in range(channels):
             fill_row(since, -about.across)  # no window has been met
             for w in range(tile.count):
                 j = w * about.stride * channels + c
                 b = np.int64(bins[i, j])
-                _follow(counts, totals[b], 16 * b, since[b], w * about.stride, c, about)
+                _follow(counts, totals[b], 16 * b, since[b], w * about.stride, c, about, nothing)
                 since[b] = w * about.stride
                 place = _place(totals[b], np.int64(wanted[i, j]) - np.int64(below[i, j]))
                 out[i, w * channels + c] = alike(16 * b + place + about.least, lines[0, 0])
@@ -178,23 +168,15 @@ def _tally(values, least, more, counts):
 
 
 @scalar
-def _follow(counts, total, low, since, x, c, about):
+def _follow(counts, total, low, since, x, c, about, nothing):
     """Bring the counts of 16 values up to date, from the window at pixel `since` to that at `x`."""
     channels, span = about.channels, about.across
-    if x - since >= span:
+    anew = x - since >= span
+    if anew:
         fill_row(total, 0)
-        for k in range(x, x + span):
-            _gain(total, counts[k * channels + c, low : low + 16])
-        return
-    for k in range(since, x):
-        new = counts[(k + span) * channels + c, low : low + 16]
-        _trade(total, new, counts[k * channels + c, low : low + 16])
-
-
-@scalar
-def _gain(total, new):
-    for k in range(16):
-        total[k] = alike(total[k] + alike(new[k], total[k]), total[k])
+    for k in range(x if anew else since, x + span if anew else x):
+        new = counts[(k if anew else k + span) * channels + c, low : low + 16]
+        _trade(total, new, nothing if anew else counts[k * channels + c, low : low + 16])
 
 
 @scalar
@@ -229,26 +211,13 @@ def _is_within(value, threshold, one):
 
 
 @scalar
-def _enter(new, threshold, counts):
-    one = counts.dtype.type(1)
-    for j in range(counts.size):
-        counts[j] = alike(counts[j] + _is_within(new[j], threshold, one), one)
-
-
-@scalar
-def _leave(old, threshold, counts):
-    one = counts.dtype.type(1)
-    for j in range(counts.size):
-        counts[j] = alike(counts[j] - _is_within(old[j], threshold, one), one)
-
-
-@scalar
-def _exchange(new, old, threshold, counts):
-    """Count a row that enters the windows, and not one that leaves them."""
-    one = counts.dtype.type(1)
-    for j in range(counts.size):
-        more = alike(counts[j] + _is_within(new[j], threshold, one), one)
-        counts[j] = alike(more - _is_within(old[j], threshold, one), one)
+def _count_to(values, threshold, step, more, columns, before):
+    """Count, or take off again, the values of a row that are no more than each of three thresholds."""
+    for q in range(3):
+        top, line = alike(threshold + q * step, values[0]), columns[q, before : before + values.size]
+        one = alike(np.int64(more), line[0])
+        for j in range(line.size):
+            line[j] = alike(line[j] + _is_within(values[j], top, one), one)
 
 
 @scalar

@@ -31,7 +31,8 @@ read_sorted: Any = None
 shortcut: Any = None
 
 WIDEST = 1024  # taps; a wider network does more work than a sort
-_TAPS, _TAPS_A_PIXEL = 80, 16  # from which counting is faster than a network: it goes through all pixels
+# Taps from which counting is faster than a network, for windows at every pixel 9 x 9; it goes through all pixels.
+_TAPS, _TAPS_A_PIXEL = 80, 16
 
 
 @lru_cache(maxsize=64)

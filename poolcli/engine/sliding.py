@@ -63,6 +63,7 @@ _bands = Bands(*_functions, _source, _rows, _tiles, _runs, _settings, _bytes2, e
 _TILE_BYTES = 1 << 16  # of a row: what is made of it stays in the second-level cache
 _KEPT_BYTES = 1 << 19  # of all rows that are kept
 _HALOES = 8  # at least, in a tile
+_LARGEST = 1 << 26  # bytes that are kept, at most: for each thread
 _MOST = 1 << 31  # rows of a window
 _LEAST = 3  # windows that overlap along an axis: sums of all pixels cost more than those of few windows
 
@@ -85,6 +86,8 @@ def pool(image: NDArray[Any], sliding: Sliding, rows: Windows, columns: Windows)
     size = min(_TILE_BYTES, _KEPT_BYTES // rows.max_count)  # of a row of a tile, in bytes
     own = plan(rows, columns, height, width, size // (channels * image.itemsize))
     if own is None or own.down > sliding.most or sliding.least > min(own.together, own.across // own.stride):
+        return None
+    if own.down * int(own.tiles["pixels"].max()) * channels * image.itemsize > _LARGEST:
         return None
     out = room((1, images, rows.size, columns.size, channels), sliding.target)
     items = (np.dtype(one).itemsize for one in (sliding.number, sliding.wide, sliding.target))
