@@ -91,8 +91,8 @@ few_taps: Any = None
 
 def suits(block: Block, shape: tuple[int, ...], rows: Windows, columns: Windows) -> bool:
     """Return whether windows of (N, H, W, C) lie so that they are pooled here."""
-    _, height, width, channels = shape
-    if rows.step > 1 or columns.step > 1 or not rows.size or not columns.size:
+    images, height, width, channels = shape
+    if rows.step > 1 or columns.step > 1 or not images * rows.size * columns.size:
         return False
     many = channels >= _MANY_CHANNELS
     if block.ordered and not many and not _are_fours(rows, columns):

@@ -46,9 +46,7 @@ class Choice:
 
     operation: Operation
     of_region: Callable[[Region], Sequence[Any] | NDArray[Any]]  # as many results as the operation has planes
-    sliding: Callable[[NDArray[Any], Windows, Windows], NDArray[Any] | None] | None = (
-        None  # for those that overlap much
-    )
+    sliding: Callable[..., NDArray[Any] | None] | None = None  # of an image and windows that overlap much
 
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) of (N, H, W, C)."""

@@ -23,6 +23,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import scalar
 from poolcli.engine.operation import record
 from poolcli.geometry import Windows
+from poolcli.outputs import room
 
 source: Any = None  # bound to the dtype of the image
 number: Any = None  # bound to the dtype of the counts of columns
@@ -49,7 +50,7 @@ def pool(image: NDArray[Any], rows: Windows, columns: Windows, rank: Callable[[i
     plan = sliding.plan(rows, columns, height, width, _NUMBERS // channels)
     if plan is None or plan.tiles["pixels"].max() * channels > _MOST:
         return None
-    out = np.empty((1, images, rows.size, columns.size, channels), image.dtype)
+    out = room((1, images, rows.size, columns.size, channels), image.dtype)
     least = 0 if image.dtype.kind == "u" else int(np.iinfo(image.dtype).min)
     together = min(max(_ROWS, 4 * plan.down) // plan.together, -(-rows.size // _BLOCKS))
     settings = np.array([(height, channels, rows.size, plan.across, plan.stride, least, together)], SETTINGS)
