@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from benchmarks.reasons import REASONS, UNKNOWN
 from benchmarks.rows import BEST, LIMIT
 from benchmarks.running import Line, Other, Verdict
 
@@ -98,7 +99,14 @@ def markdown(lines: Sequence[Line], about: Mapping[str, Any], absent: Sequence[s
     for group, members in groupby(lines, key=lambda line: line.group):
         rows = "\n".join(f"| {' | '.join(cells(line))} |" for line in members)
         parts += [f"## {group}", f"{HEAD}\n{rows}"]
+    if missed := [_reason(line) for line in lines if any(verdict.met is False for verdict in line.verdicts)]:
+        parts += ["## What is missed, and why", "\n".join(missed)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _reason(line: Line) -> str:
+    key = line.group, line.row.work
+    return f"- {line.group}, {line.row.work}: {REASONS.get(key) or REASONS.get((line.group, '')) or UNKNOWN}"
 
 
 def as_json(lines: Sequence[Line], about: Mapping[str, Any], absent: Sequence[str]) -> dict[str, Any]:

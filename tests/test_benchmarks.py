@@ -14,7 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent))  # where `pytest` alone does not look
 
 from benchmarks import __main__ as command
-from benchmarks import agreement, headlines, machine, reference, rows, running, table, timing
+from benchmarks import agreement, headlines, machine, reasons, reference, rows, running, table, timing
 
 ROOT = Path(__file__).parent.parent
 IMAGE = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
@@ -134,6 +134,7 @@ def test_targets(run):
     _, page, data = run(doubling(beside=beside, targets=targets))
     assert [verdict["met"] for verdict in data["rows"][0]["verdicts"]] == [True, False, None]
     assert "| 0.5; 1e-09; 1.00 | yes; **no**; - |" in page
+    assert page.endswith("## What is missed, and why\n\n- fake, doubling: not known yet.\n")
     _, page, data = run(doubling(beside=beside, targets=targets), options=["--quick"])
     assert [verdict["met"] for verdict in data["rows"][0]["verdicts"]] == [None, None, None]
 
@@ -152,6 +153,12 @@ def test_json_has_what_the_table_has(run):
     assert (lines[1][2], lines[1][4]) == ("5.00 kB", "-")
     assert f"Made by `python -m benchmarks fake --markdown {page.split('--markdown ')[1].split(' ')[0]}" in page
     assert all(f"{name} {version}" in page for name, version in data["versions"].items())
+
+
+def test_reasons_are_of_works_that_there_are():
+    groups = {group for group, _ in ROWS}
+    known = {(group, row.work) for group, row in ROWS} | {(group, "") for group in groups}
+    assert {*reasons.REASONS} <= known
 
 
 def test_readme_gets_its_rows(tmp_path):

@@ -88,8 +88,9 @@ def warmup(modes: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
 def _compile(mode: str, dtype: str) -> None:
     import numpy as np
 
-    for shape in ((66, 68, 3), (66, 68)):  # whole maps of these are pooled in parts, by rank digit by digit
-        picture = np.ones(shape, dtype)
+    for channels in (3, 1, 4, 2):  # of which some have loops of their own
+        # Whole maps of this size are pooled in parts, by rank digit by digit.
+        picture = np.ones((66, 68, channels), dtype)
         for apply in _calls(mode, picture):
             apply()
 
