@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Asked, Mode, Size, check_indices, low_passed, made, with_network
-from poolcli.outputs import takes_out
+from poolcli.outputs import room, takes_out
 from poolcli.parameters import Convolution, Parameters, find, resolve
 from poolcli.reduce import arguments_of, maps_of
 from poolcli.resize import Fit, Scale, Sides, as_batch, output_grid, resample_backward
@@ -320,11 +320,9 @@ def _at(
     indices: NDArray[Any], grads: NDArray[Any], shape: tuple[int, ...], grid: tuple[Windows, Windows]
 ) -> NDArray[Any]:
     """Return (N, H, W, C) of this shape with gradients at their indices, or raise a ValueError for others."""
-    import numpy as np
-
     from poolcli.engine.send import send
 
-    out = np.empty(shape, grads.dtype)
+    out = room(shape, grads.dtype)
     if send(grads, indices, grid, out) != indices.size:
         raise ValueError("the indices do not lie in their windows: they are those of another image or other windows")
     return out

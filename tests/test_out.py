@@ -150,3 +150,13 @@ def test_several_results_need_several_arrays():
     grad = np.ones((6, 7, 3))
     with pytest.raises(TypeError, match="results, by name, and no out for them"):
         poolcli.downsample_backward(grad, image, "lip", wrt="weights", out=np.empty(3))
+
+
+def test_a_gradient_at_given_indices_is_written_where_it_belongs(monkeypatch):
+    image = picture("float32", SHAPE)
+    pooled, indices = poolcli.downsample(image, "max", return_indices=True)
+    expected = poolcli.downsample_backward(pooled, image, "max", indices=indices)
+    monkeypatch.setattr(np, "copyto", None)  # what a copy into the caller's array would be made by
+    out = np.empty_like(image)
+    assert poolcli.downsample_backward(pooled, image, "max", indices=indices, out=out) is out
+    np.testing.assert_array_equal(out, expected)

@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
             shape=PHOTOGRAPH,
             given=pictures.photograph_in("png"),
             ours=first_use(command, mode),
-            targets={LIMIT: 1000.0},
+            targets={LIMIT: 3000.0},
             warm=False,
             quick=mode == "max",
         )

@@ -20,6 +20,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import inlined, scalar
 from poolcli.engine.interleave import decimate, interleave_phases, load
 from poolcli.engine.operation import record
+from poolcli.outputs import room
 from poolcli.sampling import beyond
 
 SETTINGS = record(
@@ -107,7 +108,7 @@ def convolve(
     There may be factors of the rows and the columns of the output, and of the input.
     """
     images, height, width, channels = image.shape
-    out = np.empty((images, rows.size, columns.size, channels), dtype)
+    out = room((images, rows.size, columns.size, channels), dtype)
     if not out.size:
         return out
     if border == "constant":

@@ -14,6 +14,7 @@ from poolcli.engine.arithmetic import tap
 from poolcli.engine.compile import bind, inlined
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.regions import Part
+from poolcli.outputs import room
 from poolcli.pools.means import sum_of, sums
 
 number: Any = None  # bound to what holds every sum: exactly, for integers of 8 bits
@@ -171,7 +172,7 @@ def covariance_gradient(grads: NDArray[Any], image: NDArray[Any], asked: Mapping
     center, top_k = asked["center"], asked["top_k"] or image.shape[3]
     found = second_moments(image, center)
     mean = sum_of(regions.whole(image, _sums(image))) / n if center else np.zeros((len(image), channels))
-    out = np.empty(image.shape, grads.dtype)
+    out = room(image.shape, grads.dtype)
     step = max(_NUMBERS // channels, 64)
     for i in range(len(image)):
         g = np.zeros((channels, channels))
