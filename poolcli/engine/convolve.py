@@ -15,9 +15,9 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.engine.arithmetic import saturate_cast
+from poolcli.engine.arithmetic import copy_row, fill_row, saturate_cast
 from poolcli.engine.bands import Bands
-from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.interleave import decimate, interleave_phases, load
 from poolcli.engine.operation import record
 from poolcli.outputs import room
@@ -43,10 +43,12 @@ _bands = Bands(
     least=16,  # rows
 )
 
-# Placeholders: dtypes of the image, of the output, and of what is added up.
+# Placeholders: dtypes of the image, of the output, of what is added up; what deals rows out, what interleaves phases.
 source: Any = None
 target: Any = None
 blend: Any = None
+deal: Any = None
+interleave: Any = None
 
 
 Factors = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -122,7 +124,7 @@ def convolve(
     settings = (height, channels, rows.size, columns.size, above, before, *strides, ring, *_even(across_by))
     lines = out.reshape(images * rows.size, -1).view(np.uint8)
     _bands.run(
-        _convolution(image.dtype, dtype, dtypes.blend_dtype(image.dtype, dtype)),
+        _convolution(image.dtype, dtype, columns.stride > 1, len(columns.tap) > 1),
         len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
         np.array([settings], SETTINGS),
@@ -136,8 +138,13 @@ def convolve(
 
 
 @cache
-def _convolution(image: np.dtype[Any], out: np.dtype[Any], blend_dtype: np.dtype[Any]) -> Any:
-    return _bands.compile(_band, source=image.type, target=out.type, blend=blend_dtype.type)
+def _convolution(image: np.dtype[Any], out: np.dtype[Any], strided: bool, phased: bool) -> Any:
+    types_of = {"source": image.type, "target": out.type, "blend": dtypes.blend_dtype(image, out).type}
+    movers = {
+        "deal": bind(_deal_out if strided else _leave),
+        "interleave": interleave_phases if phased else bind(_copy),
+    }
+    return _bands.compile(_band, **types_of, **movers)
 
 
 def _even(factors: NDArray[np.float64]) -> tuple[int, int]:
@@ -190,14 +197,30 @@ def _frame(rows, slots, starts, w, count, total, factors, channels, out, begin, 
 
 
 @scalar
-def _multiply(row, before, channels, factor, frame, factors):
-    """Multiply a row by a factor, and the pixels in a frame by their own."""
+def _multiply(row, before, channels, factor, factors):
+    """Multiply a row by a factor, and pixels by their own."""
     if factor != 1:
         for j in range(row.size):
             row[j] *= row.dtype.type(factor)
-    for x in frame:
-        for c in range(channels):
-            row[(before + x) * channels + c] *= row.dtype.type(factors[x])
+    for x in range(factors.size):
+        if factors[x] != 1:
+            for c in range(channels):
+                row[(before + x) * channels + c] *= row.dtype.type(factors[x])
+
+
+def _deal_out(row, planes, channels, plane, step, pixels):
+    """Deal a row out into `step` planes."""
+    for s in range(step):
+        decimate(row[s * channels :], planes[s * plane :], channels, step, (pixels - s + step - 1) // step)
+
+
+def _leave(row, planes, channels, plane, step, pixels):
+    """Deal nothing out: a row of step 1 was loaded where it belongs."""
+
+
+def _copy(planes, row, phases, channels, pixels):
+    """Copy the one plane that there is."""
+    copy_row(planes[0], row)
 
 
 # fmt: off
@@ -213,10 +236,11 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
     inner, outer = (about.left + phases - 1) // phases, about.right // phases
     step = about.across
     plane = (index.size + step - 1) // step * channels
-    frame = np.flatnonzero(given_across != 1)
     ring = np.empty((slots, step * plane), blend)
     row = np.empty(index.size * channels if step > 1 else 0, blend)
-    loaded = np.full(slots, -1, np.int64)
+    loaded = np.empty(slots, np.int64)
+    for slot in range(slots):
+        loaded[slot] = -1
     most = row_tap.shape[1] * tap.shape[1]
     slot_of, start_of, weight_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, blend)
     planes = np.empty((phases, size), target)
@@ -232,15 +256,13 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
                 if loaded[slot] != key:
                     loaded[slot] = key
                     if row_index[line] < 0:
-                        ring[slot] = blend(0)
+                        fill_row(ring[slot], blend(0))
                     else:
                         values = image.view(source)[n * height + row_index[line]]
                         loading = row if step > 1 else ring[slot]
                         load(values, index, before, channels, blend(0), loading, blend)
-                        _multiply(loading, before, channels, given_down[row_index[line]], frame, given_across)
-                        for s in range(step if step > 1 else 0):
-                            dealt = (index.size - s + step - 1) // step
-                            decimate(row[s * channels :], ring[slot][s * plane :], channels, step, dealt)
+                        _multiply(loading, before, channels, given_down[row_index[line]], given_across)
+                        deal(row, ring[slot], channels, plane, step, index.size)
         for s in range(phases):
             count = 0
             for m in range(row_tap.shape[1]):
@@ -256,18 +278,14 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
             else:
                 _sum(ring, slot_of, start_of, weight_of, count, total, planes[s], size)
             # Few columns have factors: they are done again, which leaves the loops over the others as fast as before.
-            _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
-                   0, inner * channels)  # fmt: skip
-            _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
-                   max(inner, outer) * channels, size)  # fmt: skip
+            for side in range(2):
+                begin, end = (max(inner, outer) * channels, size) if side else (0, inner * channels)
+                _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
+                       begin, end)  # fmt: skip
         result = out.view(target)[i]
-        if phases == 1:
-            for j in range(result.size):
-                result[j] = planes[0, j]
-        elif phases * size == result.size:
-            interleave_phases(planes, result, phases, channels, pixels)
-        else:
-            interleave_phases(planes, padded, phases, channels, pixels)
+        whole = phases * size == result.size
+        interleave(planes, result if whole else padded, phases, channels, pixels)
+        if not whole:
             for j in range(result.size):
                 result[j] = padded[j]
     return 1

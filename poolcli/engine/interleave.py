@@ -21,6 +21,15 @@ from poolcli.engine.vectors import LANES, copy_vector
 from poolcli.outputs import room
 
 unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved
+plane_count: Any = None
+few_channels: Any = None  # bound to 0 for any number
+few_strides: Any = None
+
+_PLANES = (1, 2, 3, 4, 6)
+"""Numbers of planes that rows are dealt out into in one step."""
+_CHANNELS = (1, 3, 4)
+_DECIMATED = ((1, 2), (1, 3), (3, 2), (3, 3), (4, 2))
+"""Channels and strides that are worth a loop of their own."""
 
 
 @inlined
@@ -51,42 +60,58 @@ def interleave(planes, target, count, channels, size):
 def deinterleave_row(image, cursors, needed, ring, scratch):
     """Deal a row out into stride x channels planes: number c of pixel u * stride + s goes to target[s, c, u].
 
-    So tap x of every window in the row is one contiguous slice: from target[x % stride], x // stride numbers in.
-    `needed` tells which of the s are read at all; the planes are `plane` numbers apart.
+    So tap x of every window in the row is one contiguous slice: from target[x % stride], x // stride numbers in. The
+    planes are `plane` numbers apart.
     """
     cursor = cursors[0]
-    channels, stride, plane, pixels = cursor.channels, cursor.stride, cursor.plane, cursor.pixels
-    row = image.view(unit)[cursor.line, cursor.first * channels : (cursor.first + pixels) * channels]
-    groups = pixels // stride
-    planes = ring.view(unit)[cursor.slot, : stride * channels * plane].reshape((stride * channels, plane))
+    row, planes, groups = _dealt(image.view(unit), cursor, ring.view(unit))
+    deinterleave(row, planes, plane_count, 0, 1, groups)
+    _deal_rest(row, planes, cursor, groups)
+
+
+def deinterleave_in_two(image, cursors, needed, ring, scratch):
+    """Do the same for any number of planes: the channels first, then the pixels of each.
+
+    `needed` tells which of the s are read at all.
+    """
+    cursor = cursors[0]
+    channels, stride, pixels = cursor.channels, cursor.stride, cursor.pixels
+    row, planes, groups = _dealt(image.view(unit), cursor, ring.view(unit))
     colours = scratch.view(unit)[: channels * pixels].reshape((channels, pixels))
-    fused = stride * channels <= 4 or stride * channels == 6
-    for part in range(1 if fused else 1 + channels):
-        if fused:
-            source, to, count, first, step, size = row, planes, stride * channels, 0, 1, groups
-        elif part == 0:
+    for part in range(1 + channels):
+        if part == 0:
             source, to, count, first, step, size = row, colours, channels, 0, 1, pixels
         else:
             source, to, count, first, step, size = colours[part - 1], planes, stride, part - 1, channels, groups
-        if count == 1:
-            deinterleave(source, to, 1, first, step, size)
-        elif count == 2:
+        if count == 2:
             deinterleave(source, to, 2, first, step, size)
         elif count == 3:
             deinterleave(source, to, 3, first, step, size)
         elif count == 4:
             deinterleave(source, to, 4, first, step, size)
-        elif count == 6:
-            deinterleave(source, to, 6, first, step, size)
         else:
             for q in range(count):
                 if part == 0 or needed[q]:
                     line, values = to[first + q * step], source[q:]
                     for j in range(size):
                         line[j] = values[j * count]
-    for last in range(groups * stride, pixels):
-        for c in range(channels):
-            planes[(last - groups * stride) * channels + c, groups] = row[last * channels + c]
+    _deal_rest(row, planes, cursor, groups)
+
+
+@inlined
+def _dealt(image, cursor, ring):
+    """Return the pixels that are dealt out, the planes that they go to, and how many groups of a stride there are."""
+    channels, stride, plane, pixels = cursor.channels, cursor.stride, cursor.plane, cursor.pixels
+    row = image[cursor.line, cursor.first * channels : (cursor.first + pixels) * channels]
+    planes = ring[cursor.slot, : stride * channels * plane].reshape((stride * channels, plane))
+    return row, planes, pixels // stride
+
+
+@inlined
+def _deal_rest(row, planes, cursor, groups):
+    """Deal out the last pixels, which are less than a stride."""
+    for j in range(groups * cursor.stride * cursor.channels, row.size):
+        planes[j - groups * cursor.stride * cursor.channels, groups] = row[j]
 
 
 PUT = types.void(
@@ -102,13 +127,12 @@ def decimate_row(result, cursors, out):
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
         target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
-        decimate(result.view(unit)[p], target, channels, stride, size)
-
-
-@cache
-def decimating(size: int) -> Any:
-    """Return `decimate_row` for numbers of so many bytes."""
-    return pointer(decimate_row, PUT, unit=np.dtype(f"u{size}").type)
+        if few_strides == 1:
+            copy_row(result.view(unit)[p, : target.size], target)
+        elif few_channels:
+            strided_copy(result.view(unit)[p], target, few_channels, few_channels * few_strides, size)
+        else:
+            strided_copy(result.view(unit)[p], target, channels, channels * stride, size)
 
 
 @inlined
@@ -137,20 +161,52 @@ def interleave_row(result, cursors, out):
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
         target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
-        planes = result.view(unit)[p, : channels * plane].reshape((channels, plane))
-        _interleave(planes, target, channels, size)
+        if few_channels == 1:
+            copy_row(result.view(unit)[p, :size], target)
+        else:
+            planes = result.view(unit)[p, : channels * plane].reshape((channels, plane))
+            interleave(planes, target, few_channels if few_channels else channels, 1, size)
 
 
-@inlined
-def _interleave(planes, target, channels, size):
-    if channels == 1:
-        interleave(planes, target, 1, 1, size)
-    elif channels == 3:
-        interleave(planes, target, 3, 1, size)
-    elif channels == 4:
-        interleave(planes, target, 4, 1, size)
-    else:
-        interleave(planes, target, channels, 1, size)
+DEAL = types.void(
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(from_dtype(CURSOR), 1, "C"),
+    types.Array(types.boolean, 1, "C"),
+    types.Array(types.uint8, 2, "C"),
+    types.Array(types.uint8, 1, "C"),
+)
+"""Signature of what deals rows of the image out."""
+
+
+@cache
+def dealing(size: int, channels: int, stride: int) -> Any:
+    """Return what deals out rows of numbers of so many bytes: of any stride if that is 0."""
+    count = channels * stride
+    if count in _PLANES:
+        return pointer(deinterleave_row, DEAL, unit=_unit(size), plane_count=count)
+    return _dealing_in_two(size)
+
+
+@cache
+def _dealing_in_two(size: int) -> Any:
+    return pointer(deinterleave_in_two, DEAL, unit=_unit(size))
+
+
+@cache
+def interleaving(size: int, channels: int) -> Any:
+    """Return `interleave_row` for numbers of so many bytes."""
+    return pointer(interleave_row, PUT, unit=_unit(size), few_channels=channels if channels in _CHANNELS else 0)
+
+
+@cache
+def decimating(size: int, channels: int, stride: int) -> Any:
+    """Return `decimate_row` for numbers of so many bytes: of any stride if that is 0."""
+    few = (channels, stride) if (channels, stride) in _DECIMATED else (0, 1 if stride == 1 else 0)
+    return pointer(decimate_row, PUT, unit=_unit(size), few_channels=few[0], few_strides=few[1])
+
+
+def _unit(size: int) -> type:
+    return np.dtype(f"u{size}").type
 
 
 @scalar

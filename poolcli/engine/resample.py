@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poolcli import dtypes
 from poolcli.engine.arithmetic import fill_row, saturate_cast
 from poolcli.engine.bands import Bands
-from poolcli.engine.compile import inlined, scalar
+from poolcli.engine.compile import bind, inlined
 from poolcli.engine.interleave import interleave_phases, load
 from poolcli.engine.operation import record
 from poolcli.engine.pixels import BEYOND, gather
@@ -42,9 +42,13 @@ _bands = Bands(
 source: Any = None
 target: Any = None
 blend: Any = None
-# The function that adds up rows, and by how many bits it shifts whole numbers.
+# Functions: what filters across, and what that does for a phase; what adds up rows, and by how many bits it shifts
+# whole numbers; what interleaves the phases.
+across: Any = None
+sum_across: Any = None
 sum_down: Any = None
 shift: Any = None
+interleave: Any = None
 
 
 def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any], fill: float) -> NDArray[Any]:
@@ -69,8 +73,9 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         shrink(image, rows, columns, fill, blend_dtype, out)
         return out
     lines = out.reshape(images * len(rows.first), -1).view(np.uint8)
+    taps = rows.weights.shape[1], columns.weights.shape[1]
     _bands.run(
-        _filter(image.dtype, dtype, blend_dtype, sum(bits) if in_bytes else 0),
+        _filter(image.dtype, dtype, blend_dtype, sum(bits) if in_bytes else 0, taps, columns.phases),
         len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
         np.array([(height, channels, columns.phases, columns.before)], SETTINGS),
@@ -83,9 +88,15 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
 
 
 @cache
-def _filter(image: np.dtype[Any], out: np.dtype[Any], blend_dtype: np.dtype[Any], bits: int) -> Any:
+def _filter(
+    image: np.dtype[Any], out: np.dtype[Any], blend_dtype: np.dtype[Any], bits: int, taps: tuple[int, int], phases: int
+) -> Any:
+    """Return the function of a band: loops over a number of taps that is usual are the only ones that it has."""
     bound = {"source": image.type, "target": out.type, "blend": blend_dtype.type, "shift": bits}
-    return _bands.compile(_band, **bound, sum_down=_sum_whole if bits else _sum_floats)
+    down = _sum_whole if bits else _SUMS.get(taps[0], _sum_any)
+    across = bind(_filter_phases, sum_across=_ACROSS.get(taps[1], _across_any)) if phases else bind(_filter_pixels)
+    interleave = interleave_phases if phases > 1 else _as_it_is
+    return _bands.compile(_band, **bound, sum_down=down, across=across, interleave=interleave)
 
 
 def _trimmed(axis: Axis) -> Axis:
@@ -103,7 +114,7 @@ def _bits(weights: NDArray[np.float64]) -> int:
 
 
 @inlined
-def _sum2(rows, slots, w, out, size):
+def _sum2(rows, slots, w, shift, out, size):
     a, b = rows[slots[0]], rows[slots[1]]
     w0, w1 = w[0], w[1]
     for j in range(size):
@@ -111,7 +122,7 @@ def _sum2(rows, slots, w, out, size):
 
 
 @inlined
-def _sum4(rows, slots, w, out, size):
+def _sum4(rows, slots, w, shift, out, size):
     a, b, c, d = rows[slots[0]], rows[slots[1]], rows[slots[2]], rows[slots[3]]
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
     for j in range(size):
@@ -119,7 +130,7 @@ def _sum4(rows, slots, w, out, size):
 
 
 @inlined
-def _sum6(rows, slots, w, out, size):
+def _sum6(rows, slots, w, shift, out, size):
     a, b, c, d, e, f = (
         rows[slots[0]], rows[slots[1]], rows[slots[2]], rows[slots[3]], rows[slots[4]], rows[slots[5]]
     )  # fmt: skip
@@ -129,7 +140,8 @@ def _sum6(rows, slots, w, out, size):
 
 
 @inlined
-def _sum_any(rows, slots, w, out, size):
+def _sum_any(rows, slots, w, shift, out, size):
+    """Write the weighted sum of rows."""
     total = np.zeros(size, w.dtype)
     for k in range(w.size):
         a, weight = rows[slots[k]], w[k]
@@ -139,17 +151,7 @@ def _sum_any(rows, slots, w, out, size):
         out[j] = saturate_cast(total[j], out)
 
 
-@inlined
-def _sum_floats(rows, slots, w, shift, out, size):
-    """Write the weighted sum of rows."""
-    if w.size == 2:
-        _sum2(rows, slots, w, out, size)
-    elif w.size == 4:
-        _sum4(rows, slots, w, out, size)
-    elif w.size == 6:
-        _sum6(rows, slots, w, out, size)
-    else:
-        _sum_any(rows, slots, w, out, size)
+_SUMS = {2: _sum2, 4: _sum4, 6: _sum6}
 
 
 @inlined
@@ -163,32 +165,59 @@ def _sum_whole(rows, slots, w, shift, out, size):
         out[j] = np.uint16(np.uint16(t + half) + np.uint16(np.uint16(t >> bits) & one)) >> bits
 
 
-@scalar
-def _across(row, w, channels, out, size):
+@inlined
+def _across2(row, w, channels, out, size):
+    a, b = row, row[channels:]
+    w0, w1 = w[0], w[1]
+    for j in range(size):
+        out[j] = w0 * a[j] + w1 * b[j]
+
+
+@inlined
+def _across4(row, w, channels, out, size):
+    a, b, c, d = row, row[channels:], row[2 * channels :], row[3 * channels :]
+    w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
+    for j in range(size):
+        out[j] = (w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j])
+
+
+@inlined
+def _across6(row, w, channels, out, size):
+    a, b, c = row, row[channels:], row[2 * channels :]
+    d, e, f = row[3 * channels :], row[4 * channels :], row[5 * channels :]
+    w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
+    for j in range(size):
+        out[j] = (w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]) + (w4 * e[j] + w5 * f[j])
+
+
+@inlined
+def _across_any(row, w, channels, out, size):
     """Write the weighted sum of a row and itself, shifted by a pixel for each weight."""
-    if w.size == 2:
-        a, b = row, row[channels:]
-        w0, w1 = w[0], w[1]
+    for j in range(size):
+        out[j] = 0
+    for k in range(w.size):
+        a, weight = row[k * channels :], w[k]
         for j in range(size):
-            out[j] = w0 * a[j] + w1 * b[j]
-    elif w.size == 4:
-        a, b, c, d = row, row[channels:], row[2 * channels :], row[3 * channels :]
-        w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
-        for j in range(size):
-            out[j] = (w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j])
-    elif w.size == 6:
-        a, b, c = row, row[channels:], row[2 * channels :]
-        d, e, f = row[3 * channels :], row[4 * channels :], row[5 * channels :]
-        w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
-        for j in range(size):
-            out[j] = (w0 * a[j] + w1 * b[j]) + (w2 * c[j] + w3 * d[j]) + (w4 * e[j] + w5 * f[j])
-    else:
-        for j in range(size):
-            out[j] = 0
-        for k in range(w.size):
-            a, weight = row[k * channels :], w[k]
-            for j in range(size):
-                out[j] += weight * a[j]
+            out[j] += weight * a[j]
+
+
+_ACROSS = {2: _across2, 4: _across4, 6: _across6}
+
+
+def _filter_phases(row, first, weights, channels, ring, slot, size):
+    """Filter a row across, each phase by its own weights."""
+    for s in range(len(ring)):
+        sum_across(row[first[s] * channels :], weights[s], channels, ring[s, slot], size)
+
+
+def _filter_pixels(row, first, weights, channels, ring, slot, size):
+    """Filter a row across, each pixel by its own weights."""
+    gather(row, first, weights, channels, ring[0, slot])
+
+
+@inlined
+def _as_it_is(planes, result, phases, channels, size):
+    """Leave a row that has no phases."""
 
 
 def _band(start, stop, image, settings, row_index, row_first, row_weights, index, first, weights, fill, out):
@@ -198,13 +227,18 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
     size = pixels * channels
     taps = row_weights.shape[1]
     ring = np.empty((max(phases, 1), taps, size + BEYOND), blend)
-    row = np.zeros(index.size * channels + BEYOND, blend)
+    row = np.empty(index.size * channels + BEYOND, blend)
+    fill_row(row, blend(0))
     planes = np.empty((max(phases, 1), size), target)
-    across = weights.astype(blend)
-    loaded = np.full(taps, -1, np.int64)
+    weights_across = weights.astype(blend)
+    loaded = np.empty(taps, np.int64)
     slots = np.empty(taps, np.int64)
     down = np.empty(taps, blend)
-    outside = blend(fill)
+    outside, whole = blend(fill), blend(0)
+    for k in range(weights.shape[1]):
+        whole += weights_across[0, k]
+    for k in range(taps):
+        loaded[k] = -1
     for i in range(start, stop):
         n, y = i // row_first.size, i % row_first.size
         for k in range(taps):
@@ -218,16 +252,12 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
             loaded[slot] = key
             if row_index[p] < 0:
                 for s in range(len(ring)):
-                    fill_row(ring[s, slot], blend(outside * across[0].sum()))
+                    fill_row(ring[s, slot], blend(outside * whole))
                 continue
             load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
-            if phases == 0:
-                gather(row, first, across, channels, ring[0, slot])
-            for s in range(phases):
-                _across(row[first[s] * channels :], across[s], channels, ring[s, slot], size)
+            across(row, first, weights_across, channels, ring, slot, size)
         result = out.view(target)[i]
         for s in range(len(ring)):  # one call: what it inlines takes long to compile
             sum_down(ring[s], slots, down, shift, result if phases < 2 else planes[s], size)
-        if phases > 1:
-            interleave_phases(planes, result, phases, channels, pixels)
+        interleave(planes, result, phases, channels, pixels)
     return 1

@@ -95,7 +95,7 @@ def pool(image: NDArray[Any], sliding: Sliding, rows: Windows, columns: Windows)
     _bands.run(
         _loop(),
         -(-images * rows.size // own.together),
-        *_functions_for(sliding, image.dtype),
+        *_functions_for(sliding, image.dtype, channels, own.stride),
         image.reshape(images * height, -1).view(np.uint8),
         *own[:3],
         np.array([about], SETTINGS),
@@ -110,11 +110,11 @@ def _loop() -> Any:
 
 
 @cache
-def _functions_for(sliding: Sliding, image: np.dtype[Any]) -> tuple[Any, Any, Any]:
+def _functions_for(sliding: Sliding, image: np.dtype[Any], channels: int, stride: int) -> tuple[Any, Any, Any]:
     number, target = sliding.number, sliding.target
     down = pointer(_down, _DOWN, down=sliding.down, source=image.type, number=number, identity=sliding.identity)
     across = pointer(_across, _ACROSS, across=sliding.across, number=number, wide=sliding.wide, made=target.type)
-    return down, across, interleave.decimating(target.itemsize)
+    return down, across, interleave.decimating(target.itemsize, channels, stride)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ half a second what is its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -29,11 +29,10 @@ from poolcli.geometry import Windows, singles
 from poolcli.outputs import room
 
 _integer = types.int64
-_bytes1, _bytes2 = (types.Array(types.uint8, rank, "C") for rank in (1, 2))
+_bytes2 = types.Array(types.uint8, 2, "C")
 _source = types.Array(types.uint8, 2, "C", readonly=True)  # takes writable arrays too
 _integers2 = types.Array(types.int64, 2, "C")
 _floats = types.Array(types.float64, 1, "C")
-_flags = types.Array(types.boolean, 1, "C")
 
 ROWS = record("first", "count", "divisor")
 """Windows along the rows: where each begins, how many rows it has, what a mean divides by."""
@@ -49,8 +48,7 @@ _cursors, _taps, _rows, _tiles, _settings = (
     types.Array(from_dtype(one), 1, "C") for one in (CURSOR, TAP, ROWS, TILE, SETTINGS)
 )
 OPERATOR = _integer(_source, _taps, _cursors, _floats, _integers2, _bytes2)
-DEAL = types.void(_source, _cursors, _flags, _bytes2, _bytes1)
-_functions = tuple(types.FunctionType(signature) for signature in (DEAL, OPERATOR, interleave.PUT))
+_functions = tuple(types.FunctionType(signature) for signature in (interleave.DEAL, OPERATOR, interleave.PUT))
 _tables = (_rows, _integers2, _tiles, _integers2, _settings, _floats, _integers2)
 
 _RING_BYTES = 1 << 18  # dealt rows of a tile stay in the second-level cache
@@ -101,7 +99,7 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     _bands.run(
         _loop(),
         images * rows.size,
-        *_functions_for(operation, dense),
+        *_functions_for(operation, dense, channels, plan.only_stride),
         image.reshape(images * height, width * channels).view(np.uint8),
         plan.rows,
         plan.row_weights,
@@ -146,6 +144,7 @@ class _Plan(NamedTuple):
     capacity: int  # pixels that a tile's planes take at most
     taps: int  # of the fullest window
     stride: int  # the widest
+    only_stride: int  # that of all tiles, or 0
 
 
 @lru_cache(maxsize=64)
@@ -161,6 +160,7 @@ def planned(rows: Windows, columns: Windows, pixel: int, taps: int) -> _Plan:
         max(tile.stride * (tile.size + tile.taps * columns.step // tile.stride + 1) for tile in tiles),
         rows.max_count * columns.max_count,
         max(tile.stride for tile in tiles),
+        tiles[0].stride if len({tile.stride for tile in tiles}) == 1 else 0,
     )
 
 
@@ -196,7 +196,9 @@ def _runs(windows: Windows) -> list[_Run]:
             end, stride = int(changes[later]) if later < len(changes) else windows.size, int(distance[end])
         runs.append(_Run(begin, end - begin, int(first[begin]), stride, int(count[begin]), int(divisor[begin])))
         begin = end
-    return runs
+    longest = max(runs, key=lambda run: run.size)
+    # The windows at the borders, cut by them, are alone: one stride for all has a faster function.
+    return [run._replace(stride=longest.stride) if run.size == 1 < longest.size else run for run in runs]
 
 
 def _cut(runs: list[_Run], pixel: int, taps: int) -> Iterator[_Run]:
@@ -210,12 +212,13 @@ def _cut(runs: list[_Run], pixel: int, taps: int) -> Iterator[_Run]:
             )
 
 
-def _functions_for(operation: Operation, dense: bool) -> tuple[Any, Any, Any]:
+def _functions_for(operation: Operation, dense: bool, channels: int, stride: int) -> tuple[Any, Any, Any]:
     """Return the functions of one call: what deals rows out, the operator, what writes its results."""
-    deal = _undealt() if dense else _mover(interleave.deinterleave_row, DEAL, operation.source.itemsize)
-    size = operation.target.itemsize
-    put = interleave.decimating(size) if dense else _mover(interleave.interleave_row, interleave.PUT, size)
-    return deal, _operator(operation.key), put
+    size, out_size = operation.source.itemsize, operation.target.itemsize
+    if dense:
+        return _undealt(), _operator(operation.key), interleave.decimating(out_size, channels, stride)
+    deal = interleave.dealing(size, channels, stride)
+    return deal, _operator(operation.key), interleave.interleaving(out_size, channels)
 
 
 def _leave(image, cursors, needed, ring, scratch):
@@ -224,12 +227,7 @@ def _leave(image, cursors, needed, ring, scratch):
 
 @cache
 def _undealt() -> Any:
-    return pointer(_leave, DEAL)
-
-
-@cache
-def _mover(function: Callable[..., None], signature: Any, size: int) -> Any:
-    return pointer(function, signature, unit=np.dtype(f"u{size}").type)
+    return pointer(_leave, interleave.DEAL)
 
 
 @cache

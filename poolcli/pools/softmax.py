@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.engine.arithmetic import alike, exponential, never_0, saturate_cast, tap
+from poolcli.engine.arithmetic import alike, exponential, fill_row, never_0, saturate_cast, tap
 from poolcli.engine.choices import Choice
 from poolcli.engine.compile import scalar
 from poolcli.engine.draws import drawn
@@ -108,11 +108,15 @@ def soft_gradient_of_beta(task: Task) -> Gradient:
 
 @scalar
 def _mean_of_one(lines, taps, j, size, m, constants):
-    """Return sum(r w) / sum(w) of one window, in float64."""
+    """Return sum(r w) / sum(w) of one window, in float64: so seldom that LLVM's own exponential, which is there, does.
+
+    A value infinitely far from the heaviest weighs nothing, and 0 times infinity is no number.
+    """
     above = below = 0.0
     for k in range(len(taps)):
-        value, w = weighted(tap(lines, taps, k, size)[j], m, np.float64, constants)
-        above += value
+        value = np.float64(tap(lines, taps, k, size)[j])
+        w = 1.0 if value == m or constants.beta == 0 else np.exp(constants.beta * (value - m))
+        above += 0.0 if w == 0 else w * value
         below += w
     return above / below
 
@@ -128,8 +132,10 @@ def soft_of_few(lines, taps, cursor, constants, table, result):
     heaviest = np.empty(size, lines.dtype)
     best(lines, taps, cursor, constants, heaviest)
     beta = number(constants.beta)
-    above = np.zeros(size, number)
-    below = np.zeros(size, number)
+    above = np.empty(size, number)
+    below = np.empty(size, number)
+    fill_row(above, number(0))
+    fill_row(below, number(0))
     for k in range(len(taps)):
         values = tap(lines, taps, k, size)
         for j in range(size):
