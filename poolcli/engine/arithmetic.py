@@ -35,13 +35,15 @@ def copy_row(row, out):
 @scalar
 def minimum(a, b):
     """Return the smaller number, or NaN if either is NaN."""
-    return a if a <= b or a != a else b
+    smaller = b if b < a else a  # one instruction, which returns `a` where either is NaN
+    return b if b != b else smaller
 
 
 @scalar
 def maximum(a, b):
     """Return the larger number, or NaN if either is NaN."""
-    return a if a >= b or a != a else b
+    larger = b if a < b else a
+    return b if b != b else larger
 
 
 def saturate_cast(value, out):

@@ -144,6 +144,8 @@ def _read_ranks(lines, taps, cursor, constants, table, result):
 
 def _read_sorted(lines, taps, cursor, constants, table, result):
     """Write what is read from sorted windows."""
+    if shortcut(lines, taps, result[0][: cursor.lanes]):
+        return
     read_sorted(_sorted_block(lines, taps, table, cursor.lanes), constants, result[0][: cursor.lanes])
 
 
@@ -174,11 +176,20 @@ def ranked(
 
 
 def read(
-    task: Task, read_sorted: Any, of_region: Callable[[Region], Any], ranks: Sequence[int] = (), constants: Any = NONE
+    task: Task,
+    read_sorted: Any,
+    of_region: Callable[[Region], Any],
+    ranks: Sequence[int] = (),
+    constants: Any = NONE,
+    shortcut: Any = None,
 ) -> Choice:
-    """Return the pool that makes something of sorted windows, in which these ranks are in their places, or all."""
+    """Return the pool that makes something of sorted windows, in which these ranks are in their places, or all.
+
+    A `shortcut` does so without sorting where it can.
+    """
     table = network_for(task, *ranks)
-    operation = Operation(_read_sorted, task.source, task.target, {"read_sorted": read_sorted}, constants, table=table)
+    bound = {"read_sorted": read_sorted, "shortcut": shortcut or no_shortcut}
+    operation = Operation(_read_sorted, task.source, task.target, bound, constants, table=table)
     return Choice(operation, unless_nan(1, lambda region: [of_region(region)]))
 
 
