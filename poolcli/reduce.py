@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Mode
+from poolcli.nodata import check_ignore
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import ModeRow, imported, takes
@@ -68,6 +69,10 @@ class Reduction(ModeRow):
         """Return whether its numbers are of several channels each."""
         return self.mixed
 
+    def can_ignore(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether values can be left out of the map."""
+        return self.applied(arguments) is not None
+
     def as_mean(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the arguments that make it a mean, where it may be a sum instead."""
         mode = self.applied(arguments)
@@ -106,6 +111,8 @@ def reduce(
     layout: Layout = "hwc",
     alpha: Alpha = False,
     linear: bool = False,
+    ignore: float | None = None,
+    valid: float | None = None,
     out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
@@ -160,17 +167,19 @@ def reduce(
     from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
+    ignored = {"ignore": ignore, "valid": valid}
+    check_ignore(row, ignored | parameters)
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light
 
-        again = partial(reduce, mode=mode, **parameters)
-        return Blend.of(row, parameters, again, vector=True).seen(image, Light(alpha, linear), layout, dtype)
+        again = partial(reduce, mode=mode, **ignored, **parameters)
+        return Blend.of(row, parameters, again, vector=True).seen(image, Light(alpha, linear, ignore), layout, dtype)
     array, batch = maps_of(image, layout)
     source = dtypes.check(array.dtype)
     target = None if dtype is None else dtypes.check(dtype)
     if not len(batch):  # no map, but of a known length
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
-    result = imported(row.function)(batch.astype(source, copy=False), values, target)
+    result = imported(row.function)(batch.astype(source, copy=False), values | ignored, target)
     out = result if target is None else dtypes.saturate_cast(result, target)
     out = out.copy() if np.shares_memory(out, array) else out
     return out if array.ndim == 4 else out[0]
@@ -191,9 +200,13 @@ def maps_of(image: ArrayLike, layout: Layout) -> tuple[NDArray[Any], NDArray[Any
     return array, batch
 
 
+_OF_NUMBERS = ("dtype", "ignore", "valid")
+"""Options of the command that are no parameters of modes."""
+
+
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:
     """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
-    given = {name: value for name, value in given.items() if name != "dtype"}
+    given = {name: value for name, value in given.items() if name not in _OF_NUMBERS}
     row = find(REDUCTIONS, mode)
     pool = row.value("pool", given) or ""
     pools = [name for name in MODES if name in REDUCTIONS]

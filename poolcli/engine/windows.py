@@ -215,7 +215,7 @@ def _functions_for(operation: Operation, dense: bool) -> tuple[Any, Any, Any]:
     deal = _undealt() if dense else _mover(interleave.deinterleave_row, DEAL, operation.source.itemsize)
     size = operation.target.itemsize
     put = interleave.decimating(size) if dense else _mover(interleave.interleave_row, interleave.PUT, size)
-    return deal, _operator(operation.key), put
+    return deal, compiled(operation.key), put
 
 
 def _leave(image, cursors, needed, ring, scratch):
@@ -233,7 +233,8 @@ def _mover(function: Callable[..., None], signature: Any, size: int) -> Any:
 
 
 @cache
-def _operator(key: tuple[Any, ...]) -> Any:
+def compiled(key: tuple[Any, ...]) -> Any:
+    """Return the operator of an operation, by its key, as kernels call it."""
     function, source, target, names, *bound = key
     return pointer(
         _typed,
@@ -273,6 +274,7 @@ def _band(
     cursor = cursors[0]  # which does not keep the array alive: functions get that
     cursor.width = image.shape[1] // (channels * about.item_bytes)
     cursor.channels = channels
+    cursor.channel = 0
     loaded = np.empty(slots, np.int64)
     needed = np.empty(about.stride, np.bool_)
     outer, inner = (stop - start, len(tiles)) if dense else (len(tiles), stop - start)
