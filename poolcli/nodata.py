@@ -68,6 +68,11 @@ def held(ignore: Any, dtype: np.dtype[Any], whose: str) -> Any:
     raise ValueError(f"ignore={given!r} is no number that {dtype}, the dtype of {whose}, holds: {way}{more}")
 
 
+def without(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that do not say which values mean none."""
+    return {name: value for name, value in arguments.items() if name not in ("ignore", "valid")}
+
+
 def check_ignore(row: ModeRow, arguments: Mapping[str, Any]) -> None:
     """Raise a ValueError if a mode cannot leave values out, or the arguments that ask for it are not allowed."""
     ignore, valid = arguments.get("ignore"), _SHARE.check(arguments.get("valid"))

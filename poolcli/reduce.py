@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Mode
-from poolcli.nodata import check_ignore
+from poolcli.nodata import check_ignore, without
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import ModeRow, imported, takes
@@ -167,8 +167,8 @@ def reduce(
     from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
-    ignored = {"ignore": ignore, "valid": valid}
-    check_ignore(row, ignored | parameters)
+    ignored = {} if ignore is None and valid is None else {"ignore": ignore, "valid": valid}
+    check_ignore(row, {**parameters, **ignored})
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light
 
@@ -200,13 +200,9 @@ def maps_of(image: ArrayLike, layout: Layout) -> tuple[NDArray[Any], NDArray[Any
     return array, batch
 
 
-_OF_NUMBERS = ("dtype", "ignore", "valid")
-"""Options of the command that are no parameters of modes."""
-
-
 def arguments_of(mode: str, given: Mapping[str, Any]) -> tuple[Reduction, dict[str, Any]]:
     """Return the row of a mode and all its parameters: those given, checked, and the defaults of the others."""
-    given = {name: value for name, value in given.items() if name not in _OF_NUMBERS}
+    given = {name: value for name, value in given.items() if name != "dtype"}
     row = find(REDUCTIONS, mode)
     pool = row.value("pool", given) or ""
     pools = [name for name in MODES if name in REDUCTIONS]
@@ -227,5 +223,5 @@ def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: M
     >>> columns((4, 4, 2), "rg", "covariance", {})
     ('cov_r_r', 'cov_r_g', 'cov_g_g')
     """
-    row, values = arguments_of(mode, given)
+    row, values = arguments_of(mode, without(given))
     return tuple(imported(row.columns)(mode, shape, channels, values))
