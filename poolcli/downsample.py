@@ -213,6 +213,11 @@ def downsample(
         joint: with a mode that selects, choose one pixel of each window, by this key, and take all its channels, so
             that no colour is made: "luminance" ((299 R + 587 G + 114 B) / 1000), "red", "green", "blue", "alpha", or
             the number of a channel.
+        ignore: value that means none, NaN or a number that the image's dtype holds. Values that equal it are outside
+            every window, as padding is, each channel by itself; a window of nothing else gives it again, so that the
+            output's dtype must hold it too. It cannot be given with `joint`, nor with `alpha` where colour is blended.
+        valid: share of the values that a window has in the image, 0 to 1, that must be left where others are ignored: a
+            window with less gives `ignore`. One value is enough unless given.
         out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
             given. It may be an input, and costs a copy then. With `return_indices` it is a pair of arrays.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
@@ -225,7 +230,8 @@ def downsample(
     Returns:
         An array of the image's rank; with "kmax" and combine="planes" one with a leading axis of k; with
         "space-to-depth" one of F^2 times as many channels; with
-        `return_indices` the pair of the array and an int64 array of the same shape, -1 where a window holds no pixel.
+        `return_indices` the pair of the array and an int64 array of the same shape, -1 where a window holds no
+        pixel, or too few that are not ignored.
 
     Raises:
         ValueError: a value is not allowed, or a window does not fit into the image.
@@ -256,8 +262,8 @@ def downsample(
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light
 
-        window = {"kernel_size": kernel_size, "stride": stride, **given}
-        again = partial(downsample, mode=mode, ignore=ignore, valid=valid, **window, **parameters)
+        again = partial(downsample, mode=mode, kernel_size=kernel_size, stride=stride, **given, **parameters)
+        again = partial(again, ignore=ignore, valid=valid)
         return Blend.of(row, parameters, again).seen(image, Light(alpha, linear, ignore), layout, dtype)
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)

@@ -37,8 +37,8 @@ class Light:
     def __post_init__(self) -> None:
         """Check what is asked for."""
         if self.alpha and self.ignore is not None:
-            way = "give one of them, or a mode that selects"
-            raise ValueError(f"alpha weighs the colour of a pixel, and ignore leaves out single values: {way}")
+            what = f"ignore={self.ignore!r} leaves out single values, and alpha weighs the colour of a pixel"
+            raise ValueError(f"{what}: give one of them, or a mode that selects")
         if not (isinstance(self.alpha, (bool, np.bool_)) or self.alpha == "premultiplied"):
             raise ValueError(f"alpha={self.alpha!r} is not allowed: alpha must be True, False or premultiplied")
         if not isinstance(self.linear, (bool, np.bool_)):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the help of the commands does without NumPy
 
     from poolcli.rows import ModeRow
 
-_SHARE = Parameter("valid", float, None, "", 0, 1)
+SHARE = Parameter("valid", float, None, "", 0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ def held(ignore: Any, dtype: np.dtype[Any], whose: str) -> Any:
 
     if isinstance(ignore, (bool, np.bool_)) or not isinstance(ignore, (Real, np.number)):
         raise ValueError(f"ignore={ignore!r} is not allowed: ignore must be a number, or nan")
-    given = ignore.item() if isinstance(ignore, np.generic) else ignore
+    given: Any = ignore.item() if isinstance(ignore, np.generic) else ignore
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             near = np.array(float(given)).astype(dtype)[()]
-        if near == given or given != given:
+        if float(near) == given or given != given:  # as float32 0.1 would equal its nearest
             return near
         way = f"the nearest that it holds is {float(near)!r}"
     else:
@@ -75,15 +75,16 @@ def without(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_ignore(row: ModeRow, arguments: Mapping[str, Any]) -> None:
     """Raise a ValueError if a mode cannot leave values out, or the arguments that ask for it are not allowed."""
-    ignore, valid = arguments.get("ignore"), _SHARE.check(arguments.get("valid"))
+    ignore, valid = arguments.get("ignore"), SHARE.check(arguments.get("valid"))
     if ignore is None:
         if valid is not None:
-            raise ValueError(f"valid={valid:g} is a share of what is not ignored: give ignore with it")
+            raise ValueError(f"valid={valid:g} is the share of values that are not ignored: give ignore=VALUE with it")
         return
     if not row.can_ignore(arguments):
         raise ValueError(f"mode {row.name!r} takes no ignore: it gives or joins all values, and has no place for none")
     if arguments.get("joint") is not None:
-        raise ValueError("joint takes all channels of a pixel, and ignore leaves out single values: give one of them")
+        joint = f"joint={arguments['joint']!r} takes all channels of a pixel"
+        raise ValueError(f"{joint}, and ignore={ignore!r} leaves out single values: give one of them")
 
 
 def written(value: Any) -> str:
@@ -98,15 +99,19 @@ def written(value: Any) -> str:
     return repr(number)
 
 
-def read(text: str) -> int | float | None:
-    """Return the value that a text says, or None where it says none.
+def read(text: str, dtype: np.dtype[Any]) -> int | float | None:
+    """Return the value that a file says, as numbers of its dtype may have it, or None where none has.
 
-    >>> read("-9999"), read("nan"), read("18446744073709551615"), read("none")
-    (-9999, nan, 18446744073709551615, None)
+    >>> import numpy as np
+    >>> [read(text, np.dtype(np.int16)) for text in ("-9999", "nan", "none")], read("-9999", np.dtype(np.uint8))
+    ([-9999, None, None], None)
     """
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return None
+    number: int | float
+    try:
+        number = int(text) if text.strip().lstrip("+-").isdigit() else float(text)
+        if dtype.kind == "f":  # GDAL writes fewer digits than some numbers have
+            number = float(dtype.type(number))
+        found: int | float = held(number, dtype, "the image").item()
+    except (ValueError, OverflowError):
+        return None
+    return found

@@ -133,6 +133,12 @@ def reduce(
             files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
             channel as any other.
         linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
+        ignore: value that means none, NaN or a number that the image's dtype holds. Values that equal it are outside
+            every window, as padding is, each channel by itself; a window of nothing else gives it again, so that the
+            output's dtype must hold it too. It cannot be given with `alpha` where colour is blended, nor to covariance
+            and flatten.
+        valid: share of the values of a map or a bin, 0 to 1, that must be left where others are ignored: one with less
+            gives `ignore`. One value is enough unless given.
         out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
             given. It may be an input, and costs a copy then.
         **parameters: of the mode: `levels` of spp (whole numbers; (1, 2, 4) unless given) and `pool`, the mode of its
@@ -167,7 +173,7 @@ def reduce(
     from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
-    ignored = {} if ignore is None and valid is None else {"ignore": ignore, "valid": valid}
+    ignored: dict[str, Any] = {} if ignore is None and valid is None else {"ignore": ignore, "valid": valid}
     check_ignore(row, {**parameters, **ignored})
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from poolcli.cli.values import Count, Ending, FileName, Scale, Size, Word, colour
+from poolcli.cli.values import Checked, Count, Ending, FileName, Nodata, Scale, Size, Word, colour
 from poolcli.commands import unordered
 from poolcli.images import MAX_PIXELS
+from poolcli.nodata import SHARE
 from poolcli.parameters import DTYPES, SAME
 
 _COLUMN = 26  # of the help, where what an option means begins
@@ -74,6 +75,21 @@ def edges(command: Command) -> Command:
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
+        ),
+    )  # fmt: skip
+
+
+def nodata(command: Command) -> Command:
+    """Add the options that say which values mean none."""
+    return section(
+        "Nodata",
+        command,
+        (
+            click.option("--ignore", type=Nodata(),
+                         help="Leave values that equal this out of every window, as padding is; a window of nothing "
+                         "else gives it again. auto takes the nodata that a TIFF says."),
+            click.option("--valid", type=Checked(SHARE), metavar="SHARE",
+                         help="Share of the values of a window, 0 to 1, that must be left.  [default: any]"),
         ),
     )  # fmt: skip
 

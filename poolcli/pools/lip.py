@@ -204,9 +204,7 @@ def lip(task: Task) -> Fold:
     return Fold(task, (part,), finish, limits=between, own=own, weighing=weighing)
 
 
-def _weights_around(
-    task: Task, image: NDArray[Any], outside: NDArray[np.bool_]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _weights_around(task: Task, image: NDArray[Any], outside: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return r e^G and e^G of every value, 0 of what is outside, which the network sees as 0 too."""
     seen = np.where(outside, image.dtype.type(0), image)
     around = (geometry.sliding(n, 3, 1, (1, 1)) for n in image.shape[1:3])
