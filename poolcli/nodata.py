@@ -55,7 +55,7 @@ def held(ignore: Any, dtype: np.dtype[Any], whose: str) -> Any:
     given: Any = ignore.item() if isinstance(ignore, np.generic) else ignore
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            near = np.array(float(given)).astype(dtype)[()]
+            near = np.array(_as_float(given)).astype(dtype)[()]
         if float(near) == given or given != given:  # as float32 0.1 would equal its nearest
             return near
         way = f"the nearest that it holds is {float(near)!r}"
@@ -64,8 +64,15 @@ def held(ignore: Any, dtype: np.dtype[Any], whose: str) -> Any:
         if given == given and low <= given <= high and given == int(given):
             return np.array(int(given)).astype(dtype)[()]
         way = f"it holds whole numbers from {low} to {high}"
-    more = "" if whose == "the image" else ", or dtype=float64"
+    more = "" if whose == "the image" else "; another dtype=DTYPE may hold it"
     raise ValueError(f"ignore={given!r} is no number that {dtype}, the dtype of {whose}, holds: {way}{more}")
+
+
+def _as_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number of many digits
+        return math.inf if number > 0 else -math.inf
 
 
 def without(arguments: Mapping[str, Any]) -> dict[str, Any]:

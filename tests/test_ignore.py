@@ -216,13 +216,21 @@ def test_batches_layouts_and_padding_alone():
     np.testing.assert_array_equal(beyond[1:-1, 1:-1], poolcli.downsample(image[0], "max", ignore=4, ceil=True)[:4, :6])
 
 
+@pytest.mark.parametrize("mode", ["blur", "lip"])
+def test_tall_images_are_those_of_their_parts(mode):
+    image = with_holes("uint8", 0, 0.3, (400, 6, 1))
+    whole = poolcli.downsample(image, mode, ignore=0, kernel_size=3, stride=1)
+    part = poolcli.downsample(image[100:300], mode, ignore=0, kernel_size=3, stride=1)
+    np.testing.assert_array_equal(whole[101:297], part[1:-1])  # but for the ends, which see less
+
+
 def test_linear_light():
     image = np.array([[0, 255, 255, 9], [0, 9, 9, 9]], np.uint8)
     assert poolcli.downsample(image, "average", linear=True, ignore=9).tolist() == [[156, 255]]
     half, whole = poolcli.downsample(image, "average", linear=True, ignore=9, dtype="float32")[0].tolist()
     assert half == pytest.approx(255 * (1.055 * (1 / 3) ** (1 / 2.4) - 0.055))
     assert whole == pytest.approx(255)
-    assert poolcli.downsample(image, "average", linear=True, ignore=255).tolist() == [[1, 9]]
+    assert poolcli.downsample(image, "average", linear=True, ignore=255).tolist() == [[3, 9]]  # where sRGB is straight
     assert poolcli.reduce(image, "gap", linear=True, ignore=9).round(3).tolist() == [187.516]
     nothing = poolcli.downsample(np.full((2, 2), 9, np.uint8), "average", linear=True, ignore=9)
     assert nothing.tolist() == [[9]]
@@ -238,7 +246,9 @@ def test_linear_light():
         ("downsample", "max", "uint64", {"ignore": 2**64}, "ignore=18446744073709551616 is no number that uint64"),
         ("downsample", "max", "float32", {"ignore": 0.1}, "the nearest that it holds is 0.10000000149011612"),
         ("downsample", "max", "float32", {"ignore": np.nan, "dtype": "uint8"},
-         "ignore=nan is no number that uint8, the dtype of the output, holds: it holds whole numbers from 0 to 255,"),
+         "ignore=nan is no number that uint8, the dtype of the output, holds: it holds whole numbers from 0 to 255;"),
+        ("downsample", "max", "float64", {"ignore": 10**400}, "the nearest that it holds is inf"),
+        ("reduce", "gap", "uint64", {"ignore": 2**64 - 1}, "the nearest that it holds is 1.8446744073709552e+19"),
         ("reduce", "gap", "int16", {"ignore": -9999, "dtype": "uint8"}, "ignore=-9999 is no number that uint8, the dt"),
         ("downsample", "max", "uint8", {"ignore": "auto"}, "ignore='auto' is not allowed: ignore must be a number"),
         ("downsample", "max", "uint8", {"ignore": True}, "ignore=True is not allowed: ignore must be a number, or nan"),

@@ -43,7 +43,7 @@ ABOUT = record(
 _bytes2 = types.Array(types.uint8, 2, "C")
 _source = types.Array(types.uint8, 2, "C", readonly=True)
 _rows, _about = (types.Array(from_dtype(one), 1, "C") for one in (ROWS, ABOUT))
-_counts = types.Array(types.int64, 2, "C")
+_counts = types.Array(types.int32, 2, "C")
 _counting = Bands(_source, _rows, _rows, _about, _counts)
 _pooling = Bands(
     types.FunctionType(OPERATOR), _source, _source, _rows, _rows, _about, _counts,
@@ -59,9 +59,11 @@ def pool(image: NDArray[Any], pool: Any, grid: Grid, seen: Grid, nodata: Nodata,
     out: NDArray[Any] = np.ascontiguousarray(pool.pool(image, *seen))
     rows, columns = grid
     missing = _missing(nodata.outside, rows, columns)
-    count = np.multiply.outer(rows.count, columns.count)[..., None]
+    count = _counts_of(rows, columns)
     left = count - missing
-    enough = (left > 0) & (left / count >= nodata.share)
+    enough = left > 0
+    if nodata.share:
+        enough &= left / count >= nodata.share
     weighing = None if isinstance(pool, Choice) else pool.weighing
     if weighing:
         near = _missing(_spread(nodata.outside), rows, columns) > 0
@@ -72,10 +74,16 @@ def pool(image: NDArray[Any], pool: Any, grid: Grid, seen: Grid, nodata: Nodata,
     return out
 
 
-def _missing(outside: NDArray[np.bool_], rows: Windows, columns: Windows) -> NDArray[np.int64]:
+def _counts_of(rows: Windows, columns: Windows) -> NDArray[np.int32]:
+    """Return how many values each window has, (rows, columns, 1)."""
+    count: NDArray[np.int32] = np.multiply.outer(rows.count.astype(np.int32), columns.count.astype(np.int32))
+    return count[..., None]
+
+
+def _missing(outside: NDArray[np.bool_], rows: Windows, columns: Windows) -> NDArray[np.int32]:
     """Return how many values of each window are outside, (N, rows, columns, C)."""
     images, height, width, channels = outside.shape
-    missing = np.zeros((images, rows.size, columns.size, channels), np.int64)
+    missing = np.zeros((images, rows.size, columns.size, channels), np.int32)
     about = np.zeros(1, ABOUT)
     about[["images", "channels", "row_step", "column_step"]] = (images, channels, rows.step, columns.step)
     _counting.run(
@@ -113,7 +121,7 @@ def _count(start, stop, outside, rows, columns, about, missing):
                 number = 0
                 for kx in range(count):
                     number += held[begin + kx * across * channels + c]
-                out[j * channels + c] = number
+                out[j * channels + c] = np.int32(number)
     return 1
 
 
@@ -123,7 +131,7 @@ def _counter() -> Any:
 
 
 def _again(
-    image: NDArray[Any], pool: Any, grid: Grid, nodata: Nodata, left: NDArray[np.int64], out: NDArray[Any]
+    image: NDArray[Any], pool: Any, grid: Grid, nodata: Nodata, left: NDArray[np.int32], out: NDArray[Any]
 ) -> None:
     """Pool the lanes that have so many values left, but for those where it is 0."""
     if not left.any():
@@ -137,7 +145,7 @@ def _again(
 
 
 def _pool_lanes(
-    image: NDArray[Any], operation: Operation, grid: Grid, nodata: Nodata, left: NDArray[np.int64], out: NDArray[Any]
+    image: NDArray[Any], operation: Operation, grid: Grid, nodata: Nodata, left: NDArray[np.int32], out: NDArray[Any]
 ) -> None:
     rows, columns = grid
     images, height, width, channels = image.shape
@@ -244,7 +252,7 @@ def _spread(outside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _weighed(
     image: NDArray[Any], pool: Fold, weighing: Weighing, grids: tuple[Grid, Grid], nodata: Nodata,
-    wanted: NDArray[np.bool_], left: NDArray[np.int64], out: NDArray[Any],
+    wanted: NDArray[np.bool_], left: NDArray[np.int32], out: NDArray[Any],
 ) -> None:  # fmt: skip
     """Write the weighted means of the windows that are wanted, some rows at a time."""
     (rows, columns), height = grids[0], image.shape[1]
@@ -280,6 +288,6 @@ def _limits(image: NDArray[Any], operation: Operation, seen: Grid, nodata: Nodat
     grid = seen[0][own], seen[1]
     out = windows.pool(image, operation, *grid)
     missing = _missing(nodata.outside, *grid)
-    left = np.multiply.outer(grid[0].count, grid[1].count)[..., None] - missing
+    left = _counts_of(*grid) - missing
     _pool_lanes(image, operation, grid, nodata, np.where(missing > 0, left, 0), out)
     return out
