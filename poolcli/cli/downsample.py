@@ -46,9 +46,9 @@ def picking(command: options.Command) -> options.Command:
 @options.output
 @options.edges
 @picking
-@options.nodata
 @options.files
 @options.pictures
+@options.nodata
 @mode_parameters(MODES)
 def downsample(inputs: tuple[str, ...], modes: tuple[str, ...], save_indices: str | None, **values: Any) -> None:
     """Pool images: reduce every window of F x F pixels, S apart, to one.

@@ -82,14 +82,13 @@ def edges(command: Command) -> Command:
 def nodata(command: Command) -> Command:
     """Add the options that say which values mean none."""
     return section(
-        "Nodata",
+        "Images",
         command,
         (
             click.option("--ignore", type=Nodata(),
-                         help="Leave values that equal this out of every window, as padding is; a window of nothing "
-                         "else gives it again. auto takes the nodata that a TIFF says."),
+                         help="Leave these values out, as padding; auto: what a TIFF calls nodata."),
             click.option("--valid", type=Checked(SHARE), metavar="SHARE",
-                         help="Share of the values of a window, 0 to 1, that must be left.  [default: any]"),
+                         help="Share of a window that must be left, 0 to 1."),
         ),
     )  # fmt: skip
 
@@ -173,12 +172,12 @@ def pictures(command: Command) -> Command:
         (
             *_READING,
             click.option("--background", default="white", callback=colour, metavar="COLOUR",
-                         help="Behind alpha that --convert drops.  [default: white]"),
+                         help="Behind alpha that is dropped.  [default: white]"),
             click.option("--quality", type=Count(1, 100), metavar="1-100",
                          help="Of JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
             click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
                          help="For PNG, TIFF and WebP: fast, default or max."),
-            click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, command."),
+            click.option("--strip", is_flag=True, help="Write the pixels alone, no profile, EXIF, tags."),
         ),
     )  # fmt: skip
 
