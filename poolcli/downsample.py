@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.nodata import check_ignore
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, flag, resolve
 from poolcli.resize import as_batch
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # the table and its help do without NumPy, which takes longer
     from poolcli.axes import Layout
     from poolcli.geometry import Given, Padding, Shape, Windows
     from poolcli.light import Alpha
+    from poolcli.nodata import Nodata
 
 Size = int | tuple[int, int]
 
@@ -71,6 +73,10 @@ class Mode(ModeRow):
     def mixes(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it makes other channels of all channels: alpha is one more number then."""
         return self.stacks
+
+    def can_ignore(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether values can be left out of its windows."""
+        return not self.stacks
 
     def planes(self, arguments: Mapping[str, Any]) -> int:
         """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
@@ -166,6 +172,8 @@ def downsample(
     linear: bool = False,
     return_indices: bool = False,
     joint: str | int | None = None,
+    ignore: float | None = None,
+    valid: float | None = None,
     out: NDArray[Any] | tuple[NDArray[Any], NDArray[Any]] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
@@ -205,6 +213,11 @@ def downsample(
         joint: with a mode that selects, choose one pixel of each window, by this key, and take all its channels, so
             that no colour is made: "luminance" ((299 R + 587 G + 114 B) / 1000), "red", "green", "blue", "alpha", or
             the number of a channel.
+        ignore: value that means none, NaN or a number that the image's dtype holds. Values that equal it are outside
+            every window, as padding is, each channel by itself; a window of nothing else gives it again, so that the
+            output's dtype must hold it too. It cannot be given with `joint`, nor with `alpha` where colour is blended.
+        valid: share of the values that a window has in the image, 0 to 1, that must be left where others are ignored: a
+            window with less gives `ignore`. One value is enough unless given.
         out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
             given. It may be an input, and costs a copy then. With `return_indices` it is a pair of arrays.
         **parameters: of the mode: `q` of percentile (0 to 100), `k` and `combine` ("planes", "mean") of kmax,
@@ -217,7 +230,8 @@ def downsample(
     Returns:
         An array of the image's rank; with "kmax" and combine="planes" one with a leading axis of k; with
         "space-to-depth" one of F^2 times as many channels; with
-        `return_indices` the pair of the array and an int64 array of the same shape, -1 where a window holds no pixel.
+        `return_indices` the pair of the array and an int64 array of the same shape, -1 where a window holds no
+        pixel, or too few that are not ignored.
 
     Raises:
         ValueError: a value is not allowed, or a window does not fit into the image.
@@ -243,22 +257,31 @@ def downsample(
     for option, wanted in (("return_indices", flag("return_indices", return_indices)), ("joint", joint is not None)):
         if wanted:
             check_indices(row, values, option)
+    check_ignore(row, {"ignore": ignore, "valid": valid, "joint": joint})
     given: Given = {"padding": padding, "wide_padding": wide_padding, "dilation": dilation, "ceil": ceil, "size": size}
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light
 
         again = partial(downsample, mode=mode, kernel_size=kernel_size, stride=stride, **given, **parameters)
-        return Blend.of(row, parameters, again).seen(image, Light(alpha, linear), layout, dtype)
+        again = partial(again, ignore=ignore, valid=valid)
+        return Blend.of(row, parameters, again).seen(image, Light(alpha, linear, ignore), layout, dtype)
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
     grid = asked.grid(geometry.shape(kernel_size, stride, **given))
     filled = grid[0].filled, grid[1].filled
-    nothing = None if filled == grid else asked.of_nothing(target)
+    nodata = None if ignore is None else asked.nodata(ignore, valid, target)
+    nothing = None if filled == grid else asked.of_nothing(target) if nodata is None else nodata.value
     if return_indices or joint is not None:
-        found, indices = selected(asked.batch, row, values, filled, asked.source, joint)
+        if nodata is not None:
+            found, indices = selected_around(asked.batch, row, values, filled, nodata)
+        else:
+            found, indices = selected(asked.batch, row, values, filled, asked.source, joint)
         made = asked.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))
         return (made, asked.as_given(_with_empty(indices, grid, -1))) if return_indices else made
-    (planes,) = pooled(asked.batch, row, values, [filled], asked.source, target)
+    if nodata is not None:
+        (planes,) = pooled_around(asked.batch, row, values, [filled], nodata)
+    else:
+        (planes,) = pooled(asked.batch, row, values, [filled], asked.source, target)
     return asked.as_given(_with_empty(planes, grid, nothing))
 
 
@@ -313,6 +336,13 @@ class Asked:
             number = dtypes.to_working(dtypes.saturate_cast(number, self.source))
         return dtypes.saturate_cast(number, target)
 
+    def nodata(self, ignore: Any, valid: float | None, target: np.dtype[Any]) -> Nodata:
+        """Return where the image is nodata, or raise a ValueError if a dtype cannot hold that."""
+        from poolcli.nodata import Nodata
+
+        found = Nodata.of(self.batch, ignore, valid, self.source, target)
+        return replace(found, divides_by_all=bool(self.values.get("count_include_pad")))
+
     def as_given(self, planes: NDArray[Any]) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) in the rank and the layout of the image, or planes as channels."""
         images, channels = self.array.shape[: self.array.ndim == 4], self.array.shape[2:][-1:]
@@ -338,13 +368,47 @@ def pooled(
     from poolcli.engine.regions import pool_grids
 
     grids = [low_passed(batch, mode, grid) for grid in grids]
+    pools = _pools(batch, mode, values, grids, source, target)
+    return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
+
+
+def pooled_around(
+    batch: NDArray[Any],
+    mode: Mode,
+    values: dict[str, Any],
+    grids: Sequence[tuple[Windows, Windows]],
+    nodata: Nodata,
+) -> list[NDArray[Any]]:
+    """Pool (N, H, W, C) as `pooled` does, without the values that are nodata."""
+    from poolcli import dtypes
+    from poolcli.engine.around import pool
+
+    source, target = nodata.source, nodata.target
+    if not nodata.is_there:
+        return pooled(batch, mode, values, grids, source, target)
+    seen = [low_passed(batch, mode, grid) for grid in grids]
+    pools = _pools(batch, mode, values, seen, source, target)
+    planes = [pool(batch, *each, nodata, nodata.value) for each in zip(pools, grids, seen, strict=True)]
+    return [dtypes.saturate_cast(one, target) for one in planes]
+
+
+def _pools(
+    batch: NDArray[Any],
+    mode: Mode,
+    values: dict[str, Any],
+    grids: Sequence[tuple[Windows, Windows]],
+    source: np.dtype[Any],
+    target: np.dtype[Any],
+) -> list[Any]:
+    """Return the pool of each grid."""
+    from poolcli import dtypes
+
     values = with_network(values, batch.shape[3])
     output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype
-    pools = [
+    return [
         made(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
         for rows, columns in grids
     ]
-    return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
 
 
 def with_network(values: dict[str, Any], channels: int) -> dict[str, Any]:
@@ -393,6 +457,24 @@ def selected(
     if joint is not None:
         indices = np.repeat(indices, batch.shape[3], axis=4)
     return pick(batch, indices), indices
+
+
+def selected_around(
+    batch: NDArray[Any], mode: Mode, values: dict[str, Any], grid: tuple[Windows, Windows], nodata: Nodata
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return what `selected` does, without the values that are nodata: that, and -1, where too few others are."""
+    import numpy as np
+
+    from poolcli.engine.around import pool
+    from poolcli.engine.winners import located, pick
+
+    if not nodata.is_there:
+        return selected(batch, mode, values, grid, nodata.source)
+    (own,) = _pools(batch, mode, values, [grid], nodata.source, nodata.source)
+    indices = pool(batch, located(own), grid, grid, nodata, -1)
+    found = pick(batch, np.maximum(indices, 0))
+    found[indices < 0] = nodata.value
+    return found, indices
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "wide_padding", "dilation", "ceil", "size")

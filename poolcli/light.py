@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli import axes
 from poolcli.dtypes import blend_dtype, check, maximum, saturate_cast
+from poolcli.nodata import held
 from poolcli.rows import ModeRow
 
 Alpha = bool | Literal["premultiplied"]
@@ -31,9 +32,13 @@ class Light:
 
     alpha: Alpha = False
     linear: bool = False
+    ignore: Any = None  # the value that means none
 
     def __post_init__(self) -> None:
         """Check what is asked for."""
+        if self.alpha and self.ignore is not None:
+            what = f"ignore={self.ignore!r} leaves out single values, and alpha weighs the colour of a pixel"
+            raise ValueError(f"{what}: give one of them, or a mode that selects")
         if not (isinstance(self.alpha, (bool, np.bool_)) or self.alpha == "premultiplied"):
             raise ValueError(f"alpha={self.alpha!r} is not allowed: alpha must be True, False or premultiplied")
         if not isinstance(self.linear, (bool, np.bool_)):
@@ -41,6 +46,11 @@ class Light:
 
     def __bool__(self) -> bool:
         return bool(self.alpha or self.linear)
+
+    @property
+    def hidden(self) -> Mapping[str, Any]:
+        """Return the argument by which numbers that may be averaged are ignored."""
+        return {} if self.ignore is None else {"ignore": np.nan}
 
     @property
     def premultiplied(self) -> bool:
@@ -63,6 +73,8 @@ class Light:
                 _divide(out, most)
             stored = image[..., : colour.shape[-1]] if self.alpha else image
             colour[...] = _linear_table(image.dtype, out.dtype)[stored]
+            if self.ignore is not None:
+                colour[image == held(self.ignore, image.dtype, "the image")] = np.nan
         if self.alpha:
             colour *= out[..., -1:]
             colour /= most
@@ -116,6 +128,8 @@ class Blend:
         out = self._blended(values if scale == 1 else values / scale, light)
         out = light.viewable(out if scale == 1 else scale * out, source)
         found = saturate_cast(out, target)
+        if light.ignore is not None:
+            found[np.isnan(out)] = held(light.ignore, target, "the output")
         if self.vector:
             return found.reshape(*found.shape[:-2], -1)
         return axes.as_laid_out(found[..., 0] if array.ndim == 2 else found, layout, array.ndim > 2)
@@ -123,7 +137,7 @@ class Blend:
     def _blended(self, values: NDArray[Any], light: Light) -> NDArray[Any]:
         """Return what it makes of numbers that may be averaged, with channels last."""
         channels = (*values.shape, 1)[2] if values.ndim == 2 else values.shape[-1]
-        out: NDArray[Any] = self._with_channels(self.apply(values, dtype=None), channels, values.ndim)
+        out: NDArray[Any] = self._with_channels(self.apply(values, dtype=None, **light.hidden), channels, values.ndim)
         if light.alpha and self.mean:  # alpha is a share, never a sum
             mean = self.apply(values, dtype=None, **self.mean)
             out[..., -1:] = self._with_channels(mean, channels, values.ndim)[..., -1:]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from poolcli import dtypes, geometry
 from poolcli.backward import sent_back
-from poolcli.downsample import MODES, pooled
+from poolcli.downsample import MODES, pooled, pooled_around
+from poolcli.nodata import Nodata
 
 
 def binned(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any] | None) -> NDArray[Any]:
@@ -21,7 +22,12 @@ def binned(batch: NDArray[Any], values: Mapping[str, Any], target: np.dtype[Any]
     levels = values.get("levels", (1,))
     grids = [(geometry.adaptive(height, level), geometry.adaptive(width, level)) for level in levels]
     own = {name: value for name, value in values.items() if name in mode.parameters}
-    found = pooled(dtypes.to_working(batch), mode, own, grids, batch.dtype, target)
+    working = dtypes.to_working(batch)
+    if values.get("ignore") is not None:
+        nodata = Nodata.of(working, values["ignore"], values["valid"], batch.dtype, target)
+        found = pooled_around(working, mode, own, grids, nodata)
+    else:
+        found = pooled(working, mode, own, grids, batch.dtype, target)
     return np.concatenate([planes.transpose(1, 2, 3, 0, 4).reshape(len(batch), -1) for planes in found], axis=1)
 
 

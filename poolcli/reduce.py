@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Mode
+from poolcli.nodata import check_ignore, without
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import ModeRow, imported, takes
@@ -68,6 +69,10 @@ class Reduction(ModeRow):
         """Return whether its numbers are of several channels each."""
         return self.mixed
 
+    def can_ignore(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether values can be left out of the map."""
+        return self.applied(arguments) is not None
+
     def as_mean(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the arguments that make it a mean, where it may be a sum instead."""
         mode = self.applied(arguments)
@@ -106,6 +111,8 @@ def reduce(
     layout: Layout = "hwc",
     alpha: Alpha = False,
     linear: bool = False,
+    ignore: float | None = None,
+    valid: float | None = None,
     out: NDArray[Any] | None = None,
     **parameters: Unpack[Parameters],
 ) -> Any:
@@ -126,6 +133,12 @@ def reduce(
             files; "premultiplied" where colour has been multiplied by it already. Modes that select take it for a
             channel as any other.
         linear: blend in linear light: uint8 and uint16 are sRGB. Floats are linear already.
+        ignore: value that means none, NaN or a number that the image's dtype holds. Values that equal it are outside
+            every window, as padding is, each channel by itself; a window of nothing else gives it again, so that the
+            output's dtype must hold it too. It cannot be given with `alpha` where colour is blended, nor to covariance
+            and flatten.
+        valid: share of the values of a map or a bin, 0 to 1, that must be left where others are ignored: one with less
+            gives `ignore`. One value is enough unless given.
         out: array for the result, of its shape and dtype, with any strides, which is filled and returned; new unless
             given. It may be an input, and costs a copy then.
         **parameters: of the mode: `levels` of spp (whole numbers; (1, 2, 4) unless given) and `pool`, the mode of its
@@ -160,17 +173,19 @@ def reduce(
     from poolcli import dtypes
 
     row, values = arguments_of(mode, parameters)
+    ignored: dict[str, Any] = {} if ignore is None and valid is None else {"ignore": ignore, "valid": valid}
+    check_ignore(row, {**parameters, **ignored})
     if (alpha or linear) and row.blends(parameters):
         from poolcli.light import Blend, Light
 
-        again = partial(reduce, mode=mode, **parameters)
-        return Blend.of(row, parameters, again, vector=True).seen(image, Light(alpha, linear), layout, dtype)
+        again = partial(reduce, mode=mode, **ignored, **parameters)
+        return Blend.of(row, parameters, again, vector=True).seen(image, Light(alpha, linear, ignore), layout, dtype)
     array, batch = maps_of(image, layout)
     source = dtypes.check(array.dtype)
     target = None if dtype is None else dtypes.check(dtype)
     if not len(batch):  # no map, but of a known length
         return reduce(np.zeros((1, *array.shape[1:]), source), mode, dtype=dtype, **parameters)[:0]
-    result = imported(row.function)(batch.astype(source, copy=False), values, target)
+    result = imported(row.function)(batch.astype(source, copy=False), values | ignored, target)
     out = result if target is None else dtypes.saturate_cast(result, target)
     out = out.copy() if np.shares_memory(out, array) else out
     return out if array.ndim == 4 else out[0]
@@ -214,5 +229,5 @@ def columns(shape: tuple[int, ...], channels: Sequence[str], mode: str, given: M
     >>> columns((4, 4, 2), "rg", "covariance", {})
     ('cov_r_r', 'cov_r_g', 'cov_g_g')
     """
-    row, values = arguments_of(mode, given)
+    row, values = arguments_of(mode, without(given))
     return tuple(imported(row.columns)(mode, shape, channels, values))

@@ -45,6 +45,10 @@ class ModeRow:
         """Return whether it makes other channels of all channels: alpha is one more number then."""
         return False
 
+    def can_ignore(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether values can be left out of its windows."""
+        return False
+
     def planes(self, arguments: Mapping[str, Any]) -> int:
         """Return how many images it makes of one, along a leading axis; 0 is one, without such an axis."""
         return 0

@@ -42,6 +42,7 @@ def downsample(image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1
     """Return the pooled (H, W, C) image as an array of Python numbers, before any rounding."""
     found = windows(image.shape, kernel_size, stride, padding, dilation, ceil, size)
     out = np.empty((*np.add(list(found)[-1], 1), image.shape[2]), object)
+    image = marked(image, parameters["ignore"]) if parameters.get("ignore") is not None else image
     for (i, j), (inside, padded) in found.items():
         for c in range(image.shape[2]):
             out[i, j, c] = pool(image, mode, inside, Place(i, j, c), padded, **parameters)
@@ -67,9 +68,14 @@ def windows(shape, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False
     return out
 
 
-def pool(image, mode, inside, place, padded, **parameters):
-    """Return what a mode makes of the pixels of one window and channel."""
-    r = [image[y, x, place.channel].item() for y, x in inside]
+def pool(image, mode, inside, place, padded, ignore=None, valid=0, **parameters):
+    """Return what a mode makes of the pixels of one window and channel; `ignore` where too few are left of them."""
+    if ignore is not None:
+        left = [at for at in inside if image[at][place.channel] is not OUTSIDE]
+        if not left or len(left) / len(inside) < valid:
+            return ignore
+        inside = left
+    r = [as_number(image[y, x, place.channel]) for y, x in inside]
     if not r:
         is_sum = parameters.get("count_include_pad") or parameters.get("norm") == "sum"
         return {"max": -math.inf, "min": math.inf}.get(mode, 0.0 if is_sum else math.nan)
@@ -86,20 +92,45 @@ def pool(image, mode, inside, place, padded, **parameters):
     return MODES[mode](r, **parameters)
 
 
+class Outside(int):
+    """A value that is outside every window: the convolution of lip sees 0."""
+
+
+OUTSIDE = Outside(0)
+
+
+def means_none(value, ignore):
+    return value == ignore or (value != value and ignore != ignore)
+
+
+def marked(image, ignore):
+    """Return an image of Python numbers with OUTSIDE for those that mean none."""
+    out = image.astype(object)
+    for at in np.ndindex(out.shape):
+        if means_none(out[at], ignore):
+            out[at] = OUTSIDE
+    return out
+
+
+def as_number(value):
+    return value.item() if hasattr(value, "item") else value
+
+
 def _without(parameters, name):
     return {key: value for key, value in parameters.items() if key != name}
 
 
-def indices(image, values, **geometry):
+def indices(image, values, ignore=None, **geometry):
     """Return row * width + column of the pixels that the values (planes, rows, columns, C) were taken from.
 
-    Of equal pixels it is the first in row order, and for the next plane with that value the next.
+    Of equal pixels it is the first in row order, and for the next plane with that value the next; of none it is -1.
     """
     out = np.empty(values.shape, np.int64)
     for (i, j), (inside, _) in windows(image.shape, **geometry).items():
         for c in range(image.shape[2]):
-            left = list(inside)
-            for p, value in enumerate(values[:, i, j, c]):
+            left = [at for at in inside if ignore is None or not means_none(image[at][c], ignore)]
+            out[:, i, j, c] = -1
+            for p, value in enumerate(values[:, i, j, c] if left else ()):
                 equal = [
                     at for at in left if image[at][c] == value or (value != value and image[at][c] != image[at][c])
                 ]
@@ -293,7 +324,9 @@ def blur(plane, inside):
         for dy, down in ((-1, 1), (0, 2), (1, 1)):
             for dx, across in ((-1, 1), (0, 2), (1, 1)):
                 if 0 <= y + dy < plane.shape[0] and 0 <= x + dx < plane.shape[1]:
-                    total += down * across * plane[y + dy, x + dx].item()
+                    if plane[y + dy, x + dx] is OUTSIDE:
+                        continue
+                    total += down * across * as_number(plane[y + dy, x + dx])
                     weight += down * across
     return total / weight
 
@@ -301,7 +334,7 @@ def blur(plane, inside):
 def lip(image, inside, c, weights, norm="weights", maximum=1.0):
     """Weigh each value by e^G; outside the image the convolution sees 0."""
     w = [math.exp(importance(image, y, x, c, weights, maximum)) for y, x in inside]
-    r = [image[y, x, c].item() for y, x in inside]
+    r = [as_number(image[y, x, c]) for y, x in inside]
     total = sum(value * weight for value, weight in zip(r, w, strict=True)) / sum(w)
     return total / len(r) if norm == "count" else total
 
@@ -324,7 +357,7 @@ def importance_and_shares(image, y, x, c, weights, maximum):
                 for dx in (-1, 0, 1):
                     if 0 <= y + dy < height and 0 <= x + dx < width:
                         weight = plane[dy + 1][dx + 1] / maximum
-                        total += weight * image[y + dy, x + dx, channel].item()
+                        total += weight * as_number(image[y + dy, x + dx, channel])
                         met[y + dy, x + dx, channel] = weight
         logit += v * max(total, 0)
         if total > 0:

@@ -24,7 +24,7 @@ LAYERS = (
     ("poolcli.engine",),
     ("poolcli.geometry", "poolcli.sampling", "poolcli.dtypes", "poolcli.parameters", "poolcli.files", "poolcli.stored",
      "poolcli.axes", "poolcli.light", "poolcli.filters", "poolcli.weights", "poolcli.rows",
-     "poolcli.joint", "poolcli.outputs"),
+     "poolcli.joint", "poolcli.outputs", "poolcli.nodata"),
 )  # fmt: skip
 """From the top to the ground: a module imports those of its own layer and of those below, and the version."""
 

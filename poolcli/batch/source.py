@@ -69,9 +69,9 @@ class Shared:
         self._picture, self._source, self._reading = picture, source, reading
         self.frames = picture.frames
 
-    def warnings(self, writing: Writing | None) -> list[str]:
+    def warnings(self, writing: Writing | None, ignored: bool = False, kept: bool = False) -> list[str]:
         """Return what is odd about the file, and what is lost where it is written."""
-        return self._picture.warnings(writing)
+        return self._picture.warnings(writing, ignored, kept)
 
     def read(self, frame: int = 0) -> Frame:
         """Return one of the images; the first is 0."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poolcli import nodata
 from poolcli.batch.advice import Advice
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.source import Shared, Source
@@ -46,6 +47,8 @@ class _Findings:
         self.before: tuple[int, ...] = ()  # shape of the first image
         self.after: tuple[int, ...] = ()
         self.indices: NDArray[Any] | None = None
+        self.ignored = False  # the nodata that the file says
+        self.kept = False  # and the result says what its own is
 
     def note_shapes(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         """Keep the shapes of the first image."""
@@ -136,7 +139,7 @@ class Worker:
             row = joined(parts)
             found.after = row.values.shape
             yield row
-        for line in dict.fromkeys(line for picture in pictures for line in picture.warnings(None)):
+        for line in dict.fromkeys(line for picture in pictures for line in picture.warnings(None, found.ignored)):
             found.warn([line])
 
     def _row(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row:
@@ -145,6 +148,7 @@ class Worker:
         image, info = self._read(picture, frame, found)
         if self._settings.colour:
             image, info = in_colour(image, info, self._settings.colour, self._settings.writing.background)
+        step = _resolved(step, image, info, found)
         values = self._apply(image, info, step)
         found.note_shapes(image.shape, values.shape)
         if step.ignores_order and image.ndim > 2:
@@ -167,7 +171,7 @@ class Worker:
             make_folder(job.indices.parent)
         self._prepare()
         self._encode(self._results(picture, target, found), target)
-        found.warn(picture.warnings(settings.writing))
+        found.warn(picture.warnings(settings.writing, found.ignored, found.kept and target.kind.nodata))
         if job.indices and found.indices is not None:
             from poolcli.stored import save_indices
 
@@ -206,7 +210,10 @@ class Worker:
         """Return what is made of a frame, once it is sure that it can be written."""
         step, advice = target.job.step, found.advice
         image, info = self._read(picture, frame, found)
+        step = _resolved(step, image, info, found)
         info, dtype = self._check(image, info, target, found)
+        info = replace(info, nodata=_nodata_of(step, image, dtype))
+        found.kept = bool(info.nodata)
         if target.job.indices:
             result, found.indices = self._apply(image, info, step.given(return_indices=True))
         elif step.does.differentiates:
@@ -255,6 +262,25 @@ class Worker:
         make_folder(job.output.parent)
         clean(job.output.parent)
         write_frames(results, target.count, job.output, job.ending or None, writing)
+
+
+def _resolved(step: Step, image: NDArray[Any], info: Info, found: _Findings) -> Step:
+    """Return a step with the nodata of the file, where that is asked for; without any where the file has none."""
+    if "ignore" not in step.arguments:
+        return step
+    own = nodata.read(info.nodata, image.dtype)
+    given = step.arguments["ignore"]
+    if given == "auto":
+        step = step.given(ignore=own) if own is not None else replace(step, arguments=nodata.without(step.arguments))
+    value = step.arguments.get("ignore")
+    found.ignored = bool(own is not None and (value == own or (value != value and own != own)))
+    return step
+
+
+def _nodata_of(step: Step, image: NDArray[Any], dtype: str) -> str:
+    """Return what the output is said to have for nodata, if it has the numbers of the result."""
+    ignore = step.arguments.get("ignore")
+    return "" if ignore is None or dtype != step.dtype_after(image.dtype.name) else nodata.written(ignore)
 
 
 def _target(job: Job, frames: Sequence[int]) -> _Target:

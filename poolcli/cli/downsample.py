@@ -17,6 +17,7 @@ from poolcli.cli.settings import check_linear, check_palette, check_window, sett
 from poolcli.cli.values import Channel, FileName
 from poolcli.commands import Step
 from poolcli.downsample import MODES, check_indices
+from poolcli.nodata import check_ignore
 from poolcli.parameters import resolve
 from poolcli.rows import takes
 
@@ -47,6 +48,7 @@ def picking(command: options.Command) -> options.Command:
 @picking
 @options.files
 @options.pictures
+@options.nodata
 @mode_parameters(MODES)
 def downsample(inputs: tuple[str, ...], modes: tuple[str, ...], save_indices: str | None, **values: Any) -> None:
     """Pool images: reduce every window of F x F pixels, S apart, to one.
@@ -77,6 +79,7 @@ def _check(step: Step, indices: bool) -> None:
     checked = resolve(step.mode, row.parameters, parameters_of(step), takes(MODES))
     check_weights(checked)
     check_window(checked, step.arguments)
+    check_ignore(row, step.arguments)
     for option, given in (("--save-indices", indices), ("--joint", "joint" in step.arguments)):
         if given:
             check_indices(row, checked, option)

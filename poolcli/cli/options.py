@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from poolcli.cli.values import Count, Ending, FileName, Scale, Size, Word, colour
+from poolcli.cli.values import Checked, Count, Ending, FileName, Nodata, Scale, Size, Word, colour
 from poolcli.commands import unordered
 from poolcli.images import MAX_PIXELS
+from poolcli.nodata import SHARE
 from poolcli.parameters import DTYPES, SAME
 
 _COLUMN = 26  # of the help, where what an option means begins
@@ -74,6 +75,20 @@ def edges(command: Command) -> Command:
             click.option("-D", "--dilation", type=Size(),
                          help="Distance between the pixels of a window.  [default: 1]"),
             click.option("--ceil", is_flag=True, help="Round the output size up."),
+        ),
+    )  # fmt: skip
+
+
+def nodata(command: Command) -> Command:
+    """Add the options that say which values mean none."""
+    return section(
+        "Images",
+        command,
+        (
+            click.option("--ignore", type=Nodata(),
+                         help="Leave these values out, as padding; auto: what a TIFF calls nodata."),
+            click.option("--valid", type=Checked(SHARE), metavar="SHARE",
+                         help="Share of a window that must be left, 0 to 1."),
         ),
     )  # fmt: skip
 
@@ -157,12 +172,12 @@ def pictures(command: Command) -> Command:
         (
             *_READING,
             click.option("--background", default="white", callback=colour, metavar="COLOUR",
-                         help="Behind alpha that --convert drops.  [default: white]"),
+                         help="Behind alpha that is dropped.  [default: white]"),
             click.option("--quality", type=Count(1, 100), metavar="1-100",
                          help="Of JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
             click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
                          help="For PNG, TIFF and WebP: fast, default or max."),
-            click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, command."),
+            click.option("--strip", is_flag=True, help="Write the pixels alone, no profile, EXIF, tags."),
         ),
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from poolcli.cli.values import FileName
 from poolcli.commands import Step
 from poolcli.files import shown
 from poolcli.images import ImageError
+from poolcli.nodata import check_ignore, without
 from poolcli.reduce import REDUCTIONS, arguments_of
 
 _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
@@ -34,6 +35,7 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 @options.table
 @options.inputs
 @options.numbers
+@options.nodata
 @mode_parameters(REDUCTIONS)
 def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Reduce whole images or feature maps to vectors, a row each.
@@ -109,7 +111,8 @@ class _Target:
 
 
 def _check(step: Step, settings: Settings) -> None:
-    _, values = arguments_of(step.mode, step.arguments)
+    row, values = arguments_of(step.mode, without(step.arguments))
+    check_ignore(row, step.arguments)
     check_weights(values)
     if settings.keep_palette and settings.colour:
         raise ValueError("--colour is for colours, and --keep-palette takes indices: give one of them")

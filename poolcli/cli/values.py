@@ -231,6 +231,32 @@ class Channel(click.ParamType):  # type: ignore[type-arg]
         return text
 
 
+class Nodata(click.ParamType):  # type: ignore[type-arg]
+    """A number, nan, or the word for what the file says."""
+
+    name = "VALUE|nan|auto"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a number, whole where it is written so, or the word."""
+        text = str(value)
+        if text == "auto":
+            return text
+        try:
+            return int(text) if text.lstrip("+-").isdigit() else float(text)
+        except ValueError:
+            return self.fail(f"{text!r} is no value: it must be a number, nan or auto", parameter, context)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the words that begin like this."""
+        return [CompletionItem(word) for word in ("auto", "nan") if word.startswith(incomplete)]
+
+
 class Pixel(click.ParamType):  # type: ignore[type-arg]
     """A row and a column, from 0 on."""
 

@@ -26,9 +26,12 @@ class Region:
     first: tuple[int, int]  # row and column of the first value in the image
     step: tuple[int, int]
     width: int  # of the image
+    places: NDArray[np.int64] | None = None  # of the values in the image, where these are what is left of a window
 
     def index(self, k: int) -> int:
         """Return where in the image the k-th value in row order is: row * width + column."""
+        if self.places is not None:
+            return int(self.places[k])
         y, x = divmod(k, self.values.shape[1])
         row, column = self.first[0] + y * self.step[0], self.first[1] + x * self.step[1]
         return int(row * self.width + column)

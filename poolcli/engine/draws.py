@@ -48,7 +48,7 @@ def _draw(lines, taps, cursor, constants, table, result):
     left = total  # what is left of a random share of the whole, as each weight is taken off it
     for j in range(size):
         position = np.uint64(cursor.column + j % cursor.plane) * np.uint64(ODD)
-        bits = scrambled(key ^ scrambled(position + np.uint64(j // cursor.plane)))
+        bits = scrambled(key ^ scrambled(position + np.uint64(cursor.channel + j // cursor.plane)))
         left[j] = total[j] * number(bits >> unused) * unit
         out[j] = heaviest[j]
     for k in range(len(taps)):

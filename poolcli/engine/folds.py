@@ -32,10 +32,10 @@ A quadratic mean, as an example of a whole pool:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import from_dtype, types
@@ -476,6 +476,14 @@ def _finishing(
     return specialise(_finish_all_of_two, signature, get_second=GET[states[1][1]], **bound)
 
 
+class Weighing(NamedTuple):
+    """A mean whose weights depend on the neighbours of a value: sum(r w) / sum(w), or that over n."""
+
+    planes: Callable[[NDArray[Any], NDArray[np.bool_]], tuple[NDArray[Any], NDArray[Any]]]
+    """Of an image and of what is outside, returns r w and w of every value, both 0 of those outside."""
+    over_n: bool = False
+
+
 @dataclass(frozen=True)
 class Fold:
     """A pool that lifts, combines and finishes."""
@@ -489,6 +497,7 @@ class Fold:
     own: Operation | None = None  # what is faster over windows of few values than lifting one after the other
     max_dense_stride: int = 1
     of_region: Any = None  # of pools that select: what finds the value in the region of a large window
+    weighing: Weighing | None = None  # of pools whose weights depend on the neighbours of a value: how, around nodata
     block: Block | None = None  # how small windows are folded where they lie side by side, without constants
 
     @cached_property

@@ -63,6 +63,7 @@ CURSOR = record(
     "lanes",  # numbers that the operator writes to each plane
     "divisor",  # what a mean of each window divides by: how many values it has, or has with padding
     "plane",  # lanes of a channel; where channels are interleaved, of all: lane j is channel j // plane
+    "channel",  # of the first lane
     "stride",  # from a window to the next, in pixels of the input
     "width",  # of the image
     "channels",

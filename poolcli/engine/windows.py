@@ -218,9 +218,9 @@ def _functions_for(operation: Operation, dense: bool, channels: int, stride: int
     """Return the functions of one call: what deals rows out, the operator, what writes its results."""
     size, out_size = operation.source.itemsize, operation.target.itemsize
     if dense:
-        return _undealt(), _operator(operation.key), interleave.decimating(out_size, channels, stride)
+        return _undealt(), compiled(operation.key), interleave.decimating(out_size, channels, stride)
     deal = interleave.dealing(size, channels, stride)
-    return deal, _operator(operation.key), interleave.interleaving(out_size, channels)
+    return deal, compiled(operation.key), interleave.interleaving(out_size, channels)
 
 
 def _leave(image, cursors, needed, ring, scratch):
@@ -233,7 +233,8 @@ def _undealt() -> Any:
 
 
 @cache
-def _operator(key: tuple[Any, ...]) -> Any:
+def compiled(key: tuple[Any, ...]) -> Any:
+    """Return the operator of an operation, by its key, as kernels call it."""
     function, source, target, names, *bound = key
     return pointer(
         _typed,
@@ -273,6 +274,7 @@ def _band(
     cursor = cursors[0]  # which does not keep the array alive: functions get that
     cursor.width = image.shape[1] // (channels * about.item_bytes)
     cursor.channels = channels
+    cursor.channel = 0
     loaded = np.empty(slots, np.int64)
     needed = np.empty(about.stride, np.bool_)
     outer, inner = (stop - start, len(tiles)) if dense else (len(tiles), stop - start)

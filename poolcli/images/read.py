@@ -34,12 +34,16 @@ class Picture:
         self._reader = reader
         self.frames = reader.frames
 
-    def warnings(self, writing: Writing | None) -> list[str]:
-        """Return what is odd about the file, as far as it has been read, and what is lost where it is written."""
+    def warnings(self, writing: Writing | None, ignored: bool = False, kept: bool = False) -> list[str]:
+        """Return what is odd about the file, as far as it has been read, and what is lost where it is written.
+
+        Its nodata may have been ignored, and the output may say which value is that.
+        """
         reader, lost = self._reader, []
-        if reader.unkept and writing:
-            lost.append(f"the output does not keep its {reader.unkept}")
-        if reader.nodata:
+        unkept = reader.unkept_but_nodata if kept else reader.unkept
+        if unkept and writing:
+            lost.append(f"the output does not keep its {unkept}")
+        if reader.nodata and not ignored:
             lost.append(f"its nodata, {reader.nodata}, counts as any other value")
         if not lost or (writing and writing.strip):
             return [*reader.warnings]

@@ -17,8 +17,8 @@ _OME = {
 _IMAGEJ = {"axes": r"^(?:channels|slices|frames)=", "pixel size": r"^(?:unit|spacing)=."}
 
 
-def unkept(page: Any) -> str:
-    """Return what is there, by name; what a page says of itself alone is no part of it."""
+def unkept(page: Any, nodata: bool = True) -> str:
+    """Return what is there, with its nodata or without, by name; what a page says of itself alone is no part of it."""
     found: dict[str, list[str]] = {}
     if page.is_ome:
         found["OME"] = _matching(page.description, _OME) or ["description"]
@@ -27,7 +27,8 @@ def unkept(page: Any) -> str:
         labels = ["labels"] if isinstance(more, dict) and "Labels" in more else []
         found["ImageJ"] = _matching(page.imagej_description, _IMAGEJ) + labels
     found["GeoTIFF"] = [name for name, tags in _GEOTIFF.items() if any(tag in page.tags for tag in tags)]
-    found["GDAL"] = [name for name, tag in (("nodata", NODATA), ("metadata", _GDAL_METADATA)) if tag in page.tags]
+    tags_of_gdal = (*(("nodata", NODATA),) * nodata, ("metadata", _GDAL_METADATA))
+    found["GDAL"] = [name for name, tag in tags_of_gdal if tag in page.tags]
     return _listed([f"{kind} {_listed(names)}" for kind, names in found.items() if names])
 
 

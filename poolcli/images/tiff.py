@@ -59,8 +59,8 @@ class Tiff(Codec):
         if not self.frames:
             raise damaged("no page can be read")
         page = self._tiff.pages[0]
-        self.unkept = unkept(page)
-        self.nodata = str(page.tags.valueof(NODATA, "")).strip("\0 ")
+        self.unkept, self.unkept_but_nodata = unkept(page), unkept(page, nodata=False)
+        self.nodata = _nodata(page)
 
     def read(self, frame: int) -> Frame:
         """Return one of the pages."""
@@ -100,6 +100,7 @@ class Tiff(Codec):
             xmp=upright_xmp(page.tags.valueof(_XMP)),
             exif=self._exif() if frame == 0 else None,
             dpi=dpi_of(dpi),
+            nodata=_nodata(page) or self.nodata,
         )
 
     def _exif(self) -> bytes | None:
@@ -167,6 +168,10 @@ def _opened(file: BinaryIO) -> tifffile.TiffFile:
     except IndexError:  # it looks for the second page that a tag of microscopes promises
         file.seek(0)
         return tifffile.TiffFile(file, is_lsm=False)
+
+
+def _nodata(page: Any) -> str:
+    return str(page.tags.valueof(NODATA, "")).strip("\0 ")
 
 
 def _check_page(page: Any, reading: Reading) -> None:
@@ -299,6 +304,8 @@ def _described(info: Info, writing: Writing, first: bool) -> dict[str, Any]:
                 page["description"] = data
                 continue
             tags.append((int(tag), 2, len(data) + 1, data + b"\0", True))
+    if info.nodata:
+        tags.append((NODATA, 2, len(info.nodata) + 1, info.nodata.encode() + b"\0", True))
     if info.xmp:
         tags.append((_XMP, 1, len(info.xmp), info.xmp, True))
     if first:

@@ -50,6 +50,7 @@ class Info:
     dpi: tuple[float, float] | None = None  # across, down
     duration: float | None = None  # of the frame, in milliseconds
     loop: int | None = None  # times that an animation runs, 0 for ever
+    nodata: str = ""  # the value that means none
     note: str = ""  # what is to be said of a result, beside the record
 
 
@@ -94,7 +95,8 @@ class Codec:
     frames: int = 1
     warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
     unkept: str = ""  # what it says beside its images that no output does
-    nodata: str = ""  # the value that means none, which modes take for a value
+    unkept_but_nodata: str = ""  # and beside its nodata
+    nodata: str = ""  # the value that means none, which modes take for a value unless it is ignored
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         """Read the headers, and check what they claim by `check_size`; nothing is decoded yet."""

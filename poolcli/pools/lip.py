@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from poolcli import geometry
 from poolcli.engine import windows
 from poolcli.engine.arithmetic import alike, exponential, tap
 from poolcli.engine.compile import bind, inlined, scalar
-from poolcli.engine.folds import Fold, itself, lifted, valued
+from poolcli.engine.folds import Fold, Weighing, itself, lifted, valued
 from poolcli.engine.gradients import Gradient
 from poolcli.engine.network import add_gradient, gradient_of_numbers, weigh_back
 from poolcli.engine.operation import Operation, Task, constants
@@ -199,7 +200,16 @@ def lip(task: Task) -> Fold:
     part = replace(down, operation=replace(down.operation, prepass=prepass, max_dense_stride=1))
     by_weights = task.parameters["norm"] == "weights"
     finish, between = (weighted_mean, limits(task)) if by_weights else (weighted_mean_over_n, None)
-    return Fold(task, (part,), finish, limits=between, own=own)
+    weighing = Weighing(partial(_weights_around, task), over_n=not by_weights)
+    return Fold(task, (part,), finish, limits=between, own=own, weighing=weighing)
+
+
+def _weights_around(task: Task, image: NDArray[Any], outside: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return r e^G and e^G of every value, 0 of what is outside, which the network sees as 0 too."""
+    seen = np.where(outside, image.dtype.type(0), image)
+    around = (geometry.sliding(n, 3, 1, (1, 1)) for n in image.shape[1:3])
+    above, below = windows.pool(seen, _weighing(task, np.dtype(np.float64)), *around)
+    return np.where(outside, 0, above), np.where(outside, 0, below)
 
 
 @dataclass(frozen=True)

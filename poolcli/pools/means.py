@@ -17,7 +17,7 @@ from poolcli.engine import sliding
 from poolcli.engine.arithmetic import alike, as_float, mean_of, saturate_cast, tap
 from poolcli.engine.blocks import Block, Lifting
 from poolcli.engine.compile import bind, inlined, scalar
-from poolcli.engine.folds import Fold, added, bounds, extreme, itself, largest, lifted, summed, valued
+from poolcli.engine.folds import Fold, Weighing, added, bounds, extreme, itself, largest, lifted, summed, valued
 from poolcli.engine.gradients import Both, Even, Gradient, Selected, Total
 from poolcli.engine.operation import NONE, Sliding, Task, constants
 from poolcli.engine.regions import ROWS, Part, States
@@ -249,7 +249,25 @@ def blur(task: Task) -> Fold:
     exact = task.source.itemsize == 1 and task.taps * 16 * 255 < 2**24
     dtype = task.blend_dtype if exact else np.float64
     part, few = (summed(task, bind(add_weighted, number=one), one, weighted=True) for one in (np.float64, dtype))
-    return Fold(task, (part,), quotient, limits=limits(task), few=(few,))
+    return Fold(task, (part,), quotient, limits=limits(task), few=(few,), weighing=Weighing(_low_passed))
+
+
+def _low_passed(image: NDArray[Any], outside: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return of every value what the low-pass adds up, and the sum of its weights, without what is outside."""
+    made = []
+    for plane in (np.where(outside, 0, image), ~outside):
+        down = _one_two_one(plane.astype(np.float64), 1)
+        made.append(np.where(outside, 0, _one_two_one(down, 2)))
+    return made[0], made[1]
+
+
+def _one_two_one(plane: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Return (1 2 1) along an axis, with nothing beyond its ends."""
+    lines = np.moveaxis(plane, axis, 0)
+    out = 2 * lines
+    out[1:] += lines[:-1]
+    out[:-1] += lines[1:]
+    return np.moveaxis(out, 0, axis)
 
 
 def average_gradient(task: Task) -> Gradient:
