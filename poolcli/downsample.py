@@ -40,6 +40,7 @@ class Mode(ModeRow):
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
     nothing: float | None = None  # what it makes of no value, if there is such
     stacks: bool = False  # each value of a window becomes a channel
+    halo: int = 0  # pixels around a window that its result depends on
 
     @property
     def channelwise(self) -> bool:
@@ -99,6 +100,13 @@ class Mode(ModeRow):
             raise ValueError(f"{what}: padding, ceil or size would make some smaller than others")
         return grid
 
+    def grid(self, height: int, width: int, shape: Shape, values: Mapping[str, Any]) -> tuple[Windows, Windows]:
+        """Return the same, divided by what these parameters count."""
+        rows, columns = self.windows(height, width, shape)
+        if values.get("count_include_pad"):
+            return rows, columns
+        return rows.without_padding(), columns.without_padding()
+
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
         from poolcli import geometry
@@ -139,7 +147,7 @@ MODES: Mapping[str, Mode] = {
              ("seed",), selects=True),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
              gradient="lip:lip_gradient", learns={"weights": "lip:lip_gradient_of_weights"}, mean={"norm": "weights"},
-             nothing=nan),
+             nothing=nan, halo=1),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
              gradient="means:average_gradient", low_pass=True, nothing=nan),
         Mode("space-to-depth", "every r, in row order: F x F channels of one", "rearrange:space_to_depth", ("order",),
@@ -251,15 +259,7 @@ def downsample(
         return Blend.of(row, parameters, again).seen(image, Light(alpha, linear), layout, dtype)
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
-    grid = asked.grid(geometry.shape(kernel_size, stride, **given))
-    filled = grid[0].filled, grid[1].filled
-    nothing = None if filled == grid else asked.of_nothing(target)
-    if return_indices or joint is not None:
-        found, indices = selected(asked.batch, row, values, filled, asked.source, joint)
-        made = asked.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))
-        return (made, asked.as_given(_with_empty(indices, grid, -1))) if return_indices else made
-    (planes,) = pooled(asked.batch, row, values, [filled], asked.source, target)
-    return asked.as_given(_with_empty(planes, grid, nothing))
+    return asked.made(asked.grid(geometry.shape(kernel_size, stride, **given)), target, joint, return_indices)
 
 
 def _with_empty(planes: NDArray[Any], grid: tuple[Windows, Windows], nothing: Any) -> NDArray[Any]:
@@ -297,10 +297,26 @@ class Asked:
     def grid(self, shape: Shape) -> tuple[Windows, Windows]:
         """Return the windows along rows and columns, or raise a ValueError if they do not fit."""
         _, height, width, _ = self.batch.shape
-        rows, columns = self.row.windows(height, width, shape)
-        if self.values.get("count_include_pad"):
-            return rows, columns
-        return rows.without_padding(), columns.without_padding()
+        return self.row.grid(height, width, shape, self.values)
+
+    def made(
+        self,
+        grid: tuple[Windows, Windows],
+        target: np.dtype[Any],
+        joint: str | int | None = None,
+        with_indices: bool = False,
+    ) -> Any:
+        """Return what the mode makes of these windows, as it was given; and where the values stood, if asked."""
+        from poolcli import dtypes
+
+        filled = grid[0].filled, grid[1].filled
+        nothing = None if filled == grid else self.of_nothing(target)
+        if with_indices or joint is not None:
+            found, indices = selected(self.batch, self.row, self.values, filled, self.source, joint)
+            made = self.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))
+            return (made, self.as_given(_with_empty(indices, grid, -1))) if with_indices else made
+        (planes,) = pooled(self.batch, self.row, self.values, [filled], self.source, target)
+        return self.as_given(_with_empty(planes, grid, nothing))
 
     def of_nothing(self, target: np.dtype[Any]) -> NDArray[Any]:
         """Return what the mode makes of padding alone, (1,): of those that select, it is a number of the image's."""
@@ -341,10 +357,17 @@ def pooled(
     values = with_network(values, batch.shape[3])
     output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype
     pools = [
-        made(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
-        for rows, columns in grids
+        made(mode.kernel, output, batch.dtype, _taps(batch, grid), dtypes.maximum(source), **values) for grid in grids
     ]
     return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
+
+
+def _taps(batch: NDArray[Any], grid: tuple[Windows, Windows]) -> int:
+    """Return how many values the fullest window of the whole image has."""
+    from poolcli.geometry import of_whole
+
+    _, rows, columns = of_whole(batch.shape, *grid)
+    return rows.max_count * columns.max_count
 
 
 def with_network(values: dict[str, Any], channels: int) -> dict[str, Any]:
@@ -387,8 +410,7 @@ def selected(
         from poolcli.joint import key
 
         seen, largest = key(batch, source, joint)
-    taps = grid[0].max_count * grid[1].max_count
-    pool = made(mode.kernel, seen.dtype, seen.dtype, taps, largest, **values)
+    pool = made(mode.kernel, seen.dtype, seen.dtype, _taps(batch, grid), largest, **values)
     indices = located(pool).pool(seen, *grid)
     if joint is not None:
         indices = np.repeat(indices, batch.shape[3], axis=4)

@@ -101,7 +101,7 @@ def decimate_row(result, cursors, out):
     channels, stride, size = cursor.channels, cursor.stride, cursor.windows
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
-        target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
+        target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
         decimate(result.view(unit)[p], target, channels, stride, size)
 
 
@@ -136,7 +136,7 @@ def interleave_row(result, cursors, out):
     channels, plane, size = cursor.channels, cursor.plane, cursor.windows
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
-        target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
+        target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
         planes = result.view(unit)[p, : channels * plane].reshape((channels, plane))
         _interleave(planes, target, channels, size)
 
