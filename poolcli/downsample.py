@@ -350,9 +350,14 @@ def pooled(
     target: np.dtype[Any],
 ) -> list[NDArray[Any]]:
     """Pool (N, H, W, C) of a working dtype and return, for each grid, (planes, N, rows, columns, C) of the target."""
+    import numpy as np
+
     from poolcli import dtypes
     from poolcli.engine.regions import pool_grids
 
+    if not all(side.size for grid in grids for side in grid):  # padding alone
+        images, _, _, channels = batch.shape
+        return [np.empty((1, images, rows.size, columns.size, channels), target) for rows, columns in grids]
     grids = [low_passed(batch, mode, grid) for grid in grids]
     values = with_network(values, batch.shape[3])
     output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype

@@ -50,7 +50,7 @@ class Windows:
     def filled(self) -> Windows:
         """Return the windows that hold a pixel: these, if all do."""
         if self.whole is not None and self.whole.filled is not self.whole:
-            before, own = (np.count_nonzero(count) for count in (self.whole.count[: self.begin], self.count))
+            before, own = (int(np.count_nonzero(count)) for count in (self.whole.count[: self.begin], self.count))
             return replace(self.whole.filled.part(before, before + own, self.extent), first=self.first[self.count > 0])
         return self if self.count.min(initial=1) > 0 else self[np.flatnonzero(self.count)]
 
