@@ -58,6 +58,10 @@ class Tiling(Protocol):
     """A step that is computed by boxes of its output."""
 
     @property
+    def step(self) -> Step:
+        """Return the step."""
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape of the output."""
 
@@ -183,6 +187,7 @@ def _taken(windows: Windows, n: int, halo: int) -> tuple[int, int]:
 class _Resampling:
     """A step whose output is resampled, or copied, by boxes."""
 
+    step: Step
     shape: tuple[int, ...]
     resampler: Resampler
     blend: Blend | None
@@ -218,7 +223,7 @@ def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | None:
         resampler = Resampler.of(shape[:2], FILTERS[step.mode], asked.grid(shape), asked.values, False)
     else:
         return None
-    return _Resampling(step.shape_after(shape), resampler, _mean(row, step.arguments))
+    return _Resampling(step, step.shape_after(shape), resampler, _mean(row, step.arguments))
 
 
 def _mean(row: Upsampling, arguments: Mapping[str, Any]) -> Blend | None:
@@ -232,7 +237,7 @@ def _resizing(step: Step, shape: tuple[int, ...]) -> _Resampling:
     row, values = asked_of(asked.filter, asked.antialias, asked.parameters)
     resampler = Resampler.of(shape[:2], row, output_grid(shape, *asked.size), values, asked.antialias)
     blend = Blend(partial(len)) if asked.antialias or not row.copies else None
-    return _Resampling(step.shape_after(shape), resampler, blend)
+    return _Resampling(step, step.shape_after(shape), resampler, blend)
 
 
 _TILINGS: Mapping[str, Callable[[Step, tuple[int, ...]], Tiling | None]] = {

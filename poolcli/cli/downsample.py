@@ -47,6 +47,7 @@ def picking(command: options.Command) -> options.Command:
 @picking
 @options.files
 @options.pictures
+@options.parts
 @mode_parameters(MODES)
 def downsample(inputs: tuple[str, ...], modes: tuple[str, ...], save_indices: str | None, **values: Any) -> None:
     """Pool images: reduce every window of F x F pixels, S apart, to one.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from poolcli.cli.values import Count, Ending, FileName, Scale, Size, Word, colour
+from poolcli.cli.values import Bytes, Count, Ending, FileName, Scale, Size, Word, both, colour
 from poolcli.commands import unordered
 from poolcli.images import MAX_PIXELS
 from poolcli.parameters import DTYPES, SAME
@@ -163,6 +163,20 @@ def pictures(command: Command) -> Command:
             click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
                          help="For PNG, TIFF and WebP: fast, default or max."),
             click.option("--strip", is_flag=True, help="Write no profile, EXIF, XMP, resolution, command."),
+        ),
+    )  # fmt: skip
+
+
+def parts(command: Command) -> Command:
+    """Add the options that say which images go in parts."""
+    return section(
+        "Larger than memory",
+        command,
+        (
+            click.option("--memory", type=Bytes(), metavar="BYTES",
+                         help=".npy and TIFF that take more with their result go in parts: 512M.  [default: 256M]"),
+            click.option("--tile", type=Size(), callback=both,
+                         help="Make results in parts of this size, whatever they take."),
         ),
     )  # fmt: skip
 
