@@ -157,7 +157,7 @@ def pictures(command: Command) -> Command:
         (
             *_READING,
             click.option("--background", default="white", callback=colour, metavar="COLOUR",
-                         help="Behind alpha that --convert drops.  [default: white]"),
+                         help="Behind alpha --convert drops.  [default: white]"),
             click.option("--quality", type=Count(1, 100), metavar="1-100",
                          help="Of JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
             click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
@@ -170,13 +170,13 @@ def pictures(command: Command) -> Command:
 def parts(command: Command) -> Command:
     """Add the options that say which images go in parts."""
     return section(
-        "Larger than memory",
+        "Images",
         command,
         (
             click.option("--memory", type=Bytes(), metavar="BYTES",
-                         help=".npy and TIFF that take more with their result go in parts: 512M.  [default: 256M]"),
+                         help="Use parts above it (TIFF, npy).  [default: 256M]"),
             click.option("--tile", type=Size(), callback=both,
-                         help="Make results in parts of this size, whatever they take."),
+                         help="Use parts of the output of this size."),
         ),
     )  # fmt: skip
 
