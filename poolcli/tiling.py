@@ -20,7 +20,6 @@ from poolcli.parameters import resolve
 from poolcli.resize import Enlargement, Resampler, as_batch, as_given, asked_of, output_grid
 from poolcli.resizing import request
 from poolcli.rows import takes
-from poolcli.unpooling import nail_pixels
 from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 if TYPE_CHECKING:
@@ -176,7 +175,9 @@ def _parameters(step: Step, **more: Any) -> dict[str, Any]:
 
 def _taken(windows: Windows, n: int, halo: int) -> tuple[int, int]:
     """Return from where to where windows take pixels of an axis of n, and so many around."""
-    own = windows.filled
+    from numpy import flatnonzero
+
+    own = windows[flatnonzero(windows.count > 0)]
     if not own.size:
         return 0, 1
     last = int((own.first + (own.count - 1) * own.step).max())
@@ -218,6 +219,8 @@ def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | None:
     given.pop("dtype", None)
     asked = Enlargement(step.mode, scale, size, row.resolve(given), len(shape))
     if step.mode == "nails":
+        from poolcli.unpooling import nail_pixels
+
         resampler = Resampler(nail_pixels(shape, asked.strides), [], shape[:2], 0.0)
     elif step.mode in FILTERS:
         resampler = Resampler.of(shape[:2], FILTERS[step.mode], asked.grid(shape), asked.values, False)

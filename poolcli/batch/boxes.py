@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.jobs import Job, Settings
 from poolcli.images import Info
-from poolcli.tiling import Box, Tiling, tiling_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.images.boxes import Boxes
+    from poolcli.tiling import Box, Tiling
 
 _SHARE = 8  # of the memory, for the pixels of a part: decoding, computing and encoding take the rest
 _NARROWEST = 64  # columns of a part, unless a smaller one is asked for
@@ -33,6 +33,7 @@ class Parts:
         import numpy as np
 
         from poolcli.images.read import read_box
+        from poolcli.tiling import Box
 
         (height, width), (rows, columns) = self.tiling.shape[:2], self.size
         for top in range(0, height, rows):
@@ -58,6 +59,8 @@ def parts_of(boxes: Boxes, job: Job, settings: Settings) -> Parts | None:
     pixel = boxes.dtype.itemsize
     if settings.tile is None and (prod(before) + prod(after)) * pixel <= settings.memory:
         return None
+    from poolcli.tiling import tiling_of
+
     tiling = tiling_of(job.step, before)
     if tiling is None:
         return None

@@ -168,7 +168,7 @@ class Worker:
         if job.indices:
             make_folder(job.indices.parent)
         self._prepare()
-        parts = self._parts(picture, target)
+        parts = self._parts(picture, target, found)
         if parts:
             self._encode_parts(parts, target, found)
         else:
@@ -182,11 +182,13 @@ class Worker:
             save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
         return "written"
 
-    def _parts(self, picture: Shared, target: _Target) -> Parts | None:
+    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> Parts | None:
         """Return the parts that the result is made in, or None where it is made at once."""
         if len(target.frames) > 1 or not goes_in_parts(target.job):
             return None
         boxes = picture.boxes(target.frames[0])
+        if boxes and not self._settings.layout_given:
+            found.advice.on_layout(*seen_shape(boxes))
         parts = parts_of(boxes, target.job, self._settings) if boxes else None
         if parts is None:
             return None
@@ -203,8 +205,6 @@ class Worker:
 
         job, settings, (image, info) = target.job, self._settings, seen_shape(parts.boxes)
         assert job.output
-        if not settings.layout_given:
-            found.advice.on_layout(image, info)
         found.note_shapes(image.shape, parts.tiling.shape)
         found.advice.on_size(image.shape, parts.tiling.shape)
         info, _ = self._fitting(image, info, target)

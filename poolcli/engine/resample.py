@@ -78,7 +78,8 @@ def resample(
         rows, columns = (
             replace(axis, weights=axis.weights * 2**b) for axis, b in zip((rows, columns), bits, strict=True)
         )
-    beyond = float(np.sum(columns.weights[0].astype(blend_dtype) * blend_dtype.type(fill), dtype=blend_dtype))
+    with np.errstate(over="ignore"):
+        beyond = float(blend_dtype.type(fill) * columns.weights[0].astype(blend_dtype).sum(dtype=blend_dtype))
     if cuts:
         rows, columns = cuts[0].of(rows), cuts[1].of(columns, phased=in_bytes or not fewer)
     if fewer and not in_bytes:

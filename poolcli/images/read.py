@@ -60,7 +60,8 @@ class Picture:
 
     def boxes(self, frame: int = 0) -> Boxes | None:
         """Return one of the images to be read in parts, or None where it is read as a whole."""
-        return self._reader.boxes(frame) if 0 <= frame < self.frames else None
+        with _damage("its header cannot be read"):
+            return self._reader.boxes(frame) if 0 <= frame < self.frames else None
 
 
 def read_box(boxes: Boxes, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[Any]:

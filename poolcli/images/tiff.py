@@ -54,9 +54,9 @@ class Segments:
         self._down = -(-page.imagelength // self._size[0])
         self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._most = 2 * self._across * self._planes + 2
-        one = self.read((0, 1), (0, 1))
-        self.shape = (page.imagelength, page.imagewidth, *one.shape[2:])
-        self.dtype = one.dtype
+        samples = page.samplesperpixel
+        self.shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
+        self.dtype = np.dtype(np.uint8 if page.dtype == bool else page.dtype)
 
     def read(self, rows: Pair, columns: Pair) -> NDArray[Any]:
         """Return the pixels of these rows and columns."""
