@@ -42,6 +42,7 @@ class Mode(ModeRow):
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
     nothing: float | None = None  # what it makes of no value, if there is such
     stacks: bool = False  # each value of a window becomes a channel
+    halo: int = 0  # pixels around a window that its result depends on
 
     @property
     def channelwise(self) -> bool:
@@ -105,6 +106,13 @@ class Mode(ModeRow):
             raise ValueError(f"{what}: padding, ceil or size would make some smaller than others")
         return grid
 
+    def grid(self, height: int, width: int, shape: Shape, values: Mapping[str, Any]) -> tuple[Windows, Windows]:
+        """Return the same, divided by what these parameters count."""
+        rows, columns = self.windows(height, width, shape)
+        if values.get("count_include_pad"):
+            return rows, columns
+        return rows.without_padding(), columns.without_padding()
+
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
         from poolcli import geometry
@@ -145,7 +153,7 @@ MODES: Mapping[str, Mode] = {
              ("seed",), selects=True),
         Mode("lip", "sum(r e^G(r)) / sum(e^G(r)), G a small network", "lip:lip", ("weights", "norm"),
              gradient="lip:lip_gradient", learns={"weights": "lip:lip_gradient_of_weights"}, mean={"norm": "weights"},
-             nothing=nan),
+             nothing=nan, halo=1),
         Mode("blur", "sum(r) / n after the low-pass (1 2 1)/4 along both axes", "means:blur",
              gradient="means:average_gradient", low_pass=True, nothing=nan),
         Mode("space-to-depth", "every r, in row order: F x F channels of one", "rearrange:space_to_depth", ("order",),
@@ -267,22 +275,9 @@ def downsample(
         return Blend.of(row, parameters, again).seen(image, Light(alpha, linear, ignore), layout, dtype)
     asked = Asked.of(image, row, values, layout, joint is None)
     target = asked.source if dtype is None else dtypes.check(dtype)
-    grid = asked.grid(geometry.shape(kernel_size, stride, **given))
-    filled = grid[0].filled, grid[1].filled
     nodata = None if ignore is None else asked.nodata(ignore, valid, target)
-    nothing = None if filled == grid else asked.of_nothing(target) if nodata is None else nodata.value
-    if return_indices or joint is not None:
-        if nodata is not None:
-            found, indices = selected_around(asked.batch, row, values, filled, nodata)
-        else:
-            found, indices = selected(asked.batch, row, values, filled, asked.source, joint)
-        made = asked.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))
-        return (made, asked.as_given(_with_empty(indices, grid, -1))) if return_indices else made
-    if nodata is not None:
-        (planes,) = pooled_around(asked.batch, row, values, [filled], nodata)
-    else:
-        (planes,) = pooled(asked.batch, row, values, [filled], asked.source, target)
-    return asked.as_given(_with_empty(planes, grid, nothing))
+    grid = asked.grid(geometry.shape(kernel_size, stride, **given))
+    return asked.made(grid, target, joint, return_indices, nodata)
 
 
 def _with_empty(planes: NDArray[Any], grid: tuple[Windows, Windows], nothing: Any) -> NDArray[Any]:
@@ -320,10 +315,33 @@ class Asked:
     def grid(self, shape: Shape) -> tuple[Windows, Windows]:
         """Return the windows along rows and columns, or raise a ValueError if they do not fit."""
         _, height, width, _ = self.batch.shape
-        rows, columns = self.row.windows(height, width, shape)
-        if self.values.get("count_include_pad"):
-            return rows, columns
-        return rows.without_padding(), columns.without_padding()
+        return self.row.grid(height, width, shape, self.values)
+
+    def made(
+        self,
+        grid: tuple[Windows, Windows],
+        target: np.dtype[Any],
+        joint: str | int | None = None,
+        with_indices: bool = False,
+        nodata: Nodata | None = None,
+    ) -> Any:
+        """Return what the mode makes of these windows, as it was given; and where the values stood, if asked."""
+        from poolcli import dtypes
+
+        filled = grid[0].filled, grid[1].filled
+        nothing = None if filled == grid else self.of_nothing(target) if nodata is None else nodata.value
+        if with_indices or joint is not None:
+            if nodata is None:
+                found, indices = selected(self.batch, self.row, self.values, filled, self.source, joint)
+            else:
+                found, indices = selected_around(self.batch, self.row, self.values, filled, nodata)
+            made = self.as_given(_with_empty(dtypes.saturate_cast(found, target), grid, nothing))
+            return (made, self.as_given(_with_empty(indices, grid, -1))) if with_indices else made
+        if nodata is None:
+            (planes,) = pooled(self.batch, self.row, self.values, [filled], self.source, target)
+        else:
+            (planes,) = pooled_around(self.batch, self.row, self.values, [filled], nodata)
+        return self.as_given(_with_empty(planes, grid, nothing))
 
     def of_nothing(self, target: np.dtype[Any]) -> NDArray[Any]:
         """Return what the mode makes of padding alone, (1,): of those that select, it is a number of the image's."""
@@ -364,9 +382,14 @@ def pooled(
     target: np.dtype[Any],
 ) -> list[NDArray[Any]]:
     """Pool (N, H, W, C) of a working dtype and return, for each grid, (planes, N, rows, columns, C) of the target."""
+    import numpy as np
+
     from poolcli import dtypes
     from poolcli.engine.regions import pool_grids
 
+    if not all(side.size for grid in grids for side in grid):  # padding alone
+        images, _, _, channels = batch.shape
+        return [np.empty((1, images, rows.size, columns.size, channels), target) for rows, columns in grids]
     grids = [low_passed(batch, mode, grid) for grid in grids]
     pools = _pools(batch, mode, values, grids, source, target)
     return [dtypes.saturate_cast(planes, target) for planes in pool_grids(batch, pools, grids)]
@@ -406,9 +429,16 @@ def _pools(
     values = with_network(values, batch.shape[3])
     output = dtypes.kernel_output(source, target) if mode.blends(values) else batch.dtype
     return [
-        made(mode.kernel, output, batch.dtype, rows.max_count * columns.max_count, dtypes.maximum(source), **values)
-        for rows, columns in grids
+        made(mode.kernel, output, batch.dtype, _taps(batch, grid), dtypes.maximum(source), **values) for grid in grids
     ]
+
+
+def _taps(batch: NDArray[Any], grid: tuple[Windows, Windows]) -> int:
+    """Return how many values the fullest window of the whole image has."""
+    from poolcli.geometry import of_whole
+
+    _, rows, columns = of_whole(batch.shape, *grid)
+    return rows.max_count * columns.max_count
 
 
 def with_network(values: dict[str, Any], channels: int) -> dict[str, Any]:
@@ -451,8 +481,7 @@ def selected(
         from poolcli.joint import key
 
         seen, largest = key(batch, source, joint)
-    taps = grid[0].max_count * grid[1].max_count
-    pool = made(mode.kernel, seen.dtype, seen.dtype, taps, largest, **values)
+    pool = made(mode.kernel, seen.dtype, seen.dtype, _taps(batch, grid), largest, **values)
     indices = located(pool).pool(seen, *grid)
     if joint is not None:
         indices = np.repeat(indices, batch.shape[3], axis=4)

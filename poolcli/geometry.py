@@ -32,6 +32,9 @@ class Windows:
     divisor: NDArray[np.int64]
     weights: NDArray[np.int64]
     step: int = 1
+    whole: Windows | None = None  # those of the whole axis, of which these are some
+    extent: int = 0  # of that axis
+    begin: int = 0  # which of them is the first
 
     @property
     def size(self) -> int:
@@ -46,14 +49,32 @@ class Windows:
     @cached_property
     def filled(self) -> Windows:
         """Return the windows that hold a pixel: these, if all do."""
+        if self.whole is not None and self.whole.filled is not self.whole:
+            before, own = (int(np.count_nonzero(count)) for count in (self.whole.count[: self.begin], self.count))
+            return replace(self.whole.filled.part(before, before + own, self.extent), first=self.first[self.count > 0])
         return self if self.count.min(initial=1) > 0 else self[np.flatnonzero(self.count)]
 
     def __getitem__(self, which: slice | NDArray[np.int64]) -> Windows:
         """Return some of the windows."""
         weights = self.weights if len(self.weights) == 1 else self.weights[which]
+        skipped = which.indices(self.size)[0] if isinstance(which, slice) else 0
         return replace(
-            self, first=self.first[which], count=self.count[which], divisor=self.divisor[which], weights=weights
+            self,
+            first=self.first[which],
+            count=self.count[which],
+            divisor=self.divisor[which],
+            weights=weights,
+            begin=self.begin + skipped,
         )
+
+    def part(self, begin: int, stop: int, extent: int) -> Windows:
+        """Return some neighbouring windows of an axis, which know those of the whole axis.
+
+        What floats come to depends on the order in which they are joined: whatever chooses a loop by the windows of an
+        image asks `of_whole` for them, so that a box of the image has the bytes of the whole.
+        """
+        own = self[begin:stop]
+        return own if self.whole is not None else replace(own, whole=self, extent=extent)
 
     def span(self, i: int) -> slice:
         """Return the values that a window takes."""
@@ -273,12 +294,24 @@ def singles(divisor: NDArray[np.int64]) -> Windows:
     return Windows(np.arange(len(divisor)), count, divisor, _ones(count))
 
 
+def of_whole(shape: tuple[int, ...], rows: Windows, columns: Windows) -> tuple[tuple[int, ...], Windows, Windows]:
+    """Return the shape (N, H, W, C) and the windows of the whole image of which these are some."""
+    images, height, width, channels = shape
+    height, width = (n if own.whole is None else own.extent for n, own in ((height, rows), (width, columns)))
+    return (images, height, width, channels), rows.whole or rows, columns.whole or columns
+
+
 @lru_cache(maxsize=64)
 def low_passed(windows: Windows, n: int) -> Windows:
     """Return the windows of a mean of the axis after the binomial low-pass (1 2 1) / 4, as weights of its own taps.
 
     Taps outside the axis are left out, so the weights at the border sum to less; `divisor` is their sum.
     """
+    if windows.whole is not None:
+        begin, origin = windows.begin, int(windows.whole.first[windows.begin] - windows.first[0])
+        return (
+            low_passed(windows.whole, windows.extent).part(begin, begin + windows.size, windows.extent).shifted(-origin)
+        )
     span = (windows.count - 1) * windows.step + 3
     first = windows.first - 1
     position = np.arange(span.max())

@@ -15,6 +15,9 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.light import Alpha
+    from poolcli.tiling import Box, Tiling
+
 Notice = Callable[[str], None]
 """Says once why something takes longer."""
 
@@ -25,6 +28,14 @@ def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
         return step.apply(image, alpha=_alpha(info), linear=linear)
 
 
+def operate_box(tiling: Tiling, image: NDArray[Any], box: Box, info: Info, linear: bool, notice: Notice) -> Any:
+    """Return a box of what is made of an image, of the box of it that this needs."""
+    from poolcli.tiling import tile
+
+    with _announcing(image, tiling.step, notice):
+        return tile(tiling, image, box, tiling.step.arguments.get("dtype"), _alpha(info), linear)
+
+
 def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
     """Reduce an image to a vector."""
     with _announcing(image, step, notice):
@@ -32,7 +43,7 @@ def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: N
         return vector
 
 
-def _alpha(info: Info) -> bool | str:
+def _alpha(info: Info) -> Alpha:
     return "premultiplied" if info.alpha and info.premultiplied else bool(info.alpha)
 
 

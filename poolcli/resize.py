@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from poolcli.axes import Layout
     from poolcli.light import Alpha
-    from poolcli.sampling import Resampling
+    from poolcli.sampling import Axis, Cut, Resampling
 
 Size = int | tuple[int, int]
 Scale = float | tuple[float, float]
@@ -139,18 +139,54 @@ def resample(
     antialias: bool = False,
 ) -> NDArray[Any]:
     """Filter (N, H, W, C) of a working dtype and return (N, rows, columns, C), of the `output` dtype if it blends."""
-    from poolcli import sampling
+    return Resampler.of(batch.shape[1:3], row, grid, values, antialias).apply(batch, output)
 
-    sides = list(zip(batch.shape[1:3], grid.sizes, grid.scales, strict=True))
-    if row.copies and not antialias:
-        from poolcli.engine.interleave import take
 
-        return take(batch, *(sampling.nearest(*side, values["coordinates"], values["rounding"]) for side in sides))
-    from poolcli.engine import resample as engine
+@dataclass(frozen=True)
+class Resampler:
+    """How the pixels of an output are made of those of an image: as copies of some, or filtered along both axes."""
 
-    how = _how(row, values, antialias)
-    rows, columns = (sampling.axis(*side, how) for side in sides)
-    return engine.resample(batch, rows, columns, output, values.get("fill", 0.0))
+    pixels: list[NDArray[np.int64]]  # along each axis, if they are copies
+    axes: list[Axis]
+    shape: tuple[int, ...]  # (H, W) of the image
+    fill: float
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, ...], row: Filter, grid: Grid, values: Mapping[str, Any], antialias: bool
+    ) -> Resampler:
+        """Return how an image (H, W) is resampled."""
+        from poolcli import sampling
+
+        sides = list(zip(shape, grid.sizes, grid.scales, strict=True))
+        if row.copies and not antialias:
+            near = [sampling.nearest(*side, values["coordinates"], values["rounding"]) for side in sides]
+            return cls(near, [], shape, 0.0)
+        how = _how(row, values, antialias)
+        return cls([], [sampling.axis(*side, how) for side in sides], shape, values.get("fill", 0.0))
+
+    def cuts(self, box: Sequence[Pair]) -> tuple[Cut, Cut]:
+        """Return which pixels of the image a box of the output needs, from one to another along each axis."""
+        from poolcli import sampling
+
+        sides = list(zip(box, self.shape, strict=True))
+        if self.pixels:
+            rows, columns = (sampling.cut_of_copies(own, *s, n) for own, (s, n) in zip(self.pixels, sides, strict=True))
+        else:
+            rows, columns = (sampling.cut_of(own, *s, n) for own, (s, n) in zip(self.axes, sides, strict=True))
+        return rows, columns
+
+    def apply(self, batch: NDArray[Any], output: np.dtype[Any], cuts: tuple[Cut, Cut] | None = None) -> NDArray[Any]:
+        """Return what it makes of (N, H, W, C), or of the box of it that cuts need."""
+        if self.pixels:
+            from poolcli.engine.interleave import take
+
+            own = [cut.copies(side) for cut, side in zip(cuts, self.pixels, strict=True)] if cuts else self.pixels
+            return take(batch, *own)
+        from poolcli.engine.resample import resample
+
+        rows, columns = self.axes
+        return resample(batch, rows, columns, output, self.fill, cuts)
 
 
 def resample_backward(

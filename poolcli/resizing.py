@@ -51,13 +51,30 @@ def resized(image: NDArray[Any], mode: str, **arguments: Any) -> Any:
     Unless no_antialias is given, filters are stretched where the image shrinks, and what lies beyond it has no weight,
     as in Pillow and PyTorch.
     """
-    row, (size, scale, fit) = RESIZINGS[mode], _asked(arguments)
+    asked = request(mode, arguments)
+    size, scale, fit = asked.size
+    return resize(image, size, asked.filter, scale=scale, fit=fit, antialias=asked.antialias, **asked.parameters)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `resize` is asked for: size, scale and fit, the filter, whether it is stretched, and all else."""
+
+    size: tuple[Size | Sides | None, Scale | None, Fit]
+    filter: str
+    antialias: bool
+    parameters: dict[str, Any]
+
+
+def request(mode: str, arguments: Mapping[str, Any]) -> Request:
+    """Return what these options ask of `resize`."""
+    row = RESIZINGS[mode]
     others = {name: value for name, value in arguments.items() if name not in _SIZES}
     smooth = not others.pop("no_antialias", False)
     antialias = not row.selects and (smooth or not row.parameters)
     if antialias and "border" in row.parameters:
         others.setdefault("border", "exclude")
-    return resize(image, size, row.filter, scale=scale, fit=fit, antialias=antialias, **others)
+    return Request(_asked(arguments), row.filter, antialias, others)
 
 
 _SIZES = ("size", "width", "height", "fit", "no_enlarge", "scale")

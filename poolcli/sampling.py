@@ -41,6 +41,59 @@ class Axis:
     phases: int = 0
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Some outputs of an axis, from `begin` to `stop`, and the pixels that are given of an axis of `extent`."""
+
+    begin: int
+    stop: int
+    first: int
+    last: int
+    extent: int
+
+    def of(self, axis: Axis, phased: bool = False) -> Axis:
+        """Return the taps of these outputs over these pixels; `phased` outputs have the weights of the first ones."""
+        weights = axis.weights[self.begin : self.stop].copy()
+        if phased:
+            weights[: axis.phases] = axis.weights[: len(weights)][: axis.phases]
+        low, high = _reach(axis, self.begin, self.stop)
+        low, high = min(low, self.first), max(high, self.last)
+        index = axis.index[low + axis.before : high + axis.before]
+        first = axis.first[self.begin : self.stop] - axis.before - low
+        index = np.where(index < 0, index, index - self.first)
+        return Axis(first, weights, index, self.first - low, axis.phases if phased else 0)
+
+    def copies(self, pixels: Integers) -> Integers:
+        """Return which of these pixels the outputs are copies of, -1 for none."""
+        own = pixels[self.begin : self.stop]
+        return np.where(own < 0, own, own - self.first)
+
+
+def cut_of(axis: Axis, begin: int, stop: int, extent: int) -> Cut:
+    """Return some outputs of an axis and the pixels that they need: whole phases, where it has them."""
+    phases = max(axis.phases, 1)
+    begin, stop = begin // phases * phases, -(-stop // phases) * phases
+    low, high = _reach(axis, begin, stop)
+    return _cut(begin, stop, axis.index[low + axis.before : high + axis.before], extent)
+
+
+def cut_of_copies(pixels: Integers, begin: int, stop: int, extent: int) -> Cut:
+    """Return some outputs, which are copies of these pixels or, where one is -1, of none, and the pixels they need."""
+    return _cut(begin, stop, pixels[begin:stop], extent)
+
+
+def _cut(begin: int, stop: int, pixels: Integers, extent: int) -> Cut:
+    inside = pixels[pixels >= 0]
+    first, last = (int(inside.min()), int(inside.max()) + 1) if inside.size else (0, 1)
+    return Cut(begin, stop, first, last, extent)
+
+
+def _reach(axis: Axis, begin: int, stop: int) -> tuple[int, int]:
+    """Return from where to where the taps of some outputs reach, beyond the ends of the axis too."""
+    first = axis.first[begin:stop] - axis.before
+    return int(first.min()), int(first.max()) + axis.weights.shape[1]
+
+
 @lru_cache(maxsize=64)  # images in a folder are often of one size
 def axis(n: int, size: int, scale: float | None, resampling: Resampling) -> Axis:
     """Return the taps of an output axis; without a scale, that of the sizes."""

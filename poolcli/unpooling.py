@@ -18,11 +18,16 @@ Pair = tuple[int, int]
 
 def nails(image: NDArray[Any], asked: Enlargement, output: np.dtype[Any]) -> NDArray[Any]:
     """Put each value into the first pixel of its region: a bed of nails."""
+    return take(image, *nail_pixels(image.shape[1:3], asked.strides))
+
+
+def nail_pixels(shape: tuple[int, ...], strides: Pair) -> list[NDArray[np.int64]]:
+    """Return along both axes of (H, W) which pixel stands in each of the output, -1 for none."""
     pixels = []
-    for n, stride in zip(image.shape[1:3], asked.strides, strict=True):
+    for n, stride in zip(shape[:2], strides, strict=True):
         i = np.arange(n * stride, dtype=np.int64)
         pixels.append(np.where(i % stride == 0, i // stride, -1))
-    return take(image, *pixels)
+    return pixels
 
 
 def nails_backward(grads: NDArray[Any], image: NDArray[Any], asked: Enlargement) -> NDArray[Any]:

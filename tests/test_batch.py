@@ -537,7 +537,7 @@ def test_46_out_of_memory(tmp_path):
     picture(tmp_path / "small.png")
     limit = 2 << 30
     result = run(
-        "big.npy", "small.png", "-o", "out", folder=tmp_path,
+        "big.npy", "small.png", "-o", "out", "--memory", "9G", folder=tmp_path,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )  # fmt: skip
     assert result.returncode == 1

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MEMORY = 1 << 28
+
+
 class BatchError(Exception):
     """What makes a batch impossible before any work is done."""
 
@@ -79,6 +82,8 @@ class Settings:
     colour: str = ""  # of every image: rgb or grey, or as it is
     layout_given: bool = False  # or one that is usual is taken
     keep_palette: bool | None = None  # or what is usual for the mode
+    memory: int = MEMORY  # bytes of an image and its result; beyond, they go in parts
+    tile: tuple[int, int] | None = None  # of the result, if it is to go in parts whatever it takes
 
     @property
     def changing(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from poolcli.images import Reading, Writing
 
 if TYPE_CHECKING:
+    from poolcli.images.boxes import Boxes
     from poolcli.images.read import Picture
     from poolcli.images.types import Frame
 
@@ -72,6 +73,10 @@ class Shared:
     def warnings(self, writing: Writing | None, ignored: bool = False, kept: bool = False) -> list[str]:
         """Return what is odd about the file, and what is lost where it is written."""
         return self._picture.warnings(writing, ignored, kept)
+
+    def boxes(self, frame: int = 0) -> Boxes | None:
+        """Return one of the images to be read in parts, or None where it is read as a whole."""
+        return self._picture.boxes(frame)
 
     def read(self, frame: int = 0) -> Frame:
         """Return one of the images; the first is 0."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
+from poolcli.batch.boxes import Parts, goes_in_parts, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.images.types import Frame
+    from poolcli.tiling import Box
 
 Compute = Callable[..., Any]
 """Calls a function with arguments, wherever kernels may run: one thread alone launches them."""
@@ -170,7 +172,11 @@ class Worker:
         if job.indices:
             make_folder(job.indices.parent)
         self._prepare()
-        self._encode(self._results(picture, target, found), target)
+        parts = self._parts(picture, target, found)
+        if parts:
+            self._encode_parts(parts, target, found)
+        else:
+            self._encode(self._results(picture, target, found), target)
         found.warn(picture.warnings(settings.writing, found.ignored, found.kept and target.kind.nodata))
         if job.indices and found.indices is not None:
             from poolcli.stored import save_indices
@@ -179,6 +185,43 @@ class Worker:
             planes, overwrite = job.step.planes, settings.writing.overwrite
             save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
         return "written"
+
+    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> Parts | None:
+        """Return the parts that the result is made in, or None where it is made at once."""
+        if len(target.frames) > 1 or not goes_in_parts(target.job):
+            return None
+        boxes = picture.boxes(target.frames[0])
+        if boxes and not self._settings.layout_given:
+            found.advice.on_layout(*seen_shape(boxes))
+        parts = parts_of(boxes, target.job, self._settings) if boxes else None
+        if parts is None:
+            return None
+        image, info = seen_shape(parts.boxes)
+        # What is converted to another dtype is converted as a whole.
+        final = self._fitting(image, info, target)[1]
+        return parts if final == target.job.step.dtype_after(image.dtype.name) else None
+
+    def _encode_parts(self, parts: Parts, target: _Target, found: _Findings) -> None:
+        """Write a result to its file, part by part."""
+        from poolcli.files import clean
+        from poolcli.images.boxes import Banded
+        from poolcli.images.write import write_bands
+
+        job, settings, (image, info) = target.job, self._settings, seen_shape(parts.boxes)
+        assert job.output
+        found.note_shapes(image.shape, parts.tiling.shape)
+        found.advice.on_size(image.shape, parts.tiling.shape)
+        info, _ = self._fitting(image, info, target)
+        operate = imported("pictures:operate_box")
+
+        def make(part: NDArray[Any], box: Box) -> Any:
+            self._go_on()
+            return self._compute(operate, parts.tiling, part, box, info, settings.linear, self._notice)
+
+        make_folder(job.output.parent)
+        clean(job.output.parent)
+        banded = Banded(parts.bands(make), parts.tiling.shape[0], info, parts.boxes.tile)
+        write_bands(banded, job.output, job.ending or None, replace(settings.writing, record=job.record(settings)))
 
     def _frames(self, picture: Shared) -> Sequence[int]:
         return range(picture.frames) if self._settings.frame is None else [self._settings.frame]
@@ -228,6 +271,18 @@ class Worker:
 
     def _check(self, image: NDArray[Any], info: Info, target: _Target, found: _Findings) -> tuple[Info, str]:
         """Return what is said of the result, and the dtype in the file, or raise an ImageError: before all work."""
+        step = target.job.step
+        dtype, shape = step.dtype_after(image.dtype.name), step.shape_after(image.shape)
+        found.note_shapes(image.shape, shape)
+        info, final = self._fitting(image, info, target)
+        found.advice.on_palette(info, target.kind.name)
+        found.advice.on_clipped(image, dtype)
+        found.advice.on_size(image.shape, shape)
+        found.advice.on_holes(image, f"{dtype} {final}")
+        return info, final
+
+    def _fitting(self, image: NDArray[Any], info: Info, target: _Target) -> tuple[Info, str]:
+        """Return the same of an image of which the shape and the dtype are known."""
         from poolcli.images.fitting import check, check_labels
 
         settings, kind, step = self._settings, target.kind, target.job.step
@@ -235,7 +290,6 @@ class Worker:
             info = replace(info, alpha=(*image.shape, 1)[2] in (2, 4))
         dtype = step.dtype_after(image.dtype.name)
         shape = step.shape_after(image.shape)
-        found.note_shapes(image.shape, shape)
         if (*shape, 1)[2] != (*image.shape, 1)[2]:  # weights mix channels to others
             info = replace(info, alpha=False, palette=None, icc=None)
         _check_size(shape, settings.reading.max_pixels)
@@ -243,10 +297,6 @@ class Worker:
             check_labels(info, kind, settings.writing)
         _, final = check(shape, dtype, info, kind, settings.writing, target.count)
         _check_memory(shape, len(target.frames), kind, settings.reading.max_pixels)
-        found.advice.on_palette(info, kind.name)
-        found.advice.on_clipped(image, dtype)
-        found.advice.on_size(image.shape, shape)
-        found.advice.on_holes(image, f"{dtype} {final}")
         return info, final
 
     def _encode(self, results: Iterator[Frame], target: _Target) -> None:

@@ -49,6 +49,7 @@ def picking(command: options.Command) -> options.Command:
 @options.files
 @options.pictures
 @options.nodata
+@options.parts
 @mode_parameters(MODES)
 def downsample(inputs: tuple[str, ...], modes: tuple[str, ...], save_indices: str | None, **values: Any) -> None:
     """Pool images: reduce every window of F x F pixels, S apart, to one.

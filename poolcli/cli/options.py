@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from poolcli.cli.values import Checked, Count, Ending, FileName, Nodata, Scale, Size, Word, colour
+from poolcli.cli.values import Bytes, Checked, Count, Ending, FileName, Nodata, Scale, Size, Word, both, colour
 from poolcli.commands import unordered
 from poolcli.images import MAX_PIXELS
 from poolcli.nodata import SHARE
@@ -86,7 +86,7 @@ def nodata(command: Command) -> Command:
         command,
         (
             click.option("--ignore", type=Nodata(),
-                         help="Leave these values out, as padding; auto: what a TIFF calls nodata."),
+                         help="Leave these values out; auto: a TIFF's nodata."),
             click.option("--valid", type=Checked(SHARE), metavar="SHARE",
                          help="Share of a window that must be left, 0 to 1."),
         ),
@@ -174,10 +174,24 @@ def pictures(command: Command) -> Command:
             click.option("--background", default="white", callback=colour, metavar="COLOUR",
                          help="Behind alpha that is dropped.  [default: white]"),
             click.option("--quality", type=Count(1, 100), metavar="1-100",
-                         help="Of JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
+                         help="JPEG, WebP, AVIF.  [default: 95, lossless, 90]"),
             click.option("--compression", type=Word(("fast", "default", "max")), default="default", metavar="EFFORT",
                          help="For PNG, TIFF and WebP: fast, default or max."),
             click.option("--strip", is_flag=True, help="Write the pixels alone, no profile, EXIF, tags."),
+        ),
+    )  # fmt: skip
+
+
+def parts(command: Command) -> Command:
+    """Add the options that say which images go in parts."""
+    return section(
+        "Images",
+        command,
+        (
+            click.option("--memory", type=Bytes(), metavar="BYTES",
+                         help="Use parts above it (TIFF, npy).  [default: 256M]"),
+            click.option("--tile", type=Size(), callback=both,
+                         help="Use parts of the output of this size."),
         ),
     )  # fmt: skip
 

@@ -44,6 +44,7 @@ def sizes(command: options.Command) -> options.Command:
 @options.output
 @options.files
 @options.pictures
+@options.parts
 @mode_parameters(RESIZINGS)
 def resize(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Resize images: make them larger or smaller, by a filter that sees every pixel.

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from poolcli.batch.jobs import Settings
+from poolcli.batch.jobs import MEMORY, Settings
 from poolcli.commands import Step
 from poolcli.downsample import window_of
 from poolcli.images import Reading, Writing
@@ -33,6 +33,8 @@ def settings_of(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
         colour=taken.get("colour") or "",
         layout_given=layout is not None,
         keep_palette=taken["keep_palette"],
+        memory=taken.get("memory") or MEMORY,
+        tile=taken.get("tile"),
     ), batch
 
 
@@ -42,7 +44,7 @@ _BATCH = (
     "output", "name", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs",
     "dry_run", "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
-_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour")
+_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour", "memory", "tile")
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _SIDE = 2**40  # pixels, for which no value is too large: those that are wrong f
 @options.output
 @options.files
 @options.pictures
+@options.parts
 @mode_parameters(UPSAMPLINGS)
 def upsample(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Enlarge images: make every pixel a region of S x S.

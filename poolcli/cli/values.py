@@ -69,6 +69,24 @@ class Factor(click.ParamType):  # type: ignore[type-arg]
         return numbers[0] if len(parts) == 1 else numbers
 
 
+class Bytes(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes, with a unit of 1024 after it or none."""
+
+    name = "BYTES"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return a whole number."""
+        found = re.fullmatch(r"([0-9]+)([KMGT]?)", str(value).strip().upper())
+        if not found or not int(found[1]):
+            self.fail(f"{value!r} is no size of memory: it must be as 512M or 2G, 1 or more", parameter, context)
+        return int(found[1]) << 10 * " KMGT".index(found[2] or " ")
+
+
+def both(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Return a height and a width of one number for both."""
+    return (value, value) if isinstance(value, int) else value
+
+
 class FileName(click.ParamType):  # type: ignore[type-arg]
     """The name of a file or a folder, which the shell completes."""
 

@@ -21,7 +21,7 @@ from poolcli.engine.arithmetic import saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, inlined
 from poolcli.engine.operation import record
-from poolcli.geometry import Windows
+from poolcli.geometry import Windows, of_whole
 from poolcli.outputs import room
 
 FEW_CHANNELS = (1, 3, 4)
@@ -91,7 +91,7 @@ few_taps: Any = None
 
 def suits(block: Block, shape: tuple[int, ...], rows: Windows, columns: Windows) -> bool:
     """Return whether windows of (N, H, W, C) lie so that they are pooled here."""
-    images, height, width, channels = shape
+    (images, height, width, channels), rows, columns = of_whole(shape, rows, columns)
     if rows.step > 1 or columns.step > 1 or not images * rows.size * columns.size:
         return False
     many = channels >= _MANY_CHANNELS
@@ -115,10 +115,11 @@ def pool(image: NDArray[Any], block: Block, rows: Windows, columns: Windows) -> 
     out = room((1, images, rows.size, columns.size, channels), block.target)
     plan = windows.planned(rows, columns, channels * np.dtype(block.lifting.number).itemsize, 0)
     few = channels if channels in FEW_CHANNELS else 0
-    if _are_fours(rows, columns):
+    _, down, across = of_whole(image.shape, rows, columns)
+    if _are_fours(down, across):
         band = _of_fours(block, few)
     else:
-        band = _of_axes(block, few, columns.max_count if few and columns.max_count <= _FEW_TAPS else 0)
+        band = _of_axes(block, few, across.max_count if few and across.max_count <= _FEW_TAPS else 0)
     _bands.run(
         band,
         images * rows.size,

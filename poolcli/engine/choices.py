@@ -61,7 +61,9 @@ class Choice:
         for n, i, j, c in np.ndindex(images, rows.size, columns.size, channels):
             ys, xs = rows.span(i), columns.span(j)
             first, step = (ys.start, xs.start), (rows.step, columns.step)
-            chosen = self.of_region(Region(image[n, ys, xs, c], (i, j, c), first, step, width))
+            chosen = self.of_region(
+                Region(image[n, ys, xs, c], (rows.begin + i, columns.begin + j, c), first, step, width)
+            )
             out[:, n, i, j, c] = dtypes.saturate_cast(np.array(chosen), self.operation.target)
         return out
 

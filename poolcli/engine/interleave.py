@@ -126,7 +126,7 @@ def decimate_row(result, cursors, out):
     channels, stride, size = cursor.channels, cursor.stride, cursor.windows
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
-        target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
+        target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
         if few_strides == 1:
             copy_row(result.view(unit)[p, : target.size], target)
         elif few_channels:
@@ -160,7 +160,7 @@ def interleave_row(result, cursors, out):
     channels, plane, size = cursor.channels, cursor.plane, cursor.windows
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
-        target = out.view(unit)[row, cursor.column * channels : (cursor.column + size) * channels]
+        target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
         if few_channels == 1:
             copy_row(result.view(unit)[p, :size], target)
         else:

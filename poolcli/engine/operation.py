@@ -58,8 +58,8 @@ def record(*names: str) -> np.dtype[Any]:
 
 
 CURSOR = record(
-    "row",  # of the output
-    "column",  # of the output, of the first window
+    "row",  # of the output of the whole image
+    "column",  # of the same, of the first window
     "lanes",  # numbers that the operator writes to each plane
     "divisor",  # what a mean of each window divides by: how many values it has, or has with padding
     "plane",  # lanes of a channel; where channels are interleaved, of all: lane j is channel j // plane
@@ -68,7 +68,8 @@ CURSOR = record(
     "width",  # of the image
     "channels",
     # The rest are the loop's own.
-    "out",  # row of all outputs
+    "out",  # row of all outputs of the call
+    "into",  # column of these
     "windows",  # how many there are
     "first",  # pixel of the input where the first window begins
     "pixels",  # that all windows span

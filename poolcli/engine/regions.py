@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from poolcli.engine import blocks, windows
 from poolcli.engine.blocks import Lifting
 from poolcli.engine.operation import Operation
-from poolcli.geometry import Windows, adaptive, singles
+from poolcli.geometry import Windows, adaptive, of_whole, singles
 
 Grid = tuple[Windows, Windows]
 """Windows along the rows and the columns."""
@@ -54,6 +54,7 @@ def are_large(shape: tuple[int, ...], rows: Windows, columns: Windows, divisible
 
     Windows of `separable` operators go one axis at a time, and few windows in parts where these are `divisible`.
     """
+    shape, rows, columns = of_whole(shape, rows, columns)
     taps, count = rows.max_count * columns.max_count, rows.size * columns.size
     if separable and rows.size >= _ROWS_OF_WINDOWS:  # one axis at a time is quicker, where threads have work
         return False
@@ -108,22 +109,31 @@ def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
     """
     channels, planes = image.shape[3], (part.operation.prepass or part.operation).planes
     out = np.empty((planes, len(image), rows.size, columns.size, channels), part.joined)
-    height = int(np.clip(rows.max_count * rows.size // _BANDS, 8, ROWS))  # of a band
-    row_fits = image.shape[2] * channels * part.joined.itemsize <= _BYTES
+    (_, _, across, _), down, whole_columns = of_whole(image.shape, rows, columns)
+    height = int(np.clip(down.max_count * down.size // _BANDS, 8, ROWS))  # of a band
+    row_fits = across * channels * part.joined.itemsize <= _BYTES
     if part.lifting and row_fits and not part.operation.prepass and rows.step == columns.step == 1:
         return _lines(image, part, rows, -(-height // 8) * 8, columns)  # eight rows a pass
-    begin, end = int(columns.first.min()), int((columns.first + (columns.count - 1) * columns.step).max()) + 1
+    (begin, end), (first, last) = _extent(columns), _extent(whole_columns)
     column = -(-rows.max_count // height) * channels * planes * part.joined.itemsize
-    width = min(end - begin, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
+    width = min(last - first, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
+    skipped = int(whole_columns.first[columns.begin] - columns.first[0]) + begin - first  # columns before these
     together = max(1, _BYTES // (column * width))
     pictures = max(1, together // rows.size)
     for n, i in product(range(0, len(image), pictures), range(0, rows.size, together)):
         some, own = image[n : n + pictures], out[:, n : n + pictures, i : i + together]
-        for start in range(begin, end, width):
-            across = singles(np.ones(min(width, end - start), np.int64)).shifted(start)
-            lines = _lines(some, part, rows[i : i + together], height, across)
-            _add(own, lines, part, columns, start, start + across.size)
+        for cut in range(begin - skipped % width, end, width):
+            start, stop = max(cut, begin), min(cut + width, end)
+            lines = _lines(
+                some, part, rows[i : i + together], height, singles(np.ones(stop - start, np.int64)).shifted(start)
+            )
+            _add(own, lines, part, columns, start, stop)
     return out
+
+
+def _extent(windows: Windows) -> tuple[int, int]:
+    """Return the first place of an axis that windows take, and the one after the last."""
+    return int(windows.first.min()), int((windows.first + (windows.count - 1) * windows.step).max()) + 1
 
 
 def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns: Windows) -> States:

@@ -23,7 +23,7 @@ from poolcli.engine.operation import record
 from poolcli.engine.pixels import BEYOND, gather
 from poolcli.engine.shrink import AXIS, shrink
 from poolcli.outputs import room
-from poolcli.sampling import Axis
+from poolcli.sampling import Axis, Cut
 
 SETTINGS = record("height", "channels", "phases", "before")
 """Rows and channels of the image, phases of the columns, and how many of their places come before the input."""
@@ -33,6 +33,7 @@ _bands = Bands(
     types.Array(from_dtype(SETTINGS), 1, "C"),
     *AXIS,
     *AXIS,
+    types.float64,
     types.float64,
     types.Array(types.uint8, 2, "C"),
     least=16,  # rows: each band begins with rows that the one before has filtered too
@@ -51,10 +52,22 @@ shift: Any = None
 interleave: Any = None
 
 
-def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any], fill: float) -> NDArray[Any]:
-    """Filter (N, H, W, C) along both axes and return (N, rows, columns, C) of a dtype, rounded once."""
+def resample(
+    image: NDArray[Any],
+    rows: Axis,
+    columns: Axis,
+    dtype: np.dtype[Any],
+    fill: float,
+    cuts: tuple[Cut, Cut] | None = None,
+) -> NDArray[Any]:
+    """Filter (N, H, W, C) along both axes and return (N, rows, columns, C) of a dtype, rounded once.
+
+    With `cuts` the image is a box of the whole, whose axes are given, and so is the result: its bytes are the whole's.
+    """
     images, height, width, channels = image.shape
-    out = room((images, len(rows.first), len(columns.first), channels), dtype)
+    fewer = len(rows.first) < (cuts[0].extent if cuts else height)
+    sizes = [cut.stop - cut.begin for cut in cuts] if cuts else [len(rows.first), len(columns.first)]
+    out = room((images, *sizes, channels), dtype)
     if not out.size:
         return out
     if image.dtype.kind == "f":  # infinity and NaN times a weight of 0 would be NaN
@@ -69,7 +82,11 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         rows, columns = (
             replace(axis, weights=axis.weights * 2**b) for axis, b in zip((rows, columns), bits, strict=True)
         )
-    elif len(rows.first) < height:
+    with np.errstate(over="ignore"):
+        beyond = float(blend_dtype.type(fill) * columns.weights[0].astype(blend_dtype).sum(dtype=blend_dtype))
+    if cuts:
+        rows, columns = cuts[0].of(rows), cuts[1].of(columns, phased=in_bytes or not fewer)
+    if fewer and not in_bytes:
         shrink(image, rows, columns, fill, blend_dtype, out)
         return out
     lines = out.reshape(images * len(rows.first), -1).view(np.uint8)
@@ -82,6 +99,7 @@ def resample(image: NDArray[Any], rows: Axis, columns: Axis, dtype: np.dtype[Any
         *(rows.index, rows.first, rows.weights),
         *(columns.index, columns.first, columns.weights),
         fill,
+        beyond,
         lines,
     )
     return out
@@ -220,7 +238,7 @@ def _as_it_is(planes, result, phases, channels, size):
     """Leave a row that has no phases."""
 
 
-def _band(start, stop, image, settings, row_index, row_first, row_weights, index, first, weights, fill, out):
+def _band(start, stop, image, settings, row_index, row_first, row_weights, index, first, weights, fill, beyond, out):
     height, channels = settings[0].height, settings[0].channels
     phases, before = settings[0].phases, settings[0].before
     pixels = first.size // max(phases, 1)
@@ -234,9 +252,7 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
     loaded = np.empty(taps, np.int64)
     slots = np.empty(taps, np.int64)
     down = np.empty(taps, blend)
-    outside, whole = blend(fill), blend(0)
-    for k in range(weights.shape[1]):
-        whole += weights_across[0, k]
+    outside = blend(fill)
     for k in range(taps):
         loaded[k] = -1
     for i in range(start, stop):
@@ -252,7 +268,7 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
             loaded[slot] = key
             if row_index[p] < 0:
                 for s in range(len(ring)):
-                    fill_row(ring[s, slot], blend(outside * whole))
+                    fill_row(ring[s, slot], blend(beyond))
                 continue
             load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
             across(row, first, weights_across, channels, ring, slot, size)

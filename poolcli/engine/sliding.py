@@ -184,7 +184,7 @@ def _band(start, stop, down, across, put, image, rows, tiles, runs, settings, ou
         own = runs[tile.run : tile.run + tile.runs]
         left = tile.out * channels * about.out_bytes
         right = left + tile.count * channels * about.out_bytes
-        cursor.column, cursor.windows = tile.out, tile.count
+        cursor.into, cursor.windows = tile.out, tile.count
         fill_row(where, -1)
         for i in range(start * about.together, min(stop * about.together, len(out))):
             row = rows[i % about.rows : i % about.rows + 1]

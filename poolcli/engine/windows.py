@@ -40,9 +40,10 @@ TILE = record("out", "count", "first", "stride", "taps", "divisor")
 """Neighbouring windows of one width along a row, equally far apart."""
 SETTINGS = record(
     "images", "height", "channels", "item_bytes", "out_bytes", "planes", "row_step", "column_step", "slots", "capacity",
-    "dense", "taps", "stride",
+    "dense", "taps", "stride", "row", "column",
 )  # fmt: skip
-"""What all bands share: the extent of the output, bytes of numbers, sizes of the ring and of the tiles."""
+"""What all bands share: the extent of the output, bytes of numbers, sizes of the ring and of the tiles, and which row
+and column of the whole output comes first."""
 
 _cursors, _taps, _rows, _tiles, _settings = (
     types.Array(from_dtype(one), 1, "C") for one in (CURSOR, TAP, ROWS, TILE, SETTINGS)
@@ -75,16 +76,18 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     """Apply an operation to (N, H, W, C) and return (planes, N, rows, columns, C)."""
     if operation.prepass:
         return _pool_planes(image, operation.prepass, replace(operation, prepass=None), rows, columns)
-    taps = rows.max_count * columns.max_count if rows.max_count > 1 and columns.max_count > 1 else 1
+    _, *whole = geometry.of_whole(image.shape, rows, columns)
+    down, across = (side.max_count for side in whole)
+    taps = down * across if down > 1 and across > 1 else 1
     wide = taps > _WIDE
     if taps > (_WIDE if image.itemsize < _WIDE_ITEM else _SLID) and image.size and operation.sliding:
         slid = sliding.pool(image, operation.sliding, rows, columns)
         if slid is not None:
             return slid
     if operation.separable and wide:
-        down, across = operation.separable
-        middle = pool(image, down, rows, singles(np.ones(image.shape[2], np.int64)))[0]
-        return pool(middle, across, singles(rows.divisor), columns)
+        first, second = operation.separable
+        middle = pool(image, first, rows, singles(np.ones(image.shape[2], np.int64)))[0]
+        return pool(middle, second, singles(rows.divisor), columns)
     images, height, width, channels = image.shape
     out = room((operation.planes, images, rows.size, columns.size, channels), operation.target)
     if not out.size:
@@ -96,7 +99,7 @@ def pool(image: NDArray[Any], operation: Operation, rows: Windows, columns: Wind
     settings = np.zeros(1, SETTINGS)
     settings[0] = (
         images, rows.size, channels, item, operation.target.itemsize, operation.planes, rows.step, columns.step, slots,
-        plan.capacity * channels, dense, plan.taps, plan.stride,
+        plan.capacity * channels, dense, plan.taps, plan.stride, rows.begin, columns.begin,
     )  # fmt: skip
     _bands.run(
         _loop(),
@@ -124,11 +127,11 @@ def _pool_planes(
     neighbours, across = (geometry.sliding(n, 3, 1, (1, 1)) for n in (height, width))
     step = max(1, _PLANE_ROWS * rows.size // height)
     for begin in range(0, rows.size, step):
-        part = rows[begin : begin + step]
+        part = rows.part(begin, begin + step, height)
         top, bottom = int(part.first.min()), int((part.first + (part.count - 1) * part.step).max()) + 1
         above, below = max(top - 1, 0), min(bottom + 1, height)
         around = neighbours[top:bottom].shifted(-above)
-        first = prepass.constants._replace(row=float(top - above))  # that row 0 holds the neighbours of
+        first = prepass.constants._replace(row=float(-above))  # of the rows of the image and those given
         for n in range(images):
             planes = pool(image[n : n + 1, above:below], replace(prepass, constants=first), around, across)
             for p, plane in enumerate(planes):
@@ -295,8 +298,9 @@ def _band(
                 needed[x % stride] = True
         n, y = i // height, i % height
         window = rows[y]
-        cursor.row = y
-        cursor.column = tile.out
+        cursor.row = about.row + y
+        cursor.column = about.column + tile.out
+        cursor.into = tile.out
         cursor.stride = stride
         cursor.plane = plane
         cursor.divisor = window.divisor * tile.divisor

@@ -37,6 +37,7 @@ class Format:
     frames: bool = False  # takes more than one image
     streams: bool = False  # and writes each before the next is made
     nodata: bool = False  # says which value means none
+    bands: bool = False  # takes an image in parts
     quality: bool = False
     lossless: bool = False  # unless a quality is asked for
     side: int = 2**31 - 1  # pixels
@@ -54,7 +55,8 @@ FORMATS = (
     Format("JPEG", "jpeg:Jpeg", rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif"), (".mpo",),
            {"grey": _8, "RGB": _8}, quality=True, side=65500),
     Format("TIFF", "tiff:Tiff", rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), (".svs",),
-           {**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True, nodata=True),
+           {**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True, nodata=True,
+            bands=True),
     Format("WEBP", "webp:Webp", rb"RIFF....WEBP", (".webp",),
            holds={"RGB": _8, "RGBA": _8}, frames=True, quality=True, lossless=True, side=16383),
     Format("GIF", "gif:Gif", rb"GIF8[79]a", (".gif",),
@@ -72,7 +74,7 @@ FORMATS = (
            {"RGB": _8, "RGBA": _8}, quality=True, side=65536),
     Format("ICO", "plain:Ico", rb"\0\0\x01\0", (".ico",), holds={"RGBA": _8}, side=256),
     Format("NPY", "npy:Npy", rb"\x93NUMPY", (".npy",),
-           holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True, frames=True, streams=True),
+           holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True, frames=True, streams=True, bands=True),
     Format("NPZ", "npy:Npz", rb"PK(?:\x03\x04|\x05\x06)", array=True),
     Format("QOI", "plain:Qoi", rb"qoif", only_read=(".qoi",)),
     Format("HEIF", "plugins:Heif", rb"....ftyp(?:hei[cxms]|hev[cx]|mif1(?!.*avif))", only_read=(".heic", ".heif")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from poolcli.dtypes import check
+from poolcli.images.boxes import Banded, Boxes, Plain
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
 
 _HEADER = 10_000  # bytes, as NumPy allows
@@ -53,6 +55,14 @@ class Npy(Codec):
             values = np.moveaxis(values, 0, -1)
         return np.ascontiguousarray(values, self._dtype), Info("NPY", self.frames)
 
+    def boxes(self, frame: int) -> Boxes | None:
+        """Return one of the images to be read in parts, if its rows lie one after the other."""
+        one = self._shape[1:] if len(self._shape) == 4 else self._shape
+        if self._fortran or (self._layout == "chw" and len(one) == 3) or not self._file.seekable():
+            return None
+        begin = self._begin + frame * math.prod(one) * self._stored.itemsize
+        return Plain(self._file, begin, one, self._stored, self._dtype, Info("NPY", self.frames))
+
     def _take(self, shape: tuple[int, ...]) -> NDArray[Any]:
         count = math.prod(shape)
         values = np.empty(count, self._stored)
@@ -62,6 +72,17 @@ class Npy(Codec):
         if got < values.nbytes:
             raise ImageError(f"truncated: {self._shape} of {self._dtype} need more bytes than there are")
         return values.reshape(shape, order="F" if self._fortran else "C")
+
+    @classmethod
+    def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
+        """Write an image, one band after the other."""
+        bands = iter(image.bands)
+        first = next(bands)
+        shape = (image.height, *first.shape[1:])
+        header = {"descr": npy_format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": shape}
+        npy_format.write_array_header_1_0(file, header)
+        for band in chain([first], bands):
+            file.write(np.ascontiguousarray(band).data)
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
@@ -83,6 +104,10 @@ class Npy(Codec):
 
 class Npz(Npy):
     """The one array of an archive; nothing but its header is decompressed before it is read."""
+
+    def boxes(self, frame: int) -> Boxes | None:
+        """Return None: what is compressed is read from its beginning."""
+        return None
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
         archive = zipfile.ZipFile(file)

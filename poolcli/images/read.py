@@ -9,10 +9,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from poolcli.images.formats import HEAD, sniff
 from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing, damaged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.images.boxes import Boxes
 
 _TRUNCATED = re.compile("truncated|failed to read|not enough image data", re.IGNORECASE)
 """What codecs say of files that end too early."""
@@ -56,6 +61,17 @@ class Picture:
             raise ImageError(f"there is no frame {frame}: the file holds {last}", "frame")
         with _damage("its compressed pixels cannot be unpacked"):
             return self._reader.read(frame)
+
+    def boxes(self, frame: int = 0) -> Boxes | None:
+        """Return one of the images to be read in parts, or None where it is read as a whole."""
+        with _damage("its header cannot be read"):
+            return self._reader.boxes(frame) if 0 <= frame < self.frames else None
+
+
+def read_box(boxes: Boxes, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[Any]:
+    """Decode a part of an image."""
+    with _damage("its compressed pixels cannot be unpacked"):
+        return boxes.read(rows, columns)
 
 
 def is_picture(path: Path) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, product
 from threading import Lock
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, _imaging
 
+from poolcli.images.boxes import Banded, Boxes, Plain, banded
 from poolcli.images.colour import expanded, full_range
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, octets, orientation_of, upright, upright_xmp
 from poolcli.images.pillow import MODERN, Pillow
@@ -27,6 +29,7 @@ from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writin
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
 _DESCRIPTION, _ORIENTATION = 270, 274
 _RESERVED = {_EXIF: 34664, _GPS: 34854}  # tifffile writes no directories: free tags that sort alike hold their place
+Pair = tuple[int, int]
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREYS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
 _DENSE = (33003, 33004, 33005, 34712, 50002)  # compression by JPEG 2000 and JPEG XL
@@ -34,7 +37,63 @@ _FAX = (2, 3, 4)
 _OLD_JPEG, _JPEG, _JPEG_FILE = 6, 7, 513
 _PARTS = 1 << 16  # strips and tiles that need not all be there
 _BUFFER = 1 << 24  # bytes read at once
+_SEGMENT = 1 << 26  # bytes of a strip or a tile that is decoded for a part of it
+_STRIP = 1 << 18  # bytes of a strip, before it is compressed
+_JPEGS = (6, 7, 34892, 33007)
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
+
+
+class Segments:
+    """A page whose strips or tiles are decoded as boxes touch them; those of some rows of tiles are kept."""
+
+    def __init__(self, page: Any, info: Info, tile: Pair | None) -> None:
+        self._page, self.info, self.tile = page, info, tile
+        self._planes = page.samplesperpixel if page.planarconfig == 2 else 1
+        self._size = tile or (min(page.rowsperstrip, page.imagelength), page.imagewidth)
+        self._across = -(-page.imagewidth // self._size[1])
+        self._down = -(-page.imagelength // self._size[0])
+        self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._most = 2 * self._across * self._planes + 2
+        samples = page.samplesperpixel
+        self.shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
+        self.dtype = np.dtype(np.uint8 if page.dtype == bool else page.dtype)
+
+    def read(self, rows: Pair, columns: Pair) -> NDArray[Any]:
+        """Return the pixels of these rows and columns."""
+        height, width = self._size
+        samples = self._page.samplesperpixel
+        out = np.empty((rows[1] - rows[0], columns[1] - columns[0], samples), self._page.dtype)
+        across = range(columns[0] // width, -(-columns[1] // width))
+        for y, x, p in product(range(rows[0] // height, -(-rows[1] // height)), across, range(self._planes)):
+            part = self._segment((p * self._down + y) * self._across + x)
+            top, left = y * height, x * width
+            bottom, right = min(top + len(part), rows[1]), min(left + part.shape[1], columns[1])
+            own = part[max(rows[0] - top, 0) : bottom - top, max(columns[0] - left, 0) : right - left]
+            begin = max(top - rows[0], 0), max(left - columns[0], 0)
+            into = out[begin[0] : begin[0] + len(own), begin[1] : begin[1] + own.shape[1]]
+            into[..., p : p + own.shape[2]] = own
+        return _values(out if samples > 1 else out[..., 0], self._page)
+
+    def _segment(self, index: int) -> NDArray[Any]:
+        """Return a decoded strip or tile, (H, W, samples), without what lies beyond the image."""
+        if index in self._kept:
+            self._kept.move_to_end(index)
+            return self._kept[index]
+        page, tables = self._page, {}
+        handle = page.parent.filehandle
+        handle.seek(page.dataoffsets[index])
+        data = handle.read(page.databytecounts[index]) if page.databytecounts[index] else None
+        if page.compression in _JPEGS:
+            tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+        values, _, (_, height, width, samples) = page.decode(data, index, **tables)
+        if values is None:
+            part = np.full((height, width, samples), page.nodata, page.dtype)
+        else:
+            part = values.reshape(values.shape[-3:])[:height, :width]
+        self._kept[index] = part
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return part
 
 
 class Tiff(Codec):
@@ -76,16 +135,35 @@ class Tiff(Codec):
             )
         image = _channels_last(page)
         info = self._info(page, frame)
-        if page.photometric in _GREYS:
-            image = _scaled(_dark_first(image, page), page)
-        elif page.photometric == _PHOTOMETRIC.RGB:
-            image = _scaled(image, page)
+        if page.photometric in (*_GREYS, _PHOTOMETRIC.RGB):
+            image = _values(image, page)
         elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
             image, info = _coloured(image, info, page)
         image = upright(image, orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}))
         if info.palette is not None and not self._reading.keep_palette:
             return expanded(image, info)
         return image, info
+
+    def boxes(self, frame: int) -> Boxes | None:
+        """Return a page to be read in parts, if it is upright, of grey or colours, and its parts are small."""
+        page: Any = self._tiff.pages[self._pages[frame]]
+        plain = page.photometric in (*_GREYS, _PHOTOMETRIC.RGB) and not _is_packed(page) and page.imagedepth == 1
+        upright_page = orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}) == 1
+        known = page.compression == 1 or page.compression in tifffile.TIFF.DECOMPRESSORS
+        if not plain or not upright_page or not known or page.dtype is None:
+            return None
+        info = self._info(page, frame)
+        tile = (page.tilelength, page.tilewidth) if page.is_tiled else None
+        several = page.planarconfig == 2 and page.samplesperpixel > 1
+        natural = page.photometric != _PHOTOMETRIC.MINISWHITE and page.dtype != bool
+        if page.is_contiguous and natural and not several and not page.is_tiled:
+            samples = page.samplesperpixel
+            shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
+            stored = page.dtype.newbyteorder(page.parent.byteorder)
+            return Plain(self._file, page.dataoffsets[0], shape, stored, page.dtype, info)
+        if math.prod(page.chunks) * page.dtype.itemsize > _SEGMENT:
+            return None
+        return Segments(page, info, tile)
 
     def _info(self, page: Any, frame: int) -> Info:
         base = 3 if page.photometric in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR) else 1
@@ -128,6 +206,25 @@ class Tiff(Codec):
                 tiff.write(**_page(image, info, writing, i == 0))
         if first[1].exif and not writing.strip:
             _append_exif(file, first[1].exif)
+
+    @classmethod
+    def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
+        """Write an image as a page of tiles or strips; BigTIFF where it needs it."""
+        bands = iter(image.bands)
+        first = next(bands)
+        shape = (image.height, *first.shape[1:])
+        page = _page(np.broadcast_to(first[:1, :1], shape), image.info, writing, True)
+        rows = image.tile[0] if image.tile else max(1, _STRIP // first[0].nbytes)
+        parts = banded(chain([first], bands), rows)
+        if image.tile:
+            width = image.tile[1]
+            parts = (band[:, left : left + width] for band in parts for left in range(0, shape[1], width))
+        page |= {"data": parts, "shape": shape, "dtype": first.dtype}
+        page |= {"tile": image.tile} if image.tile else {"rowsperstrip": rows}
+        with tifffile.TiffWriter(file, bigtiff=math.prod(shape) * first.itemsize > _BIG) as tiff:
+            tiff.write(**page)
+        if image.info.exif and not writing.strip:
+            _append_exif(file, image.info.exif)
 
 
 _setting = Lock()
@@ -215,6 +312,11 @@ def _channels_last(page: Any) -> NDArray[Any]:
     if planes > 1:
         return np.ascontiguousarray(np.moveaxis(values[:, 0, :, :, 0], 0, -1))
     return values.reshape((height, width) if samples == 1 else (height, width, samples))
+
+
+def _values(image: NDArray[Any], page: Any) -> NDArray[Any]:
+    """Return grey or colours of a page with black as 0, of 8 bits at least."""
+    return _scaled(_dark_first(image, page) if page.photometric in _GREYS else image, page)
 
 
 def _dark_first(image: NDArray[Any], page: Any) -> NDArray[Any]:

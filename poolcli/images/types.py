@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 if TYPE_CHECKING:  # Pillow and NumPy are imported when the first image is read
     from numpy.typing import NDArray
 
+    from poolcli.images.boxes import Banded, Boxes
+
 Source = str | os.PathLike[str] | bytes | BinaryIO
 Frame = tuple["NDArray[Any]", "Info"]
 """An image, (H, W) or (H, W, C), and what else its file says."""
@@ -104,6 +106,15 @@ class Codec:
 
     def read(self, frame: int) -> Frame:
         """Return one of the images."""
+        raise NotImplementedError
+
+    def boxes(self, frame: int) -> Boxes | None:
+        """Return one of the images to be read in parts, or None where it is read as a whole."""
+        return None
+
+    @classmethod
+    def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
+        """Write an image band by band, if the format's row says that it is written so."""
         raise NotImplementedError
 
     @classmethod

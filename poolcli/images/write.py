@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from poolcli.files import WriteError, place
+from poolcli.images.boxes import Banded
 from poolcli.images.fitting import check_count, fitted
 from poolcli.images.formats import WRITABLE, Format, format_of
 from poolcli.images.types import Frame, ImageError, Writing
@@ -43,6 +44,19 @@ def write_frames(
         place(lambda file: file.write(encoded.getbuffer()), path, writing.overwrite)
     else:
         _send(encoded, target)  # type: ignore[arg-type]
+
+
+def write_bands(image: Banded, path: Path, ending: str | None, writing: Writing) -> None:
+    """Write an image to a file in bands of rows, each before the next is made."""
+    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
+    pictures = (fitted(band, image.info, kind, writing, 1) for band in image.bands)
+
+    def encode(file: BinaryIO) -> None:
+        first, info = next(pictures)
+        bands = chain([first], (band for band, _ in pictures))
+        kind.load().encode_bands(file, image._replace(bands=bands, info=info), writing)
+
+    place(encode, path, writing.overwrite)
 
 
 def _known(path: PurePath) -> Format:

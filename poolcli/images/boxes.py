@@ -1,0 +1,89 @@
+"""Images that are read and written in parts, for those that do not fit into memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolcli.images.types import ImageError, Info
+
+Ends = tuple[int, int]
+
+
+class Boxes(Protocol):
+    """An image of a file whose boxes are read one by one, upright and as they are stored."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (H, W) or (H, W, C)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the dtype of the values."""
+
+    @property
+    def info(self) -> Info:
+        """Return what else the file says of the image."""
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Return the size of its tiles, if it has any."""
+
+    def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return the pixels of these rows and columns, from one to another."""
+
+
+class Banded(NamedTuple):
+    """An image to be written: bands of its rows, one below the other, and how many rows they are together."""
+
+    bands: Iterable[NDArray[Any]]
+    height: int
+    info: Info
+    tile: tuple[int, int] | None = None  # of the file, if it is to have tiles
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An image whose rows lie in a file one after the other, as they are."""
+
+    file: BinaryIO
+    begin: int  # byte of the file
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    dtype: np.dtype[Any]
+    info: Info
+    tile: tuple[int, int] | None = None
+
+    def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return the pixels of these rows and columns."""
+        pixel = math.prod(self.shape[2:]) * self.stored.itemsize
+        width, across = self.shape[1], columns[1] - columns[0]
+        out = np.empty((rows[1] - rows[0], across, *self.shape[2:]), self.stored)
+        lines = out.reshape(len(out), -1).view(np.uint8)
+        parts = [lines.reshape(-1)] if across == width else lines
+        for k, part in enumerate(parts):
+            self.file.seek(self.begin + ((rows[0] + k) * width + columns[0]) * pixel)
+            if self.file.readinto(part) < part.size:  # type: ignore[attr-defined]
+                raise ImageError(f"truncated: {self.shape} of {self.dtype} need more bytes than there are")
+        return out.astype(self.dtype, copy=False)
+
+
+def banded(bands: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
+    """Yield bands of so many rows, the last of those that are left, of bands of any height.
+
+    >>> [band.tolist() for band in banded([np.array([1]), np.array([2, 3, 4, 5])], 2)]
+    [[1, 2], [3, 4], [5]]
+    """
+    left: list[NDArray[Any]] = []
+    for band in bands:
+        values = np.concatenate([*left, band]) if left else band
+        whole = len(values) // rows * rows
+        for top in range(0, whole, rows):
+            yield values[top : top + rows]
+        left = [values[whole:].copy()] if whole < len(values) else []
+    yield from left

@@ -1,0 +1,179 @@
+"""Images that are read, computed and written in parts give the pixels of the whole, and take little memory."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from click.testing import CliRunner
+from pictures import picture
+
+from poolcli.cli import commands
+from poolcli.images import Reading
+from poolcli.images.read import open_picture
+
+TIFFS = {
+    "strips": {"rowsperstrip": 7},
+    "deflate": {"tile": (16, 32), "compression": "zlib", "predictor": True},
+    "lzw": {"tile": (32, 16), "compression": "lzw"},
+    "plain": {"tile": (16, 16)},
+    "one strip": {"rowsperstrip": 70},
+    "planes": {"planarconfig": "separate", "tile": (16, 16), "compression": "zlib"},
+    "planes in strips": {"planarconfig": "separate", "rowsperstrip": 5, "compression": "zlib"},
+}
+
+
+def run(*arguments):
+    result = CliRunner().invoke(commands, [*map(str, arguments), "-q"])
+    assert result.exit_code == 0, result.output
+
+
+def written(folder, name, image, **options):
+    path = folder / name
+    if path.suffix == ".npy":
+        np.save(path, image)
+    else:
+        photometric = "rgb" if image.ndim > 2 and image.shape[2] > 2 else "minisblack"
+        tifffile.imwrite(path, image, photometric=photometric, **options)
+    return path
+
+
+def read(path):
+    return np.load(path) if path.suffix == ".npy" else tifffile.imread(path)
+
+
+@pytest.mark.parametrize("layout", [*TIFFS, "npy"])
+@pytest.mark.parametrize("ending", [".tif", ".npy"])
+def test_parts_of_a_file_have_the_pixels_of_the_whole(tmp_path, monkeypatch, layout, ending):
+    image = picture("uint8", (70, 53, 3), 1)
+    source = written(tmp_path, "a.npy" if layout == "npy" else "a.tif", image, **TIFFS.get(layout, {}))
+    step = ("downsample", "-m", "average", "-F", 3, "-S", 2, source, "-o")
+    run(*step, tmp_path / f"whole{ending}")
+    monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole
+    run(*step, tmp_path / f"parts{ending}", "--tile", "5x11")
+    run(*step, tmp_path / f"narrow{ending}", "--memory", "4K")
+    for name in ("parts", "narrow"):
+        np.testing.assert_array_equal(read(tmp_path / f"{name}{ending}"), read(tmp_path / f"whole{ending}"))
+    if ending == ".tif":
+        with (
+            tifffile.TiffFile(tmp_path / "parts.tif") as tiff,
+            tifffile.TiffFile(source) if layout != "npy" else tiff as own,
+        ):
+            assert tiff.pages[0].is_tiled == (layout != "npy" and own.pages[0].is_tiled)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("upsample", "-m", "bicubic", "-S", 2),
+        ("upsample", "-m", "nearest", "-S", "1.5"),
+        ("resize", "-m", "lanczos", "--scale", "40%"),
+        ("downsample", "-m", "random", "-F", 3, "-S", 1, "--seed", 5),
+        ("downsample", "-m", "soft", "-F", 2, "--linear"),
+    ],
+    ids=str,
+)
+def test_parts_of_a_step_have_the_pixels_of_the_whole(tmp_path, step):
+    source = written(tmp_path, "a.tif", picture("uint8", (70, 53, 4), 1), tile=(16, 16), extrasamples=["unassalpha"])
+    run(*step, source, "-o", tmp_path / "whole.tif")
+    run(*step, source, "-o", tmp_path / "parts.tif", "--tile", 9)
+    np.testing.assert_array_equal(read(tmp_path / "parts.tif"), read(tmp_path / "whole.tif"))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint16", "float32"])
+def test_parts_of_grey_have_the_pixels_of_the_whole(tmp_path, dtype):
+    image = picture("uint8", (40, 53), 1)
+    image = image > 99 if dtype == "bool" else image.astype(dtype)
+    for options in ({"tile": (16, 16)}, {"photometric": "miniswhite"} if dtype != "float32" else {}):
+        source = tmp_path / "a.tif"
+        tifffile.imwrite(source, image, **options)
+        for ending in ("npy", "tif"):
+            run("downsample", "-m", "max", "-F", 3, source, "-o", tmp_path / f"whole.{ending}", "--overwrite")
+            run("downsample", "-m", "max", "-F", 3, source, "-o", tmp_path / f"p.{ending}", "--overwrite", "--tile", 4)
+            np.testing.assert_array_equal(read(tmp_path / f"p.{ending}"), read(tmp_path / f"whole.{ending}"))
+
+
+def test_what_is_no_part_goes_as_a_whole(tmp_path):
+    """A palette, a page that is turned, a mode that sees the whole: results are the same, --tile or not."""
+    image = picture("uint8", (20, 32, 3), 1)
+    source = tmp_path / "a.tif"
+    tifffile.imwrite(source, image, extratags=[(274, 3, 1, 6, True)])
+    for step in (("downsample", "-m", "max"), ("upsample", "-m", "transposed")):
+        run(*step, source, "-o", tmp_path / "whole.npy", "--overwrite")
+        run(*step, source, "-o", tmp_path / "parts.npy", "--overwrite", "--tile", 8)
+        np.testing.assert_array_equal(read(tmp_path / "parts.npy"), read(tmp_path / "whole.npy"))
+
+
+def test_what_a_file_says_stays(tmp_path):
+    source = tmp_path / "a.tif"
+    tifffile.imwrite(source, picture("uint8", (40, 40), 1), resolution=(300, 300), resolutionunit="inch", tile=(16, 16))
+    run("downsample", "-m", "max", source, "-o", tmp_path / "out.tif", "--tile", 8)
+    with open_picture(tmp_path / "out.tif", Reading()) as made:
+        assert made.read()[1].dpi == (300, 300)
+
+
+def test_a_damaged_part_leaves_no_file(tmp_path):
+    source = written(tmp_path, "a.npy", picture("uint8", (40, 40), 1))
+    source.write_bytes(source.read_bytes()[:-100])
+    result = CliRunner().invoke(
+        commands, ["downsample", "-m", "max", str(source), "-o", str(tmp_path / "b.npy"), "--tile", "4"]
+    )
+    assert result.exit_code == 1
+    assert "truncated" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+MEASURED = """
+import sys
+from poolcli.cli import commands
+try:
+    commands(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(int(line.split()[1]) // 1024)
+"""
+
+
+def peak(*arguments):
+    """Return the most memory that the command takes, in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *map(str, arguments)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.splitlines()[-1])
+
+
+def large(path, height):
+    """Write an image of 20,000 columns, a band at a time."""
+    band = np.random.default_rng(1).integers(0, 256, (256, 20_000), np.uint8)
+    if path.suffix == ".npy":
+        with path.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (height, 20_000)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for top in range(0, height, 256):
+                file.write(band[: height - top].data)
+        return
+    tiles = (band[: height - top, left : left + 256] for top in range(0, height, 256) for left in range(0, 20_000, 256))
+    tifffile.imwrite(path, tiles, shape=(height, 20_000), dtype=np.uint8, tile=(256, 256))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the most memory is read from /proc")
+@pytest.mark.parametrize("ending", [".tif", ".npy"])
+def test_memory_is_bounded(tmp_path, ending):
+    steps = {
+        "max": ("downsample", "-m", "max"),
+        "median": ("downsample", "-m", "median", "-F", 3, "-S", 2),
+        "resize": ("resize", "-m", "bilinear", "--scale", "30%"),
+    }
+    peaks = {}
+    for height in (10_000, 20_000):
+        source = tmp_path / f"{height}{ending}"
+        large(source, height)
+        for name, step in steps.items():
+            more = ("--max-pixels", 10**9, "--memory", "100M", "--compression", "fast", "--overwrite", "-q")
+            peaks[name, height] = peak(*step, source, "-o", tmp_path / f"out{ending}", *more)
+    for name in steps:
+        assert peaks[name, 20_000] < 400
+        assert peaks[name, 20_000] < 1.1 * peaks[name, 10_000]

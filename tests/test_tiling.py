@@ -1,0 +1,201 @@
+"""Boxes of an output, made of the boxes that they need, have the bytes of the whole."""
+
+import numpy as np
+import pytest
+from effort import EXAMPLES, JIT
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import picture
+
+import poolcli
+from poolcli import sampling
+from poolcli.commands import Step
+from poolcli.engine import regions
+from poolcli.tiling import Box, tile, tiling_of
+
+DTYPES = ["uint8", "int16", "float16", "float32", "float64"] if JIT else ["uint8", "float32"]
+
+
+def by_boxes(image, step, box_size, **how):
+    """Return what a step makes of an image, box by box; each sees no more of the image than it asks for."""
+    tiling = tiling_of(step, image.shape)
+    height, width = tiling.shape[:2]
+    out = None
+    for top in range(0, height, box_size[0]):
+        for left in range(0, width, box_size[1]):
+            box = Box(top, min(top + box_size[0], height), left, min(left + box_size[1], width))
+            own = np.ascontiguousarray(image[tiling.needs(box).slices])
+            made = tile(tiling, own, box, step.arguments.get("dtype"), **how)
+            axis = 1 if step.planes else 0
+            if out is None:
+                out = np.empty((*made.shape[:axis], height, width, *made.shape[axis + 2 :]), made.dtype)
+            out[(slice(None),) * axis + box.slices] = made
+    return out
+
+
+def assert_alike(image, step, box_size, **how):
+    whole = step.apply(image, **how)
+    parts = by_boxes(image, step, box_size, **how)
+    assert parts.shape == whole.shape
+    assert parts.dtype == whole.dtype
+    assert bytes_of(parts) == bytes_of(whole)
+
+
+def bytes_of(array):
+    """Return the bytes of an array, zeros with their signs; of two NaN, which one stays no rule says."""
+    return (
+        np.where(np.isnan(array), array.dtype.type(np.nan), array).tobytes()
+        if array.dtype.kind == "f"
+        else array.tobytes()
+    )
+
+
+def special(dtype, shape, seed):
+    """Return an image that has, where its dtype does, NaN, infinities and zeros of both signs."""
+    image = picture(dtype, shape, seed)
+    if image.dtype.kind == "f":
+        rng = np.random.default_rng(seed)
+        for value in (np.nan, np.inf, -np.inf, 0.0, -0.0):
+            image[rng.random(shape) < (0.01 if abs(value) != 0 else 0.2)] = value
+    return image
+
+
+@st.composite
+def windows(draw, n, whole=False):
+    """Draw the options of windows in an image of n x n pixels."""
+    if whole:
+        side = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        return {"kernel_size": side, "stride": (draw(st.integers(1, 4)), draw(st.integers(1, 4)))}
+    kind = draw(st.sampled_from(["plain", "side by side", "same", "ceil", "dilation", "size", "padding"]))
+    if kind == "size":
+        return {"size": (draw(st.integers(1, n + 3)), draw(st.integers(1, n + 3)))}
+    kernel = draw(st.integers(1, min(n, 7))), draw(st.integers(1, min(n, 7)))
+    if kind == "side by side":
+        return {"kernel_size": kernel}
+    given = {"kernel_size": kernel, "stride": (draw(st.integers(1, 4)), draw(st.integers(1, 4)))}
+    if kind == "same":
+        return given | {"padding": draw(st.sampled_from(["same", "same-lower"]))}
+    if kind == "ceil":
+        return given | {"ceil": True, "stride": tuple(min(*pair) for pair in zip(kernel, given["stride"], strict=True))}
+    if kind == "dilation":
+        return {**given, "kernel_size": (2, 3), "dilation": (draw(st.integers(1, 3)), draw(st.integers(1, 3)))}
+    if kind == "padding":
+        return given | {"padding": tuple(draw(st.integers(0, side // 2)) for side in np.repeat(kernel, 2).tolist())}
+    return given
+
+
+boxes = st.one_of(st.just((1, 1)), st.tuples(st.integers(1, 9), st.integers(1, 9)), st.just((99, 99)))
+
+
+def arguments_of(mode):
+    chosen = {"kmax": {"k": 1}, "percentile": {"q": 70.0}, "lp": {"p": 3.0}, "gem": {"p": 2.5}}
+    return chosen.get(mode, {})
+
+
+@pytest.mark.quick_when(lambda dtype, **_: dtype in ("uint8", "float32"))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", poolcli.MODES)
+def test_boxes_of_a_pool_are_those_of_the_whole(mode, dtype):
+    row = poolcli.MODES[mode]
+
+    @EXAMPLES
+    @given(st.integers(7, 24), st.sampled_from([None, 1, 3, 9]), st.data(), boxes, st.integers(0, 2**32 - 1))
+    def check(n, channels, data, box_size, seed):
+        geometry = data.draw(windows(n, row.stacks))
+        image = special(dtype, (n, n) if channels is None else (n, n, channels), seed)
+        step = Step("downsample", mode, geometry | arguments_of(mode))
+        assert_alike(image, step, box_size)
+
+    check()
+
+
+@pytest.mark.parametrize("mode", [name for name, row in poolcli.MODES.items() if not row.stacks])
+def test_boxes_of_large_windows_are_those_of_the_whole(mode, monkeypatch):
+    monkeypatch.setattr(regions, "_WIDTH", 16)
+    for size, kernel in (((2, 3), None), (None, (70, 65))):
+        image = special("float32", (150, 141, 1), 5)
+        image[np.isinf(image)] = 0.5  # NumPy warns of their differences
+        windows = {"size": size} if size else {"kernel_size": kernel, "stride": (33, 9), "padding": (7, 11)}
+        assert_alike(image, Step("downsample", mode, windows | arguments_of(mode)), (1, 2))
+
+
+def test_boxes_in_padding_alone_have_what_is_made_of_nothing():
+    image = special("float32", (4, 5), 1)
+    geometry = {"kernel_size": 2, "stride": 1, "padding": 4, "wide_padding": True}
+    for mode in ("max", "average", "blur", "lip"):
+        assert_alike(image, Step("downsample", mode, geometry), (2, 3))
+
+
+def test_a_box_shows_its_pixels():
+    image = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    tiling = tiling_of(Step("downsample", "max", {"kernel_size": 2}), image.shape)
+    assert tiling.needs(Box(1, 2, 1, 3)) == Box(2, 4, 2, 6)
+    np.testing.assert_array_equal(tile(tiling, image[2:4, 2:6], Box(1, 2, 1, 3), None), [[21, 23]])
+
+
+FILTERED = ["nearest", "bilinear", "bicubic", "lanczos", "nails"]
+
+
+@pytest.mark.quick_when(lambda dtype, **_: dtype in ("uint8", "float32"))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", FILTERED)
+def test_boxes_of_an_enlargement_are_those_of_the_whole(mode, dtype):
+    @EXAMPLES
+    @given(st.integers(2, 12), st.sampled_from([None, 1, 3, 5]), st.data(), boxes, st.integers(0, 2**32 - 1))
+    def check(n, channels, data, box_size, seed):
+        scale = st.integers(1, 4) if mode == "nails" else st.one_of(st.integers(1, 4), st.floats(1, 4))
+        arguments = {"scale": (data.draw(scale), data.draw(scale))}
+        if mode != "nails":
+            arguments["coordinates"] = data.draw(st.sampled_from(sorted(sampling.COORDINATES)))
+        if mode not in ("nails", "nearest"):
+            arguments["border"] = data.draw(st.sampled_from(sorted(sampling.BORDERS)))
+            if arguments["border"] == "constant":
+                arguments["fill"] = 7.25
+        image = special(dtype, (n, n + 1) if channels is None else (n, n + 1, channels), seed)
+        assert_alike(image, Step("upsample", mode, arguments), box_size)
+
+    check()
+
+
+@pytest.mark.quick_when(lambda dtype, **_: dtype in ("uint8", "float32"))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", ["nearest", "box", "bilinear", "lanczos"])
+def test_boxes_of_a_resampling_are_those_of_the_whole(mode, dtype):
+    @EXAMPLES
+    @given(
+        st.integers(2, 30), st.sampled_from([None, 1, 3, 4, 9]), st.integers(1, 40), st.integers(1, 40), st.booleans(),
+        boxes, st.integers(0, 2**32 - 1),
+    )  # fmt: skip
+    def check(n, channels, height, width, plain, box_size, seed):
+        arguments = {"size": (height, width)} | ({"no_antialias": True} if plain and mode != "box" else {})
+        image = special(dtype, (n, 31) if channels is None else (n, 31, channels), seed)
+        assert_alike(image, Step("resize", mode, arguments), box_size)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step("downsample", "average", {"kernel_size": 3, "stride": 2, "padding": 1}),
+        Step("downsample", "l2", {"kernel_size": 2}),
+        Step("downsample", "soft", {"kernel_size": 3}),
+        Step("upsample", "bicubic", {"scale": 1.5}),
+        Step("resize", "bilinear", {"scale": 0.4}),
+    ],
+    ids=lambda step: step.mode,
+)
+def test_boxes_with_alpha_in_linear_light_are_those_of_the_whole(step):
+    image = picture("uint8", (17, 19, 4), 3)
+    for how in ({"alpha": True}, {"linear": True}, {"alpha": True, "linear": True}):
+        assert_alike(image, step, (4, 5), **how)
+
+
+def test_one_pixel_is_chosen_by_its_key_in_boxes_too():
+    image = picture("uint8", (17, 19, 3), 3)
+    assert_alike(image, Step("downsample", "max", {"kernel_size": 3, "stride": 1, "joint": "luminance"}), (4, 5))
+
+
+def test_steps_that_see_the_whole_have_no_boxes():
+    assert tiling_of(Step("upsample", "transposed", {"scale": 2}), (8, 8)) is None
+    assert tiling_of(Step("reduce", "gap"), (8, 8)) is None
