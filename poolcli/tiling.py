@@ -19,7 +19,7 @@ from poolcli.light import Blend, Light
 from poolcli.parameters import resolve
 from poolcli.resize import Enlargement, Resampler, as_batch, as_given, asked_of, output_grid
 from poolcli.resizing import request
-from poolcli.rows import takes
+from poolcli.rows import imported, takes
 from poolcli.upsample import UPSAMPLINGS, Upsampling
 
 if TYPE_CHECKING:
@@ -218,10 +218,8 @@ def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | None:
     scale, size = given.pop("scale", None), given.pop("size", None)
     given.pop("dtype", None)
     asked = Enlargement(step.mode, scale, size, row.resolve(given), len(shape))
-    if step.mode == "nails":
-        from poolcli.unpooling import nail_pixels
-
-        resampler = Resampler(nail_pixels(shape, asked.strides), [], shape[:2], 0.0)
+    if row.pixels:
+        resampler = Resampler(imported(row.pixels)(shape, asked.strides), [], shape[:2], 0.0)
     elif step.mode in FILTERS:
         resampler = Resampler.of(shape[:2], FILTERS[step.mode], asked.grid(shape), asked.values, False)
     else:

@@ -43,6 +43,7 @@ class Upsampling(ModeRow):
     fractional: bool = False  # takes any scale, or a size instead
     unfolds: bool = False  # it needs S x S channels for each of the output
     takes_size: bool = False
+    pixels: str = ""  # function that tells which pixels are copied, for strides: of what copies by no filter
     learns: Mapping[str, str] = field(default_factory=dict)
 
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
@@ -100,7 +101,7 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
     for mode in (
         *(_interpolation(row) for row in FILTERS.values() if row.copies),
         Upsampling("nails", "r in the first pixel of its region, 0 elsewhere", "unpooling:nails",
-                   "unpooling:nails_backward", selects=True, unordered=True),
+                   "unpooling:nails_backward", selects=True, unordered=True, pixels="unpooling:nail_pixels"),
         *(_interpolation(row) for row in FILTERS.values() if not row.copies),
         Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", "unpooling:unpool",
                    "unpooling:unpool_backward", "unpooling:unpooled_shape", ("indices", "kernel_size", "padding"),
