@@ -92,6 +92,11 @@ def arguments_of(mode):
     return chosen.get(mode, {})
 
 
+def test_zeros_have_the_sign_that_they_have_in_the_whole():
+    image = np.tile([[-0.0], [0.0]], (3, 7))
+    assert_alike(image, Step("downsample", "lip", {"size": (4, 7)}), (1, 1))
+
+
 @pytest.mark.quick_when(lambda dtype, **_: dtype in ("uint8", "float32"))
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("mode", poolcli.MODES)

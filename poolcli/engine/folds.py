@@ -553,5 +553,8 @@ class Fold:
         finish = _finishing(kinds, self.task.target, self.finish, self.constants._fields)
         finish(own[0], own[len(self.parts) - 1], n, np.array(self.constants, np.float64), out)
         if self.limits:
-            np.clip(out, *own[-1], out=out)
+            low, high = own[-1]
+            # np.clip takes 0.0 for -0.0, or not, by where in the array a number is.
+            np.copyto(out, low, where=out < low)
+            np.copyto(out, high, where=out > high)
         return out.reshape(1, *shape)
