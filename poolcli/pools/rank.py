@@ -60,7 +60,7 @@ def _middle_of_four(lines, taps, out):
         other_low, other_high = _least(c[j], d[j]), _most(c[j], d[j])
         middle = _least(_most(low, other_low), _least(high, other_high))
         odd = (a[j] != a[j]) | (b[j] != b[j]) | (c[j] != c[j]) | (d[j] != d[j])
-        out[j] = (a[j] + b[j]) + (c[j] + d[j]) if odd else middle  # NaN, if one is
+        out[j] = (a[j] + b[j]) + (c[j] + d[j]) if odd else middle  # a sum of all is NaN
     return True
 
 
@@ -86,8 +86,10 @@ def _middle_of_nine(lines, taps, out):
         middle = _middle_of_three(middle_a, middle_d, _most(low_g, _least(high_g, i[j])))
         odd = (a[j] != a[j]) | (b[j] != b[j]) | (c[j] != c[j]) | (d[j] != d[j]) | (e[j] != e[j])
         odd = odd | (f[j] != f[j]) | (g[j] != g[j]) | (h[j] != h[j]) | (i[j] != i[j])
-        every = (a[j] + b[j]) + (c[j] + d[j]) + (e[j] + f[j]) + (g[j] + h[j]) + i[j]
-        out[j] = every if odd else _middle_of_three(low, middle, high)  # NaN, if one is
+        if odd:  # a sum of all is NaN
+            out[j] = (a[j] + b[j]) + (c[j] + d[j]) + (e[j] + f[j]) + (g[j] + h[j]) + i[j]
+        else:
+            out[j] = _middle_of_three(low, middle, high)
     return True
 
 
