@@ -49,12 +49,18 @@ def assert_is(result, exact, image, mode, parameters, ignore):
         assert_rounded(result[~none], exact[~none], scale)
 
 
-IGNORED = {"bool": 0, "uint8": 255, "int8": -1, "uint16": 0, "int16": -999, "uint32": 7,
-           "int32": -9999, "uint64": 2**64 - 1, "int64": -(2**63), "float16": np.nan,
-           "float32": -9999.0, "float64": np.nan}  # fmt: skip
+IGNORED = {
+    "bool": 0,
+    "uint8": 255,
+    "int16": -999,
+    "uint64": 2**64 - 1,
+    "float16": np.nan,
+    "float32": -9999.0,
+    "float64": np.nan,
+}
 
 
-@pytest.mark.quick_when(lambda dtype, **_: not JIT or dtype in ("uint8", "float32"))
+@pytest.mark.quick_when(lambda dtype, **_: not JIT or dtype == "float32")
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=describe)
 @pytest.mark.parametrize("dtype", IGNORED if JIT else ("uint8", "int16", "float32"))
 @pytest.mark.parametrize(("mode", "parameters"), VARIANTS, ids=[f"{m}-{describe(p)}" for m, p in VARIANTS])
