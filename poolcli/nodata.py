@@ -88,7 +88,7 @@ def check_ignore(row: ModeRow, arguments: Mapping[str, Any]) -> None:
             raise ValueError(f"valid={valid:g} is the share of values that are not ignored: give ignore=VALUE with it")
         return
     if not row.can_ignore(arguments):
-        raise ValueError(f"mode {row.name!r} takes no ignore: it gives or joins all values, and has no place for none")
+        raise ValueError(f"mode {row.name!r} takes no ignore: it needs every value of the image")
     if arguments.get("joint") is not None:
         joint = f"joint={arguments['joint']!r} takes all channels of a pixel"
         raise ValueError(f"{joint}, and ignore={ignore!r} leaves out single values: give one of them")

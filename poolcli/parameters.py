@@ -249,7 +249,7 @@ def unknown(kind: str, name: Any, names: Iterable[str], beside: Iterable[str] = 
     names, low = [*names], _POOL.sub("", str(name).lower()).replace("-", "_")
     low = low if low in names or low in _OTHER_NAMES else str(name).lower()
     known = low if low in names else _OTHER_NAMES.get(low)
-    near = [known] if known in names else get_close_matches(low, [*names, *beside], 1, 0.6)
+    near = [known] if known in names else get_close_matches(low, [*names, *beside], 1, 0.55)
     hint = f", did you mean {near[0]}? The" if near else ": the"
     return f"there is no {kind} {name!r}{hint} {kind}s are {', '.join(names)}"
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 MEMORY = 1 << 28
+"""Bytes that an image and its result may take; larger ones are made in parts."""
 
 
 class BatchError(Exception):

@@ -282,7 +282,7 @@ class Worker:
         return info, final
 
     def _fitting(self, image: NDArray[Any], info: Info, target: _Target) -> tuple[Info, str]:
-        """Return the same of an image of which the shape and the dtype are known."""
+        """Return the same, by the shape and the dtype of the image: its pixels need not be known."""
         from poolcli.images.fitting import check, check_labels
 
         settings, kind, step = self._settings, target.kind, target.job.step

@@ -189,9 +189,9 @@ def parts(command: Command) -> Command:
         command,
         (
             click.option("--memory", type=Bytes(), metavar="BYTES",
-                         help="Use parts above it (TIFF, npy).  [default: 256M]"),
+                         help="Work in parts above it.  [default: 256M]"),
             click.option("--tile", type=Size(), callback=both,
-                         help="Use parts of the output of this size."),
+                         help="Work in parts of the output of this size."),
         ),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from poolcli import dtypes
 from poolcli.engine.arithmetic import copy_row, fill_row, saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, inlined, scalar
-from poolcli.engine.interleave import decimate, interleave_phases, load
+from poolcli.engine.interleave import decimation, interleave_phases, load
 from poolcli.engine.operation import record
 from poolcli.outputs import room
 from poolcli.sampling import beyond
@@ -48,6 +48,7 @@ source: Any = None
 target: Any = None
 blend: Any = None
 deal: Any = None
+decimate: Any = None
 interleave: Any = None
 
 
@@ -124,7 +125,7 @@ def convolve(
     settings = (height, channels, rows.size, columns.size, above, before, *strides, ring, *_even(across_by))
     lines = out.reshape(images * rows.size, -1).view(np.uint8)
     _bands.run(
-        _convolution(image.dtype, dtype, columns.stride > 1, len(columns.tap) > 1),
+        _convolution(image.dtype, dtype, _dealing(channels, columns.stride), len(columns.tap) > 1),
         len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
         np.array([settings], SETTINGS),
@@ -138,13 +139,14 @@ def convolve(
 
 
 @cache
-def _convolution(image: np.dtype[Any], out: np.dtype[Any], strided: bool, phased: bool) -> Any:
-    types_of = {"source": image.type, "target": out.type, "blend": dtypes.blend_dtype(image, out).type}
-    movers = {
-        "deal": bind(_deal_out if strided else _leave),
-        "interleave": interleave_phases if phased else bind(_copy),
-    }
-    return _bands.compile(_band, **types_of, **movers)
+def _convolution(image: np.dtype[Any], out: np.dtype[Any], deal: Any, phased: bool) -> Any:
+    dtypes_of = {"source": image.type, "target": out.type, "blend": dtypes.blend_dtype(image, out).type}
+    return _bands.compile(_band, **dtypes_of, deal=deal, interleave=interleave_phases if phased else bind(_copy))
+
+
+def _dealing(channels: int, stride: int) -> Any:
+    """Return what deals rows out into as many planes as the stride is."""
+    return bind(_deal_out, decimate=decimation(channels, stride)) if stride > 1 else bind(_leave)
 
 
 def _even(factors: NDArray[np.float64]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ LLVM vectorises these loops only where the number of planes is a constant: each 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
-from poolcli.engine.compile import inlined, pointer, scalar
+from poolcli.engine.compile import bind, inlined, pointer, scalar
 from poolcli.engine.operation import CURSOR, record
 from poolcli.engine.vectors import LANES, copy_vector
 from poolcli.outputs import room
@@ -24,6 +25,7 @@ unit: Any = None  # bound to an unsigned integer as wide as the dtype that is mo
 plane_count: Any = None
 few_channels: Any = None  # bound to 0 for any number
 few_strides: Any = None
+decimate: Any = None
 
 _PLANES = (1, 2, 3, 4, 6)
 """Numbers of planes that rows are dealt out into in one step."""
@@ -127,31 +129,22 @@ def decimate_row(result, cursors, out):
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
         target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
-        if few_strides == 1:
-            copy_row(result.view(unit)[p, : target.size], target)
-        elif few_channels:
-            strided_copy(result.view(unit)[p], target, few_channels, few_channels * few_strides, size)
-        else:
-            strided_copy(result.view(unit)[p], target, channels, channels * stride, size)
+        decimate(result.view(unit)[p], target, channels, stride, size)
 
 
-@inlined
-def decimate(row, target, channels, stride, size):
-    """Copy every stride-th pixel of a row."""
-    if stride == 1:
-        strided_copy(row, target, 1, 1, channels * size)
-    elif channels == 1 and stride == 2:
-        strided_copy(row, target, 1, 2, size)
-    elif channels == 1 and stride == 3:
-        strided_copy(row, target, 1, 3, size)
-    elif channels == 3 and stride == 2:
-        strided_copy(row, target, 3, 6, size)
-    elif channels == 3 and stride == 3:
-        strided_copy(row, target, 3, 9, size)
-    elif channels == 4 and stride == 2:
-        strided_copy(row, target, 4, 8, size)
+def _decimate(row, target, channels, stride, size):
+    if few_strides == 1:
+        copy_row(row[: target.size], target)
+    elif few_channels:
+        strided_copy(row, target, few_channels, few_channels * few_strides, size)
     else:
         strided_copy(row, target, channels, channels * stride, size)
+
+
+def decimation(channels: int, stride: int) -> Any:
+    """Return what copies every stride-th pixel of a row, for kernels to call: of any stride if that is 0."""
+    few = (channels, stride) if (channels, stride) in _DECIMATED else (0, 1 if stride == 1 else 0)
+    return bind(_decimate, few_channels=few[0], few_strides=few[1])
 
 
 def interleave_row(result, cursors, out):
@@ -178,35 +171,27 @@ DEAL = types.void(
 """Signature of what deals rows of the image out."""
 
 
-@cache
 def dealing(size: int, channels: int, stride: int) -> Any:
     """Return what deals out rows of numbers of so many bytes: of any stride if that is 0."""
     count = channels * stride
     if count in _PLANES:
-        return pointer(deinterleave_row, DEAL, unit=_unit(size), plane_count=count)
-    return _dealing_in_two(size)
+        return _mover(deinterleave_row, DEAL, size, plane_count=count)
+    return _mover(deinterleave_in_two, DEAL, size)
 
 
-@cache
-def _dealing_in_two(size: int) -> Any:
-    return pointer(deinterleave_in_two, DEAL, unit=_unit(size))
-
-
-@cache
 def interleaving(size: int, channels: int) -> Any:
     """Return `interleave_row` for numbers of so many bytes."""
-    return pointer(interleave_row, PUT, unit=_unit(size), few_channels=channels if channels in _CHANNELS else 0)
+    return _mover(interleave_row, PUT, size, few_channels=channels if channels in _CHANNELS else 0)
+
+
+def decimating(size: int, channels: int, stride: int) -> Any:
+    """Return `decimate_row` for numbers of so many bytes: of any stride if that is 0."""
+    return _mover(decimate_row, PUT, size, decimate=decimation(channels, stride))
 
 
 @cache
-def decimating(size: int, channels: int, stride: int) -> Any:
-    """Return `decimate_row` for numbers of so many bytes: of any stride if that is 0."""
-    few = (channels, stride) if (channels, stride) in _DECIMATED else (0, 1 if stride == 1 else 0)
-    return pointer(decimate_row, PUT, unit=_unit(size), few_channels=few[0], few_strides=few[1])
-
-
-def _unit(size: int) -> type:
-    return np.dtype(f"u{size}").type
+def _mover(function: Callable[..., None], signature: Any, size: int, **bound: Any) -> Any:
+    return pointer(function, signature, unit=np.dtype(f"u{size}").type, **bound)
 
 
 @scalar

@@ -56,7 +56,7 @@ FORMATS = (
            {"grey": _8, "RGB": _8}, quality=True, side=65500),
     Format("TIFF", "tiff:Tiff", rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), (".svs",),
            {**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True, nodata=True,
-            bands=True),
+           bands=True),
     Format("WEBP", "webp:Webp", rb"RIFF....WEBP", (".webp",),
            holds={"RGB": _8, "RGBA": _8}, frames=True, quality=True, lossless=True, side=16383),
     Format("GIF", "gif:Gif", rb"GIF8[79]a", (".gif",),

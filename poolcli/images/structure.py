@@ -27,8 +27,8 @@ def unkept(page: Any, nodata: bool = True) -> str:
         labels = ["labels"] if isinstance(more, dict) and "Labels" in more else []
         found["ImageJ"] = _matching(page.imagej_description, _IMAGEJ) + labels
     found["GeoTIFF"] = [name for name, tags in _GEOTIFF.items() if any(tag in page.tags for tag in tags)]
-    tags_of_gdal = (*(("nodata", NODATA),) * nodata, ("metadata", _GDAL_METADATA))
-    found["GDAL"] = [name for name, tag in tags_of_gdal if tag in page.tags]
+    tags = {"nodata": NODATA, "metadata": _GDAL_METADATA} if nodata else {"metadata": _GDAL_METADATA}
+    found["GDAL"] = [name for name, tag in tags.items() if tag in page.tags]
     return _listed([f"{kind} {_listed(names)}" for kind, names in found.items() if names])
 
 

@@ -33,7 +33,7 @@ def rank_of_largest(plane, n, constants):
 
 @inlined
 def _least(a, b):
-    """Return the smaller number; of NaN and a number either: one instruction, where `minimum` takes four."""
+    """Return the smaller number; of NaN and a number either: one instruction, where `minimum` takes three."""
     return a if a < b else b
 
 
@@ -153,8 +153,8 @@ def _limited(low, high, out):
 
 def majority(task: Task) -> Choice:
     """Return the pool of majority: the commonest value, the smallest of equally common ones."""
-    bits = 8 * max(task.source.itemsize, 1 if task.taps < 1 << 8 else 2 if task.taps < 1 << 16 else 4)
-    reading = bind(_longest_run, counter=np.dtype(f"u{bits // 8}").type)
+    counter = np.promote_types(f"u{task.source.itemsize}", np.min_scalar_type(task.taps))
+    reading = bind(_longest_run, counter=counter.type)
     shortcut = _commonest_of_four if task.taps == 4 else None
     return read(task, reading, lambda region: selection.commonest(region.values), shortcut=shortcut)
 
