@@ -63,8 +63,12 @@ REASONS: Mapping[tuple[str, str], str] = {
         "reduce",
         "covariance of a map, float32",
     ): "against NumPy's product in float32; sums here are of float64, as those that NumPy takes twice the time for.",
-    ("backward", ""): f"{_MEMORY} In a process of its own, where neither gets memory that is mapped already, the ratio "
-    "is 0.36 to 0.40.",
+    (
+        "backward",
+        "",
+    ): f"{_MEMORY} The ratio follows the state of the memory: 0.36 to 0.40 where both get new pages, 0.76 "
+    "where both use pages again, and more while the host of a virtual machine takes pages back: huge pages, which NumPy "
+    "asks for and PyTorch does not, then take 50 ms in the place of 5.",
     ("maps", ""): f"{_MEMORY} PyTorch's additions of neighbours are written with the processor's own instructions.",
     ("files", ""): _START,
     ("files", "average 2x2 of a TIFF into another"): f"{_START} TIFF is compressed, which takes 0.08 s; the fastest "
