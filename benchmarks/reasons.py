@@ -67,8 +67,8 @@ REASONS: Mapping[tuple[str, str], str] = {
         "backward",
         "",
     ): f"{_MEMORY} The ratio follows the state of the memory: 0.36 to 0.40 where both get new pages, 0.76 "
-    "where both use pages again, and more while the host of a virtual machine takes pages back: huge pages, which NumPy "
-    "asks for and PyTorch does not, then take 50 ms in the place of 5.",
+    "where both use pages again, and more while the host of a virtual machine takes pages back: huge pages, which "
+    "NumPy asks for and PyTorch does not, then take 50 ms in the place of 5.",
     ("maps", ""): f"{_MEMORY} PyTorch's additions of neighbours are written with the processor's own instructions.",
     ("files", ""): _START,
     ("files", "average 2x2 of a TIFF into another"): f"{_START} TIFF is compressed, which takes 0.08 s; the fastest "
