@@ -1,5 +1,7 @@
 """Whole folders, as processes: what is read, written and said, and what signals, closed pipes and kills do."""
 
+import errno
+import io
 import json
 import os
 import pty
@@ -20,6 +22,7 @@ from effort import JIT
 from PIL import Image
 
 import poolcli
+from poolcli import cli
 
 pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
 POOLCLI = [sys.executable, "-m", "poolcli"]
@@ -530,6 +533,17 @@ def test_44_stdout_closed_early(tree):
     result = subprocess.run(["bash", "-c", line], cwd=tree, capture_output=True, text=True, timeout=120)
     assert json.loads(result.stdout)["status"] == "written"
     assert result.stderr == ""
+
+
+def test_44_stdout_closed_early_ends_the_process_at_once(monkeypatch):
+    """Threads that are at work when Python ends in order can end it by `std::terminate`."""
+
+    class Closed(io.TextIOWrapper):
+        def write(self, text):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", Closed(io.BytesIO()))
+    assert cli.run(["modes"]) == 1
 
 
 def test_46_out_of_memory(tmp_path):
