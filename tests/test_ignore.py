@@ -260,7 +260,7 @@ def test_linear_light():
         ("downsample", "max", "uint8", {"ignore": True}, "ignore=True is not allowed: ignore must be a number, or nan"),
         ("downsample", "max", "uint8", {"ignore": 0, "valid": 1.5}, "valid=1.5 is not allowed: valid must be a finite"),
         ("downsample", "max", "uint8", {"valid": 0.5}, "valid=0.5 is the share of values that are not ignored: give i"),
-        ("downsample", "space-to-depth", "uint8", {"ignore": 0}, "'space-to-depth' takes no ignore: it needs every value"),
+        ("downsample", "space-to-depth", "uint8", {"ignore": 0}, "'space-to-depth' takes no ignore: it needs every"),
         ("reduce", "flatten", "uint8", {"ignore": 0}, "mode 'flatten' takes no ignore: it needs every value"),
         ("reduce", "covariance", "uint8", {"ignore": 0}, "mode 'covariance' takes no ignore: it needs every value"),
         ("downsample", "max", "uint8", {"ignore": 0, "joint": 0}, "joint=0 takes all channels of a pixel, and ignore="),
