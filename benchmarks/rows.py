@@ -42,7 +42,6 @@ class Row:
     checked: Shape = ()  # the shape that results are checked on, unless HEIGHT tells
     unit: str = "ms"  # of time; where it is another, calls return the amount
     warm: bool = True  # whether there is a call before those that are timed
-    memory: int = 0  # bytes that are written and given back before each call, if it takes as many
     quick: bool = True  # whether --quick has it
 
 

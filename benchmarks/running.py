@@ -99,7 +99,7 @@ def _timed(
     repeated = {name: call for name, call in calls.items() if name not in took}
     seconds = sum(tried.seconds.get(name, 0.0) for name in repeated)
     turns = turns_for(seconds, len(repeated), quick) if row.warm else 1 if quick else COLD_TURNS
-    took |= zip(repeated, in_turns([*repeated.values()], turns, row.unit, row.memory), strict=True)
+    took |= zip(repeated, in_turns([*repeated.values()], turns, row.unit), strict=True)
     return took, tried.failures
 
 

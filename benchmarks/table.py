@@ -15,8 +15,7 @@ from benchmarks.running import Line, Other, Verdict
 LEGEND = """\
 Each work is done by poolcli and by its peers in turns, in one run, with the same number of threads. Amounts are ms
 unless said: the least of all turns. `spread` is how far the median lies above it. Below 1, the ratio means that poolcli
-is faster than the best peer. Before each call of the group backward, memory for two results is written and given back:
-a virtual machine returns free memory to its host, and waits for it.
+is faster than the best peer.
 
 Before anything is timed, results are compared with float64 NumPy on a smaller image. `error` is how far poolcli is from
 that, and what is allowed. A peer that is further away than the row allows peers stands in brackets, with its

@@ -7,14 +7,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from benchmarks.rows import Call
 
 PAUSE = 0.01  # seconds before each call
 SECONDS = 1.0  # that each call of a row gets, all its turns together
 TURNS = 3, 30  # at least and at most
-PAGE = 4096  # bytes
 PATIENCE = 20.0  # seconds that a call may take before it is made but once
 
 
@@ -32,14 +29,13 @@ class Amount(NamedTuple):
         return cls(least, 100 * (statistics.median(amounts) / least - 1) if least else 0.0, len(amounts))
 
 
-def in_turns(calls: Sequence[Call], turns: int, unit: str = "ms", memory: int = 0) -> list[Amount]:
+def in_turns(calls: Sequence[Call], turns: int, unit: str = "ms") -> list[Amount]:
     """Return what each call takes: milliseconds, or in another unit the number that it returns.
 
     They take turns, so that a busy moment hits all alike, and pause before each, for the threads of the one before to
-    sleep: OpenCV's and OpenMP's wait for more work in a loop, on the cores that the next one needs. Before each, so
-    many bytes are written and given back.
+    sleep: OpenCV's and OpenMP's wait for more work in a loop, on the cores that the next one needs.
     """
-    rounds = [[_amount(call, unit, memory) for call in calls] for _ in range(turns)]
+    rounds = [[_amount(call, unit) for call in calls] for _ in range(turns)]
     return [Amount.of(amounts) for amounts in zip(*rounds, strict=True)]
 
 
@@ -56,19 +52,9 @@ def turns_for(seconds: float, calls: int, quick: bool) -> int:
     return min(max(int(calls * SECONDS / max(seconds, 1e-6)), least), most)
 
 
-def _amount(call: Call, unit: str, memory: int) -> float:
+def _amount(call: Call, unit: str) -> float:
     time.sleep(PAUSE)
-    _touch(memory)
     begin = time.perf_counter()
     result: Any = call()
     milliseconds = 1e3 * (time.perf_counter() - begin)
     return milliseconds if unit == "ms" else float(result)
-
-
-def _touch(memory: int) -> None:
-    """Write so many bytes, and give them back to the system.
-
-    A virtual machine returns what was free for two seconds to its host, and gets it again at 2 GB/s: without this, the
-    work that comes after the longest one pays for that.
-    """
-    np.empty(memory, np.uint8)[::PAGE] = 1

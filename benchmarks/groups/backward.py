@@ -5,7 +5,6 @@ Modes that select save where they took values from, as those of PyTorch do.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,7 +56,6 @@ def row(mode: str, shape: tuple[int, ...], name: str, ours: Prepare, forward: Pr
         tolerance=1e-5,
         peer_tolerance=1e-4,
         checked=checked,
-        memory=8 * math.prod(shape),  # twice the result
         quick=name == "maps",
     )
 
