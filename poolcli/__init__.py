@@ -3,6 +3,7 @@
 from poolcli.backward import downsample_backward, reduce_backward, resize_backward, upsample_backward
 from poolcli.downsample import MODES, downsample
 from poolcli.images import ImageError, read_image, write_image
+from poolcli.pyramid import pyramid
 from poolcli.reduce import REDUCTIONS, reduce
 from poolcli.resize import resize
 from poolcli.upsample import UPSAMPLINGS, upsample
@@ -14,6 +15,7 @@ __all__ = [
     "ImageError",
     "downsample",
     "downsample_backward",
+    "pyramid",
     "read_image",
     "reduce",
     "reduce_backward",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from poolcli.downsample import MODES
+from poolcli.downsample import MODES, PYRAMIDS
 from poolcli.gradient import DIFFERENTIABLE
 from poolcli.reduce import REDUCTIONS
 from poolcli.resizing import RESIZINGS
@@ -29,6 +29,7 @@ class Command:
     differentiates: bool = False  # it makes a map of the gradient, and says what is in it
     shape: str = ""  # module:function of the shape of what it makes; of the mode unless given
     ending: str = ""  # of the names of its files, after the mode
+    makes_levels: bool = False  # files of several sizes of an image
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -40,6 +41,8 @@ COMMANDS: Mapping[str, Command] = {
         Command("resize", RESIZINGS, "resizing:resized", any_size=True, sample=" --scale 50%"),
         Command("gradient", DIFFERENTIABLE, "gradient:gradient", picture="pictures:differentiate",
                 differentiates=True, shape="gradient:shape_of_map", ending="_gradient"),
+        Command("pyramid", PYRAMIDS, "pyramid:pyramid", shape="pyramid:shape_of_base", ending="_pyramid",
+                makes_levels=True),
     )
 }  # fmt: skip
 

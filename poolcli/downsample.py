@@ -42,6 +42,7 @@ class Mode(ModeRow):
     mean: Mapping[str, Any] = field(default_factory=dict)  # arguments that make it a mean, where it may be a sum
     nothing: float | None = None  # what it makes of no value, if there is such
     stacks: bool = False  # each value of a window becomes a channel
+    composes: str = ""  # pools of pools are pools: of "values", or of "sums" alone
     halo: int = 0  # pixels around a window that its result depends on
 
     @property
@@ -126,15 +127,15 @@ class Mode(ModeRow):
 MODES: Mapping[str, Mode] = {
     mode.name: mode
     for mode in (
-        Mode("max", "max(r)", "extremes:maximum", selects=True, nothing=-inf),
-        Mode("min", "min(r)", "extremes:minimum", selects=True, nothing=inf),
+        Mode("max", "max(r)", "extremes:maximum", selects=True, nothing=-inf, composes="values"),
+        Mode("min", "min(r)", "extremes:minimum", selects=True, nothing=inf, composes="values"),
         Mode("median", "sorted(r)[floor((n - 1) / 2)]", "rank:percentile", selects=True),
         Mode("percentile", "sorted(r)[floor(q/100 (n - 1))]", "rank:percentile", ("q",), selects=True),
         Mode("kmax", "the k largest r, falling; or their mean", "rank:kmax", ("k", "combine"), selects=True,
              gradient="rank:kmax_gradient"),
         Mode("majority", "the commonest r, the smallest of equals", "rank:majority", selects=True, unordered=True),
         Mode("average", "sum(r) / n", "means:average", ("count_include_pad",),
-             gradient="means:average_gradient", nothing=nan),
+             gradient="means:average_gradient", nothing=nan, composes="sums"),
         Mode("l2", "(1/n) sqrt(sum(r^2))", "norms:l2", ("norm", "count_include_pad"),
              gradient="norms:l2_gradient", mean={"norm": "mean"}, nothing=nan),
         Mode("lp", "(1/n) (sum(|r|^p))^(1/p)", "norms:lp", ("p", "norm", "count_include_pad"),
@@ -160,6 +161,9 @@ MODES: Mapping[str, Mode] = {
              selects=True, gradient="rearrange:space_to_depth_gradient", stacks=True),
     )
 }  # fmt: skip
+
+PYRAMIDS: Mapping[str, Mode] = {name: row for name, row in MODES.items() if not row.stacks}
+"""Those that pyramids are made by."""
 
 
 @takes_out

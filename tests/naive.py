@@ -49,6 +49,16 @@ def downsample(image, mode, *, kernel_size=2, stride=None, padding=0, dilation=1
     return out
 
 
+def pyramid(image, mode, kernel_size, stride, depth, **parameters):
+    """Return the smaller levels of an (H, W, C) image, each of windows of the image, as `downsample` has them."""
+    windows, apart, levels = (1, 1), (1, 1), []
+    for _ in range(depth):
+        windows = tuple(wide + (f - 1) * far for wide, f, far in zip(windows, kernel_size, apart, strict=True))
+        apart = tuple(far * s for far, s in zip(apart, stride, strict=True))
+        levels.append(downsample(image, mode, kernel_size=windows, stride=apart, ceil=True, **parameters))
+    return levels
+
+
 def windows(shape, kernel_size=2, stride=None, padding=0, dilation=1, ceil=False, size=None):
     """Return for each window, by row and column, its pixels in row order, and how many it has with padding."""
     kernel, strides, paddings, dilations, sizes = (

@@ -64,15 +64,16 @@ def parts_of(boxes: Boxes, job: Job, settings: Settings) -> Parts | None:
     tiling = tiling_of(job.step, before)
     if tiling is None:
         return None
-    return Parts(boxes, tiling, settings.tile or _size(before, after, pixel, settings.memory // _SHARE))
+    return Parts(boxes, tiling, settings.tile or size_of_parts(before, after, pixel, settings.memory))
 
 
-def _size(before: tuple[int, ...], after: tuple[int, ...], pixel: int, most: int) -> tuple[int, int]:
-    """Return the rows and columns of a part whose pixels, before and after, are so many bytes of floats.
+def size_of_parts(before: tuple[int, ...], after: tuple[int, ...], pixel: int, memory: int) -> tuple[int, int]:
+    """Return the rows and columns of a part whose pixels, before and after, as floats, take an eighth of the memory.
 
-    >>> _size((4000, 1000), (2000, 500), 1, 1 << 20)
+    >>> size_of_parts((4000, 1000), (2000, 500), 1, 1 << 23)
     (104, 500)
     """
+    most = memory // _SHARE
     row = (prod(before) + prod(after)) * max(pixel, 4) / after[0]
     rows = min(max(int(most / row), 1), after[0])
     columns = after[1] if row <= most else max(int(after[1] * most / row), _NARROWEST)

@@ -48,7 +48,7 @@ class Job:
 
         given = {**self.step.arguments, **settings.changing}
         options = [
-            f"--{name.replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
+            f"--{_CALLED.get(name, name).replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
             for name, value in given.items()
             if value is not False and value is not None and name not in _IMPLIED
         ]
@@ -56,6 +56,8 @@ class Job:
 
 
 _IMPLIED = ("numbers",)  # by the format
+_CALLED = {"start": "from", "depth": "levels"}
+"""Options that are called otherwise than their arguments."""
 
 
 def _text(name: str, value: Any) -> str:
@@ -84,6 +86,7 @@ class Settings:
     layout_given: bool = False  # or one that is usual is taken
     keep_palette: bool | None = None  # or what is usual for the mode
     memory: int = MEMORY  # bytes of an image and its result; beyond, they go in parts
+    resume: bool = False  # go on with the levels of a run that was ended
     tile: tuple[int, int] | None = None  # of the result, if it is to go in parts whatever it takes
 
     @property

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.images.types import Frame
-    from poolcli.tiling import Box
+    from poolcli.tiling import Box, Tiling
 
 Compute = Callable[..., Any]
 """Calls a function with arguments, wherever kernels may run: one thread alone launches them."""
@@ -173,7 +174,9 @@ class Worker:
             make_folder(job.indices.parent)
         self._prepare()
         parts = self._parts(picture, target, found)
-        if parts:
+        if job.step.does.makes_levels:
+            self._build(picture, target, found)
+        elif parts:
             self._encode_parts(parts, target, found)
         else:
             self._encode(self._results(picture, target, found), target)
@@ -222,6 +225,32 @@ class Worker:
         clean(job.output.parent)
         banded = Banded(parts.bands(make), parts.tiling.shape[0], info, parts.boxes.tile)
         write_bands(banded, job.output, job.ending or None, replace(settings.writing, record=job.record(settings)))
+
+    def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
+        """Write an image and its smaller levels to a file."""
+        from poolcli.batch.levels import Memory, build
+        from poolcli.files import clean
+        from poolcli.pyramid import levels_of
+
+        if len(target.frames) > 1:
+            raise ImageError(f"a pyramid is made of one image, and there are {len(target.frames)}: --frame N takes one")
+        job, settings, frame = target.job, self._settings, target.frames[0]
+        boxes = picture.boxes(frame)
+        if boxes is None or prod(boxes.shape) * boxes.dtype.itemsize <= settings.memory:
+            boxes = Memory(*self._read(picture, frame, found), boxes.tile if boxes else None)
+        levels = levels_of(job.step, boxes.shape, boxes.dtype)
+        found.note_shapes(boxes.shape, levels[-1].shape if levels else boxes.shape)
+        info, _ = self._fitting(*seen_shape(boxes), target)
+        operate = imported("pictures:operate_box")
+
+        def make(tiling: Tiling, part: NDArray[Any], box: Box) -> Any:
+            self._go_on()
+            return self._compute(operate, tiling, part, box, info, settings.linear, self._notice)
+
+        assert job.output
+        make_folder(job.output.parent)
+        clean(job.output.parent)
+        build(job, boxes, info, settings, make, found.warnings.append)
 
     def _frames(self, picture: Shared) -> Sequence[int]:
         return range(picture.frames) if self._settings.frame is None else [self._settings.frame]

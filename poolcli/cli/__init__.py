@@ -16,6 +16,7 @@ _COMMANDS = {
     "downsample": "Pool images: reduce every window to one pixel.",
     "upsample": "Enlarge images: make every pixel a region.",
     "resize": "Resize images: to any size, by a filter that sees every pixel.",
+    "pyramid": "Make pyramids: an image at ever smaller sizes, in one file.",
     "reduce": "Reduce images to vectors: rows of a table.",
     "gradient": "Show where the gradient of a pool flows.",
     "modes": "List every mode with its formula and its parameters; or explain one.",

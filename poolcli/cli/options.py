@@ -166,6 +166,11 @@ _GOING = (
 
 def pictures(command: Command) -> Command:
     """Add the options that say how images are read and written."""
+    return written(section("Images", command, (_DTYPE,)))
+
+
+def written(command: Command) -> Command:
+    """Add the same, for images that are written in their own dtype."""
     return section(
         "Images",
         command,
@@ -205,12 +210,13 @@ def numbers(command: Command) -> Command:
         click.option("--background", default="white", callback=colour, metavar="COLOUR",
                      help="Behind alpha, with --colour: a name or #rrggbb.  [default: white]"),
     )  # fmt: skip
-    return section("Images", command, (*_READING, *alike))
+    return section("Images", command, (_DTYPE, *_READING, *alike))
 
 
+_DTYPE = click.option(
+    "--dtype", type=Word(DTYPES), metavar="DTYPE", help="Of the output's values, rounded and saturated."
+)
 _READING = (
-    click.option("--dtype", type=Word(DTYPES), metavar="DTYPE",
-                 help="Of the output's values, rounded and saturated."),
     click.option("--frame", type=Count(0), metavar="N", help="Of several frames take one; the first is 0."),
     click.option("--linear", is_flag=True, help="Blend in linear light (8 and 16 bits, sRGB)."),
     click.option("--keep-palette/--expand-palette", default=None,

@@ -34,6 +34,7 @@ def settings_of(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
         layout_given=layout is not None,
         keep_palette=taken["keep_palette"],
         memory=taken.get("memory") or MEMORY,
+        resume=bool(taken.get("resume")),
         tile=taken.get("tile"),
     ), batch
 
@@ -44,7 +45,7 @@ _BATCH = (
     "output", "name", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs",
     "dry_run", "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
-_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour", "memory", "tile")
+_SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour", "memory", "tile", "resume")
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Format:
     streams: bool = False  # and writes each before the next is made
     nodata: bool = False  # says which value means none
     bands: bool = False  # takes an image in parts
+    levels: bool = False  # and an image of several sizes
     quality: bool = False
     lossless: bool = False  # unless a quality is asked for
     side: int = 2**31 - 1  # pixels
@@ -56,7 +57,7 @@ FORMATS = (
            {"grey": _8, "RGB": _8}, quality=True, side=65500),
     Format("TIFF", "tiff:Tiff", rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), (".svs",),
            {**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True, nodata=True,
-           bands=True),
+           bands=True, levels=True),
     Format("WEBP", "webp:Webp", rb"RIFF....WEBP", (".webp",),
            holds={"RGB": _8, "RGBA": _8}, frames=True, quality=True, lossless=True, side=16383),
     Format("GIF", "gif:Gif", rb"GIF8[79]a", (".gif",),

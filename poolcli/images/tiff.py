@@ -6,7 +6,7 @@ import ctypes
 import math
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, product
@@ -210,21 +210,23 @@ class Tiff(Codec):
     @classmethod
     def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
         """Write an image as a page of tiles or strips; BigTIFF where it needs it."""
-        bands = iter(image.bands)
-        first = next(bands)
-        shape = (image.height, *first.shape[1:])
-        page = _page(np.broadcast_to(first[:1, :1], shape), image.info, writing, True)
-        rows = image.tile[0] if image.tile else max(1, _STRIP // first[0].nbytes)
-        parts = banded(chain([first], bands), rows)
-        if image.tile:
-            width = image.tile[1]
-            parts = (band[:, left : left + width] for band in parts for left in range(0, shape[1], width))
-        page |= {"data": parts, "shape": shape, "dtype": first.dtype}
-        page |= {"tile": image.tile} if image.tile else {"rowsperstrip": rows}
-        with tifffile.TiffWriter(file, bigtiff=math.prod(shape) * first.itemsize > _BIG) as tiff:
+        page = _banded_page(image, writing, True)
+        with tifffile.TiffWriter(file, bigtiff=_size(page) > _BIG) as tiff:
             tiff.write(**page)
         if image.info.exif and not writing.strip:
             _append_exif(file, image.info.exif)
+
+    @classmethod
+    def encode_levels(cls, file: BinaryIO, levels: Iterator[Banded], count: int, writing: Writing) -> None:
+        """Write an image as a page of tiles, and its smaller levels as pages below that one."""
+        base = next(levels)
+        page = _banded_page(base, writing, True)
+        with tifffile.TiffWriter(file, bigtiff=_size(page) > _BIG / 2) as tiff:
+            tiff.write(**page, subifds=count - 1)
+            for level in levels:
+                tiff.write(**_banded_page(level, replace(writing, record=""), False), subfiletype=1)
+        if base.info.exif and not writing.strip:
+            _append_exif(file, base.info.exif)
 
 
 _setting = Lock()
@@ -392,6 +394,26 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dic
     if not writing.strip:
         page |= _described(info, writing, first)
     return page
+
+
+def _banded_page(image: Banded, writing: Writing, first: bool) -> dict[str, Any]:
+    """Return the arguments that write a page of tiles or strips, of bands of its rows."""
+    bands = iter(image.bands)
+    begin = next(bands)
+    shape = (image.height, *begin.shape[1:])
+    page = _page(np.broadcast_to(begin[:1, :1], shape), image.info, writing, first)
+    rows = image.tile[0] if image.tile else max(1, _STRIP // begin[0].nbytes)
+    parts = banded(chain([begin], bands), rows)
+    if image.tile:
+        width = image.tile[1]
+        parts = (band[:, left : left + width] for band in parts for left in range(0, shape[1], width))
+    page |= {"data": parts, "shape": shape, "dtype": begin.dtype}
+    return page | ({"tile": image.tile} if image.tile else {"rowsperstrip": rows})
+
+
+def _size(page: Mapping[str, Any]) -> int:
+    """Return how many bytes a page has, before it is compressed."""
+    return int(math.prod(page["shape"]) * page["dtype"].itemsize)
 
 
 def _described(info: Info, writing: Writing, first: bool) -> dict[str, Any]:

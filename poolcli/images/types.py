@@ -118,6 +118,11 @@ class Codec:
         raise NotImplementedError
 
     @classmethod
+    def encode_levels(cls, file: BinaryIO, levels: Iterator[Banded], count: int, writing: Writing) -> None:
+        """Write an image and its smaller levels, band by band, if the format's row says that it holds them."""
+        raise NotImplementedError
+
+    @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
         """Write images, which are as the format's row says that it holds them, to a file in memory or a stream."""
         raise NotImplementedError

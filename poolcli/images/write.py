@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePath
@@ -49,14 +49,25 @@ def write_frames(
 def write_bands(image: Banded, path: Path, ending: str | None, writing: Writing) -> None:
     """Write an image to a file in bands of rows, each before the next is made."""
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
-    pictures = (fitted(band, image.info, kind, writing, 1) for band in image.bands)
+    place(lambda file: kind.load().encode_bands(file, _fitted(image, kind, writing), writing), path, writing.overwrite)
+
+
+def write_levels(levels: Sequence[Banded], path: Path, ending: str | None, writing: Writing) -> None:
+    """Write an image and its smaller levels to a file, each in bands of rows."""
+    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
 
     def encode(file: BinaryIO) -> None:
-        first, info = next(pictures)
-        bands = chain([first], (band for band, _ in pictures))
-        kind.load().encode_bands(file, image._replace(bands=bands, info=info), writing)
+        fitting = (_fitted(level, kind, writing) for level in levels)
+        kind.load().encode_levels(file, fitting, len(levels), writing)
 
     place(encode, path, writing.overwrite)
+
+
+def _fitted(image: Banded, kind: Format, writing: Writing) -> Banded:
+    """Return an image as its format holds it."""
+    pictures = (fitted(band, image.info, kind, writing, 1) for band in image.bands)
+    first, info = next(pictures)
+    return image._replace(bands=chain([first], (band for band, _ in pictures)), info=info)
 
 
 def _known(path: PurePath) -> Format:
