@@ -61,14 +61,24 @@ def test_python_runs(tmp_path, monkeypatch):
 
 @COMPILED
 @pytest.mark.parametrize(
-    "line", re.findall(r"^poolcli (?:downsample|reduce|upsample|resize|gradient) [^|\n]*$", README, re.MULTILINE)
+    "line",
+    re.findall(r"^poolcli (?:downsample|reduce|upsample|resize|gradient|pyramid) [^|\n]*$", README, re.MULTILINE),
 )
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("scans").mkdir()
     coffee, _ = poolcli.read_image(ROOT / "sample_images/coffee.png")
     Path("photos").mkdir()
-    for name in ("photo.png", "photo.jpg", "mask.png", "scans/a.png", "scans/b.png", "photos/a.png", "maps.npy"):
+    for name in (
+        "photo.png",
+        "photo.jpg",
+        "mask.png",
+        "labels.tif",
+        "scans/a.png",
+        "scans/b.png",
+        "photos/a.png",
+        "maps.npy",
+    ):
         poolcli.write_image(coffee[:80, :90], name)
     if "--indices" in line:
         before = next(
@@ -77,22 +87,24 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
         assert CliRunner().invoke(commands, shlex.split(before)[1:]).exit_code == 0
     result = CliRunner().invoke(commands, shlex.split(line.split("#")[0])[1:])
     assert result.exit_code == 0, result.output
-    assert len(list(tmp_path.rglob("*.*"))) > 7 or "input,frame" in result.output or '"frame": 0' in result.output
+    assert len(list(tmp_path.rglob("*.*"))) > 8 or "input,frame" in result.output or '"frame": 0' in result.output
 
 
-def test_options_are_those_of_the_command():
-    help_text = CliRunner().invoke(commands, ["downsample", "--help"]).output
-    up = CliRunner().invoke(commands, ["upsample", "--help"]).output
-    enlarging = re.findall(r"`(--[a-z-]+)`", README.split("## Upsampling")[1].split("## Resizing")[0])
-    pooling = re.findall(r"`(--[a-z-]+)`", README.split("## From a shell")[1].split("## From Python")[0])
-    resizing = re.findall(r"`(--[a-z-]+)`", README.split("## Resizing")[1].split("## Gradients")[0])
-    text = CliRunner().invoke(commands, ["resize", "--help"]).output
-    assert [option for option in resizing if option not in text] == []
-    assert len(resizing) > 5
-    assert enlarging
-    assert pooling
-    assert [option for option in enlarging if option not in up] in ([], ["--save-indices"])
-    assert [option for option in pooling if option not in help_text] == []
+@pytest.mark.parametrize(
+    ("command", "begin", "end", "others"),
+    [
+        ("upsample", "## Upsampling", "## Resizing", ["--save-indices"]),
+        ("resize", "## Resizing", "## Gradients", []),
+        ("downsample", "## From a shell", "### Pyramids", []),
+        ("pyramid", "### Pyramids", "### Errors", []),
+        ("downsample", "### Errors", "## From Python", []),
+    ],
+)
+def test_options_are_those_of_the_command(command, begin, end, others):
+    known = re.findall(r"--[a-z-]+", CliRunner().invoke(commands, [command, "--help"]).output)
+    told = re.findall(r"`(--[a-z-]+)", README.split(f"\n{begin}\n")[1].split(f"\n{end}\n")[0])
+    assert told or begin == "### Errors"
+    assert [option for option in told if option not in (*known, *others)] == []
 
 
 @COMPILED
