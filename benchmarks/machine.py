@@ -33,7 +33,7 @@ COMMANDS = {
     "ImageMagick": ("convert", "-version"),
     "mogrify": ("mogrify", "-version"),
     "GraphicsMagick": ("gm", "version"),
-    "GDAL": ("gdal_translate", "--version"),
+    "GDAL": ("gdaladdo", "--version"),
     "OpenImageIO": ("oiiotool", "--version"),
 }
 """Peer: its command, and what makes that tell its version. There are other commands `convert` and `gm`."""
