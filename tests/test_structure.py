@@ -326,6 +326,33 @@ def test_what_an_output_cannot_hold_is_told(line, lost, tmp_path, monkeypatch):
             assert not file.is_ome
 
 
+def test_a_text_of_keys_keeps_its_bytes(tmp_path, monkeypatch):
+    """The keys say where in it a name begins and how long it is."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("Lübeck|".encode(), "Lübeck|".encode("cp1252")):
+        tags = [
+            tag(34735, 3, (*KEYS[:3], 1, 1026, 34737, len(name), 0)),
+            (34737, 2, len(name) + 1, name + b"\0", False),
+        ]
+        tifffile.imwrite("a.tif", np.zeros((8, 8), np.uint8), extratags=tags, metadata=None)
+        assert said("downsample", "-m", "max", "a.tif", "-o", "b.tif", "--overwrite") == ""
+        with open("b.tif", "rb") as file:
+            assert name + b"\0" in file.read()
+
+
+def test_ome_that_is_damaged_or_too_deep_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    deep = "<a>" * 5000 + "</a>" * 5000
+    whole = STRANGER.replace('SizeZ="3"', 'SizeZ="1"').replace('SizeC="2"', 'SizeC="1"')
+    for text in (whole.replace("<ome:ROIRef", f"{deep}<ome:ROIRef"), whole.replace('SizeT="1"', ""), whole[9:]):
+        description = text.encode()
+        tifffile.imwrite("a.tif", np.zeros((10, 14), np.uint8), description=description, metadata=None)
+        lines = said("downsample", "-m", "max", "a.tif", "-o", "b.tif", "--overwrite")
+        assert lines.startswith("warning: a.tif: the output does not keep its OME ")
+        assert lines.count("\n") == 1
+        assert tags_of("b.tif", 270) == [""]
+
+
 def test_pages_of_which_ome_does_not_speak(tmp_path, monkeypatch):
     """Some pages of a set of files, or another size than that of the pages: none of it is taken over."""
     monkeypatch.chdir(tmp_path)
@@ -393,6 +420,17 @@ def test_one_page_of_imagej_and_another_dtype(tmp_path, monkeypatch):
         assert file.series[0].shape == (2, 3, 4, 20, 28)
         assert not {"min", "max", "Ranges", "xorigin"} & {*file.imagej_metadata}
         assert file.pages[0].tags.valueof(282) == (10, 1)
+
+
+def test_planes_of_one_imagej_page_have_its_pixel_size(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("a.tif", stack(), imagej=True, resolution=(5.0, 2.5), metadata=IMAGEJ)
+    line = "warning: a.tif: the output does not keep its ImageJ axes and labels\n"
+    assert said("downsample", "-m", "kmax", "--k", "2", "a.tif", "-o", "b.tif") == line
+    with tifffile.TiffFile("b.tif") as file:
+        assert (len(file.pages), file.series[0].shape) == (48, (48, 5, 7))
+        assert (file.imagej_metadata["unit"], "Labels" in file.imagej_metadata) == ("um", False)
+        assert {page.tags.valueof(283) for page in file.pages} == {(5, 4)}
 
 
 def test_regions_of_imagej_are_those_of_other_pixels(tmp_path, monkeypatch):

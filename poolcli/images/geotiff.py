@@ -36,6 +36,8 @@ class GeoTiff:
         """Return what a page says, as far as it is sound, or None if there is nothing."""
         scale, points, matrix = (_numbers(page, tag) for tag in (_SCALE, _TIE_POINTS, _MATRIX))
         keys = {tag: _together(page.tags.valueof(tag)) for tag in (_KEYS, _DOUBLES, _TEXTS) if tag in page.tags}
+        if isinstance(keys.get(_TEXTS), str):
+            keys[_TEXTS] = _octets(keys[_TEXTS], page.tags[_TEXTS].count)
         if not all(_is_sound(tag, value) for tag, value in keys.items()):
             keys = {}
         own = cls(
@@ -133,13 +135,13 @@ class GdalMetadata:
 
     def arguments(self, first: bool) -> Mapping[str, Any]:
         """Return the tag."""
-        return {"extratags": [_tag(GDAL_METADATA, _ASCII, self.text)]}
+        return {"extratags": [_tag(GDAL_METADATA, _ASCII, self.text.encode())]}
 
 
 def _tag(tag: int, kind: int, value: Any) -> tuple[int, int, int, Any, bool]:
     """Return a tag as tifffile takes it."""
     if kind == _ASCII:
-        value = value.encode() + b"\0"
+        value += b"\0"
     return tag, kind, len(value), value, True
 
 
@@ -154,10 +156,16 @@ def _together(value: Any) -> Any:
     return (value,) if isinstance(value, (int, float)) else value
 
 
+def _octets(text: str, count: int) -> bytes:
+    """Return the bytes that a text was read from, so many with the 0 at their end: keys count them."""
+    data, narrow = text.encode(), text.encode("cp1252", "replace")  # tifffile reads what is no UTF-8 so
+    return narrow if len(data) + 1 != count == len(narrow) + 1 else data
+
+
 def _is_sound(tag: int, value: Any) -> bool:
     """Return whether the value of a key's tag is of its type."""
     if tag == _TEXTS:
-        return isinstance(value, str)
+        return isinstance(value, bytes)
     if not isinstance(value, tuple):
         return False
     if tag == _KEYS:

@@ -93,13 +93,13 @@ class ImageJ:
         return replace(own, lines=lines, tags=tags, resolution=resolution)
 
     def arguments(self, first: bool) -> Mapping[str, Any]:
-        """Return the description, the tags and the resolution of the first page."""
-        if not first:
-            return {}
-        text = "".join(f"{name}={value}\n" for name, value in self.lines.items())
-        given: dict[str, Any] = {"description": text.encode()}
+        """Return the resolution, and of the first page the description and the tags."""
+        given: dict[str, Any] = {}
         if self.resolution:
             given |= {"resolution": self.resolution, "resolutionunit": self.unit}
+        if not first:
+            return given
+        given["description"] = "".join(f"{name}={value}\n" for name, value in self.lines.items()).encode()
         if self.tags:
             given["extratags"] = [*tifffile.tifffile.imagej_metadata_tag(dict(self.tags), _ORDER)]
         return given

@@ -13,6 +13,7 @@ from poolcli.images.structure import Change, Said
 _TYPES = {name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32")}
 _TYPES |= {"float32": "float", "float64": "double"}
 _PLANES = ("SizeZ", "SizeC", "SizeT")
+_DEEPEST = 100  # elements in elements: they are written by recursion
 
 Plane = dict[str, int]
 """The numbers of a page along the axes Z, C and T; those of channels count groups of samples."""
@@ -96,8 +97,8 @@ class _Known:
 def _known(text: str) -> _Known:
     root = ElementTree.fromstring(text)
     pixels = _pixels(root)
-    if pixels is None:
-        raise ValueError("no image, or several")
+    if pixels is None or _depth(root) > _DEEPEST:
+        raise ValueError("no image, or several, or one too deep")
     depth, channels, times = (int(pixels.attrib[name]) for name in _PLANES)
     samples = _samples(pixels)
     size = int(pixels.attrib["SizeY"]), int(pixels.attrib["SizeX"]), samples
@@ -117,6 +118,14 @@ def _pixels(root: ElementTree.Element) -> ElementTree.Element | None:
     """Return the element of the pixels of the only image."""
     found = [pixels for image in _named(root, "Image") for pixels in _named(image, "Pixels")]
     return found[0] if len(found) == 1 else None
+
+
+def _depth(root: ElementTree.Element) -> int:
+    """Return how many levels of elements there are."""
+    level, depth = [root], 0
+    while level:
+        level, depth = [child for element in level for child in element], depth + 1
+    return depth
 
 
 def _samples(pixels: ElementTree.Element) -> int:

@@ -122,7 +122,8 @@ class Tiff(Codec):
             raise damaged("no page can be read")
         page = self._tiff.pages[0]
         self.says, self.nodata = said_of(page), _nodata(page)
-        of_pages = (self._part(kind, page, self.says, self.frames) for kind in (Ome, ImageJ))
+        count = self.frames if self._pages == [*range(self.frames)] else 0  # some pages are left out, and others count
+        of_pages = (self._part(kind, page, self.says, count) for kind in (Ome, ImageJ))
         self._parts = [part for part in of_pages if part]
 
     def read(self, frame: int) -> Frame:
