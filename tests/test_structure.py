@@ -180,6 +180,13 @@ def test_pages_palettes_and_bands_of_maps(tmp_path, monkeypatch):
     assert [item.get("name") for item in items] == ["NAME"]  # the others are of a band that is no more
 
 
+def test_polynomials_of_cameras_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    geotiff("a.tif", np.zeros((8, 10), np.uint8), more=[(50844, 12, (1.0,) * 92)])
+    line = "warning: a.tif: the output does not keep its GeoTIFF RPC\n"
+    assert said("downsample", "-m", "max", "a.tif", "-o", "b.tif") == line
+
+
 def test_a_picture_that_is_turned_loses_its_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     geotiff("a.tif", np.zeros((8, 10), np.uint8), more=[(274, 3, (6,))])
@@ -431,6 +438,18 @@ def test_planes_of_one_imagej_page_have_its_pixel_size(tmp_path, monkeypatch):
         assert (len(file.pages), file.series[0].shape) == (48, (48, 5, 7))
         assert (file.imagej_metadata["unit"], "Labels" in file.imagej_metadata) == ("um", False)
         assert {page.tags.valueof(283) for page in file.pages} == {(5, 4)}
+
+
+@pytest.mark.parametrize("resolution", [(2**32 - 1, 1), (1, 2**32 - 1)])
+def test_pixel_sizes_beyond_those_that_tags_hold(resolution, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    metadata = {"unit": "um"}
+    tifffile.imwrite(
+        "a.tif", np.zeros((8, 8), np.uint8), imagej=True, resolution=(resolution, (3, 1)), metadata=metadata
+    )
+    command = ("upsample", "-m", "nearest") if resolution[1] == 1 else ("downsample", "-m", "max")
+    assert said(*command, "a.tif", "-o", "b.tif") == ""
+    assert tags_of("b.tif", 282, 283) == [(1, 1), (1, 1)]
 
 
 def test_regions_of_imagej_are_those_of_other_pixels(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ _AXES = ("images", "channels", "slices", "frames", "hyperstack", "mode", "order"
 _RANGE = ("min", "max")
 _KEPT = ("Info", "Labels", "Ranges", "LUTs", "Properties")
 _X, _Y, _UNIT = 282, 283, 296
+_MOST = 4e9  # that a quotient of two numbers of 32 bits holds
 _ORDER: Literal["<", ">"] = "<" if byteorder == "little" else ">"
 
 Pair = tuple[float, float]
@@ -29,7 +30,7 @@ class ImageJ:
     tags: Mapping[str, Any] = field(repr=False)
     resolution: Pair | None  # across and down
     unit: int  # of that, as TIFF has it
-    said: tuple[Said, ...]
+    says: tuple[Said, ...]
     pages: int
     channels: int = 1
 
@@ -54,11 +55,6 @@ class ImageJ:
         )
         return own if own._fits(page.samplesperpixel) else own._without_axes()
 
-    @property
-    def says(self) -> tuple[Said, ...]:
-        """Return what it tells, by name."""
-        return self.said
-
     def alone(self, page: int) -> ImageJ:
         """Return what is true of one page in a file of its own: the label, the colours and the range of its channel."""
         rest = self._without_axes()
@@ -71,8 +67,8 @@ class ImageJ:
             tags["LUTs"] = [luts[channel]]
         if 0 <= 2 * channel < len(ranges) - 1:
             tags["Ranges"] = tuple(ranges[2 * channel : 2 * channel + 2])
-        said = rest.said + tuple(one for one in self.said if one[1] == "labels" and "Labels" in tags)
-        return replace(rest, tags={**rest.tags, **tags}, said=said, pages=1)
+        says = rest.says + tuple(one for one in self.says if one[1] == "labels" and "Labels" in tags)
+        return replace(rest, tags={**rest.tags, **tags}, says=says, pages=1)
 
     def changed(self, change: Change) -> ImageJ:
         """Return what is true of the pages of the output; of another number of them, their pixel size."""
@@ -90,6 +86,8 @@ class ImageJ:
                 lines[name] = f"{(_float(lines.get(name)) - begin) / step:.12g}"
         (down, _), (across, _) = change.lines
         resolution = own.resolution and (own.resolution[0] / across, own.resolution[1] / down)
+        if resolution and not all(1 / _MOST < one < _MOST for one in resolution):
+            resolution = None
         return replace(own, lines=lines, tags=tags, resolution=resolution)
 
     def arguments(self, first: bool) -> Mapping[str, Any]:
@@ -113,8 +111,8 @@ class ImageJ:
     def _without_axes(self) -> ImageJ:
         lines = {name: value for name, value in self.lines.items() if name not in _AXES}
         tags = {name: value for name, value in self.tags.items() if name in ("Info", "Properties")}
-        said = tuple(one for one in self.said if one[1] not in ("axes", "labels"))
-        return replace(self, lines=lines, tags=tags, said=said)
+        says = tuple(one for one in self.says if one[1] not in ("axes", "labels"))
+        return replace(self, lines=lines, tags=tags, says=says)
 
 
 def _several(value: Any) -> Sequence[Any]:

@@ -16,7 +16,7 @@ Said = tuple[str, str]
 SAME: Lines = ((1.0, 0.0), (1.0, 0.0))
 
 NODATA, GDAL_METADATA, IMAGEJ_METADATA = 42113, 42112, 50839
-_GEOTIFF = {"CRS": (34735, 34736, 34737), "pixel size": (33550,), "origin": (33922, 34264)}
+_GEOTIFF = {"CRS": (34735, 34736, 34737), "pixel size": (33550,), "origin": (33922, 34264), "RPC": (50844,)}
 _CHANNEL = r"<(?:\w+:)?Channel\b"
 _OME = {
     "axes": rf'Size[ZT]="(?!1")|{_CHANNEL}.*{_CHANNEL}',
