@@ -238,6 +238,19 @@ def padding_of(n: int, shape: Shape, axis: int) -> Pair:
     return around
 
 
+def line(n: int, shape: Shape, axis: int) -> tuple[float, float]:
+    """Return (step, first) of an axis of n: the middle of window k is at step k + first; bins count as equally wide.
+
+    >>> line(9, shape(3, 2, padding=1), 0), line(9, shape(size=2), 0)
+    ((2.0, 0.0), (4.5, 1.75))
+    """
+    if shape.size:
+        step = n / shape.size[axis]
+        return step, (step - 1) / 2
+    middle = shape.dilation[axis] * (shape.kernel_size[axis] - 1) / 2
+    return float(shape.stride[axis]), middle - padding_of(n, shape, axis)[0]
+
+
 def output_size(n: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: int = 1, ceil: bool = False) -> int:
     """Return floor((n + padding - dilation (kernel - 1) - 1) / stride) + 1, or with the ceiling.
 

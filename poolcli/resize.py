@@ -263,6 +263,11 @@ def whole_times(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
     return (shape[0] * down, shape[1] * across, *shape[2:])
 
 
+def region_lines(shape: tuple[int, ...], asked: Enlargement) -> tuple[tuple[float, float], ...]:
+    """Return where an output S times as large lies: (step, first) of both axes, pixel k is at step k + first."""
+    return tuple((1 / stride, (1 / stride - 1) / 2) for stride in asked.strides)
+
+
 def as_batch(array: NDArray[Any]) -> NDArray[Any]:
     """Return (N, H, W, C) of an image of rank 2 to 4, or raise a ValueError."""
     if array.ndim not in (2, 3, 4):

@@ -166,6 +166,26 @@ def positions(n: int, size: int, scale: float | None, coordinates: str) -> Float
     return COORDINATES[coordinates](np.arange(size, dtype=np.float64), n, size, scale)
 
 
+def line(n: int, size: int, scale: float | None, coordinates: str, rounding: str | None = None) -> tuple[float, float]:
+    """Return (step, first) of an output axis: pixel k lies at step k + first of an axis of n.
+
+    With a rounding, outputs are copies of pixels, and lie where these do in the mean. Halves that are rounded from
+    half-pixel coordinates go to either side: there an output stands for its area.
+
+    >>> line(3, 6, None, "half-pixel"), line(4, 7, None, "align-corners")
+    ((0.5, -0.25), (0.5, 0.0))
+    >>> line(3, 6, 2.0, "asymmetric", "floor"), line(6, 3, None, "half-pixel", "half-up")
+    ((0.5, -0.25), (2.0, 0.5))
+    """
+    x = positions(n, size, scale, coordinates)
+    step, first = n / size if scale is None else 1 / scale, float(x[0])
+    if size > 1:
+        step = float(x[-1] - x[0]) / (size - 1)
+    if rounding is not None and not (rounding.startswith("half") and "half-pixel" in coordinates):
+        first += float(np.mean(ROUNDINGS[rounding](x) - x))
+    return step, first
+
+
 def _asymmetric(i: Floats, n: int, size: int, scale: float | None) -> Floats:
     """Return i / scale; without one the product comes first: what is exactly between two pixels stays so."""
     return np.asarray(i * n / size if scale is None else i / scale)

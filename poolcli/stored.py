@@ -74,11 +74,12 @@ def save_indices(
 
 @dataclass(frozen=True)
 class Indices:
-    """Where values were taken from; the size of that image and the stride of its windows, if these are known."""
+    """Where values were taken from; the size of that image, the stride of its windows and these, if they are known."""
 
     indices: NDArray[Any]
     shape: Pair | None = None
     stride: Pair | None = None
+    windows: geometry.Shape | None = None
 
 
 def load_indices(indices: Any) -> Indices:
@@ -106,30 +107,32 @@ def _stored(found: Mapping[str, Any], name: str) -> Indices:
         raise ValueError(f"{name}: shape is not the height and width of an image")
     indices, shape, stride = np.asarray(found["indices"]), (int(sides[0]), int(sides[1])), None
     try:
-        _check_windows(found, indices, shape, name)
+        windows = _windows(found, indices, shape, name)
         if "stride" in found and not np.size(found.get("size", ())):
             stride = (int(found["stride"][0]), int(found["stride"][1]))
     except (IndexError, TypeError):
         raise ValueError(f"{name}: damaged: its windows are not as --save-indices writes them") from None
-    return Indices(indices, shape, stride)
+    return Indices(indices, shape, stride, windows)
 
 
-def _check_windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair, name: str) -> None:
-    """Raise a ValueError if windows that are stored with indices do not give as many."""
+def _windows(stored: Mapping[str, Any], indices: NDArray[Any], shape: Pair, name: str) -> geometry.Shape | None:
+    """Return the windows that are stored with indices, or raise a ValueError if they do not give as many."""
     if "kernel_size" not in stored:
-        return
+        return None
     known = [field.name for field in fields(geometry.Shape) if field.name in stored]
     window = {field: np.asarray(stored[field]).tolist() for field in known}
     window = {field: tuple(value) if isinstance(value, list) else value for field, value in window.items()}
     padding = window.get("padding", (0, 0))
     window["padding"] = padding[0] if padding[0] in SAME else tuple(map(int, padding))
-    if window.pop("size", None):
-        return  # bins: any number of them is right
+    if bins := window.pop("size", None):
+        return geometry.shape(size=bins)  # any number of them is right
     try:
-        rows, columns = geometry.windows(*shape, geometry.shape(**window))
+        asked = geometry.shape(**window)
+        rows, columns = geometry.windows(*shape, asked)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}: damaged: {error}") from None
     own = indices.shape["planes" in stored :]
     if own[:2] != (rows.size, columns.size):
         windows = f"{rows.size} x {columns.size} windows of an image of {shape[0]} x {shape[1]}"
         raise ValueError(f"{name}: {own[0]} x {own[1]} indices are not those of {windows}")
+    return asked

@@ -48,6 +48,11 @@ class Side:
         """Return the taps of the way back to an axis of n."""
         return engine.strided(n, self.taps, self.stride, self.padding[0], self.dilation)
 
+    @property
+    def line(self) -> tuple[float, float]:
+        """Return (step, first): output pixel k is at step k + first of the input, whose pixels are in mid-window."""
+        return 1 / self.stride, (self.padding[0] - self.dilation * (self.taps - 1) / 2) / self.stride
+
     def begin(self, tap: int) -> int:
         """Return the output pixel that a tap of the first pixel is added to; it may lie outside."""
         return tap * self.dilation - self.padding[0]
@@ -114,6 +119,12 @@ def transposed_shape(shape: Shape, asked: Enlargement) -> Shape:
     if len(window) == 4:
         window = (window[0], window[1] * groups, *window[2:])
     return (*_sizes(shape[:2], _sides(shape[:2], window[-2:], asked)), *channels_of(shape, window))
+
+
+def transposed_lines(shape: Shape, asked: Enlargement) -> tuple[tuple[float, float], ...]:
+    """Return where the output lies in (H, W), `Side.line` of both axes."""
+    window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
+    return tuple(side.line for side in _sides(shape[:2], window[-2:], asked))
 
 
 def _groups(window: Shape, asked: Enlargement) -> int:
@@ -232,6 +243,11 @@ def _counts(shape: Shape, sides: list[Side]) -> NDArray[np.int64]:
 def average_unpool_shape(shape: Shape, asked: Enlargement) -> Shape:
     """Return the shape that `average_unpool` makes of (H, W) or (H, W, C)."""
     return (*_sizes(shape[:2], _pooled_sides(shape[:2], asked)), *shape[2:])
+
+
+def average_unpool_lines(shape: Shape, asked: Enlargement) -> tuple[tuple[float, float], ...]:
+    """Return where the output lies in (H, W), `Side.line` of both axes."""
+    return tuple(side.line for side in _pooled_sides(shape[:2], asked))
 
 
 def _pooled_sides(shape: Shape, asked: Enlargement) -> list[Side]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli import geometry
 from poolcli.engine.interleave import take
 from poolcli.engine.scatter import returned, scatter, survey
 from poolcli.geometry import pair, sides
@@ -74,6 +75,17 @@ def _surveyed(indices: NDArray[np.int64], loaded: Indices, asked: Enlargement, s
 def unpooled_shape(shape: tuple[int, ...], asked: Enlargement) -> tuple[int, ...]:
     """Return the shape that `unpool` makes of (H, W) or (H, W, C)."""
     return (*_sizes(shape[:2], asked, load_indices(asked.values["indices"]))[1], *shape[2:])
+
+
+def unpooled_lines(shape: tuple[int, ...], asked: Enlargement) -> tuple[tuple[float, float], ...]:
+    """Return where the output lies in (H, W): (step, first) of both axes, pixel k is at step k + first."""
+    loaded, window = load_indices(asked.values["indices"]), asked.values["kernel_size"]
+    pooled, padding = _sizes(shape[:2], asked, loaded)[0], asked.values["padding"] or 0
+    windows = loaded.windows or geometry.shape(
+        window or asked.strides, asked.strides, padding=padding, wide_padding=True
+    )
+    lines = (geometry.line(n, windows, axis) for axis, n in enumerate(pooled))
+    return tuple((1 / step, -first / step) for step, first in lines)
 
 
 def _fitting(indices: NDArray[Any], shape: tuple[int, ...], rank: int) -> NDArray[np.int64]:

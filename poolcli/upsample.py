@@ -43,6 +43,7 @@ class Upsampling(ModeRow):
     fractional: bool = False  # takes any scale, or a size instead
     unfolds: bool = False  # it needs S x S channels for each of the output
     takes_size: bool = False
+    lines: str = "resize:region_lines"  # function that tells where its output lies in the image, but of filters
     pixels: str = ""  # function that tells which pixels are copied, for strides: of what copies by no filter
     learns: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,15 +106,15 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
         *(_interpolation(row) for row in FILTERS.values() if not row.copies),
         Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", "unpooling:unpool",
                    "unpooling:unpool_backward", "unpooling:unpooled_shape", ("indices", "kernel_size", "padding"),
-                   selects=True, unordered=True, takes_size=True),
+                   selects=True, unordered=True, takes_size=True, lines="unpooling:unpooled_lines"),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    "transposed:average_unpool", "transposed:average_unpool_backward",
                    "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding"),
-                   takes_size=True),
+                   takes_size=True, lines="transposed:average_unpool_lines"),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
                    "transposed:transposed", "transposed:transposed_backward", "transposed:transposed_shape",
                    ("weights", "kernel_size", "padding", "output_padding", "dilation", "groups"), takes_size=True,
-                   learns={"weights": "transposed:transposed_weights_backward"}),
+                   learns={"weights": "transposed:transposed_weights_backward"}, lines="transposed:transposed_lines"),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
                    "convolutions:resize_conv", "convolutions:resize_conv_backward", "convolutions:resize_conv_shape",
                    ("weights", "kernel_size", "enlarge", "border"),

@@ -849,6 +849,10 @@ def described_tiff():
         "XMP of 4 GB": {700: ("I", 4_000_000_000)}, "XMP": {700: [1, 2, 300]}, "float": {34675: ("f", [0.5])},
         "profile of text": {34675: ("s", b"none")}, "microscope": {34412: ("B", [1] * 20)},
         "shape": {270: ("s", b'{"shape": [7, 9, 9]}')}, "axes": {270: ("s", b"ImageJ=1.53\nimages=x\n")},
+        "OME without sizes": {270: ("s", b"<OME><Image><Pixels SizeX='x'/></Image></OME>")},
+        "OME of text": {270: ("s", b"<OME")}, "OME that ends": {270: ("s", b"<OME><Image></OME>")},
+        "keys": {33550: ("s", b"abc\0"), 34735: [1, 1, 0], 34737: [1, 2]}, "tie points": {33922: [1, 2, 3]},
+        "ImageJ": {270: ("s", b"ImageJ=1\nchannels=nan\nxorigin=inf\nyorigin=?\n"), 282: 5, 50839: [1, 2]},
     }  # fmt: skip
     return [(f"a.tif {name}", tiff_file((20, 30), [8, 8, 8], 2, data, more)) for name, more in tags.items()]
 

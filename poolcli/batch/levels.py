@@ -128,7 +128,7 @@ def build(job: Job, boxes: Boxes, info: Info, settings: Settings, make: Make, wa
                     source = boxes if making.source == "0" else kept.boxes(making.source)
                     kept.put(making.name, _parts(source, making, settings), partial(make, making.tiling))
             made = [boxes, *(kept.boxes(str(number)) for number in range(1, len(levels) + 1))]
-            infos = [info, *(replace(info, exif=None, xmp=None, dpi=None) for _ in levels)]
+            infos = [info, *(replace(info, exif=None, xmp=None, dpi=None, structure=None) for _ in levels)]
             banded = [
                 Banded(_bands(each, settings.memory), each.shape[0], said, boxes.tile or TILE)
                 for each, said in zip(made, infos, strict=True)

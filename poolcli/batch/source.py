@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,6 +13,7 @@ from poolcli.images import Reading, Writing
 if TYPE_CHECKING:
     from poolcli.images.boxes import Boxes
     from poolcli.images.read import Picture
+    from poolcli.images.structure import Said
     from poolcli.images.types import Frame
 
 _KEPT = 1 << 28  # bytes of frames that are kept for the jobs to come; a single frame is kept whatever its size
@@ -70,7 +72,7 @@ class Shared:
         self._picture, self._source, self._reading = picture, source, reading
         self.frames = picture.frames
 
-    def warnings(self, writing: Writing | None, ignored: bool = False, kept: bool = False) -> list[str]:
+    def warnings(self, writing: Writing | None, ignored: bool = False, kept: Collection[Said] = ()) -> list[str]:
         """Return what is odd about the file, and what is lost where it is written."""
         return self._picture.warnings(writing, ignored, kept)
 

@@ -23,12 +23,14 @@ from poolcli.files import WriteError, shown
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format
 from poolcli.pictures import Notice, channel_names
+from poolcli.placing import placement
 from poolcli.reduce import columns
 from poolcli.rows import imported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.images.structure import Said
     from poolcli.images.types import Frame
     from poolcli.tiling import Box, Tiling
 
@@ -51,12 +53,18 @@ class _Findings:
         self.after: tuple[int, ...] = ()
         self.indices: NDArray[Any] | None = None
         self.ignored = False  # the nodata that the file says
-        self.kept = False  # and the result says what its own is
+        self.kept: set[Said] = set()  # what the file says, and the result too
 
     def note_shapes(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         """Keep the shapes of the first image."""
         if not self.before:
             self.before, self.after = before, after
+
+    def note_kept(self, info: Info, kind: Format) -> None:
+        """Keep what a result of this format says of the places of its pixels, and of nodata."""
+        if kind.structure:
+            self.kept |= info.structure.says if info.structure else set()
+            self.kept |= {("GDAL", "nodata")} if info.nodata else set()
 
     def warn(self, lines: Sequence[str]) -> None:
         """Add what a file says of itself."""
@@ -180,7 +188,7 @@ class Worker:
             self._encode_parts(parts, target, found)
         else:
             self._encode(self._results(picture, target, found), target)
-        found.warn(picture.warnings(settings.writing, found.ignored, found.kept and target.kind.nodata))
+        found.warn(picture.warnings(settings.writing, found.ignored, found.kept))
         if job.indices and found.indices is not None:
             from poolcli.stored import save_indices
 
@@ -215,6 +223,7 @@ class Worker:
         found.note_shapes(image.shape, parts.tiling.shape)
         found.advice.on_size(image.shape, parts.tiling.shape)
         info, _ = self._fitting(image, info, target)
+        found.note_kept(info, target.kind)
         operate = imported("pictures:operate_box")
 
         def make(part: NDArray[Any], box: Box) -> Any:
@@ -241,6 +250,8 @@ class Worker:
         levels = levels_of(job.step, boxes.shape, boxes.dtype)
         found.note_shapes(boxes.shape, levels[-1].shape if levels else boxes.shape)
         info, _ = self._fitting(*seen_shape(boxes), target)
+        info = replace(info, nodata="")
+        found.note_kept(info, target.kind)
         operate = imported("pictures:operate_box")
 
         def make(tiling: Tiling, part: NDArray[Any], box: Box) -> Any:
@@ -285,7 +296,7 @@ class Worker:
         step = _resolved(step, image, info, found)
         info, dtype = self._check(image, info, target, found)
         info = replace(info, nodata=_nodata_of(step, image, dtype))
-        found.kept = bool(info.nodata)
+        found.note_kept(info, target.kind)
         if target.job.indices:
             result, found.indices = self._apply(image, info, step.given(return_indices=True))
         elif step.does.differentiates:
@@ -326,6 +337,10 @@ class Worker:
             check_labels(info, kind, settings.writing)
         _, final = check(shape, dtype, info, kind, settings.writing, target.count)
         _check_memory(shape, len(target.frames), kind, settings.reading.max_pixels)
+        if info.structure and kind.structure:
+            own = info.structure.alone() if len(target.frames) == 1 else info.structure
+            placed = placement(step, image.shape)
+            info = replace(info, structure=own.scaled(placed, shape, final, target.count))
         return info, final
 
     def _encode(self, results: Iterator[Frame], target: _Target) -> None:

@@ -79,7 +79,8 @@ def write_image(
     Args:
         array: (H, W) grey, or (H, W, C): 2 channels are grey and alpha, 3 RGB, 4 RGBA, unless `info` says otherwise.
         target: path, or file open for writing bytes, with `format`.
-        info: of the file it comes from: profile, EXIF, XMP, resolution and palette are written where the format can.
+        info: of the file it comes from: profile, EXIF, XMP, resolution and palette are written where the format can. A
+            TIFF gets what a TIFF says of axes, places and pixel sizes, if the array has the size of the image.
         format: the ending of the format, as "png"; that of the target's name unless given.
         overwrite: replace a file that is there.
         convert: scale to 8 bits and lay RGBA over the background, where the format holds nothing better.

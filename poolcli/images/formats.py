@@ -36,7 +36,7 @@ class Format:
     premultiplied: bool = False  # holds colour that has been multiplied by alpha
     frames: bool = False  # takes more than one image
     streams: bool = False  # and writes each before the next is made
-    nodata: bool = False  # says which value means none
+    structure: bool = False  # says where pixels lie, what their axes are, which value means none
     bands: bool = False  # takes an image in parts
     levels: bool = False  # and an image of several sizes
     quality: bool = False
@@ -56,7 +56,7 @@ FORMATS = (
     Format("JPEG", "jpeg:Jpeg", rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif"), (".mpo",),
            {"grey": _8, "RGB": _8}, quality=True, side=65500),
     Format("TIFF", "tiff:Tiff", rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), (".svs",),
-           {**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True, nodata=True,
+           {**_ANY, "palette": _16}, premultiplied=True, frames=True, streams=True, structure=True,
            bands=True, levels=True),
     Format("WEBP", "webp:Webp", rb"RIFF....WEBP", (".webp",),
            holds={"RGB": _8, "RGBA": _8}, frames=True, quality=True, lossless=True, side=16383),

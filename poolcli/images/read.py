@@ -6,7 +6,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.images.boxes import Boxes
+    from poolcli.images.structure import Said
 
 _TRUNCATED = re.compile("truncated|failed to read|not enough image data", re.IGNORECASE)
 """What codecs say of files that end too early."""
@@ -39,15 +40,17 @@ class Picture:
         self._reader = reader
         self.frames = reader.frames
 
-    def warnings(self, writing: Writing | None, ignored: bool = False, kept: bool = False) -> list[str]:
+    def warnings(self, writing: Writing | None, ignored: bool = False, kept: Collection[Said] = ()) -> list[str]:
         """Return what is odd about the file, as far as it has been read, and what is lost where it is written.
 
-        Its nodata may have been ignored, and the output may say which value is that.
+        Its nodata may have been ignored, and the output may keep some of what the file says.
         """
         reader, lost = self._reader, []
-        unkept = reader.unkept_but_nodata if kept else reader.unkept
+        unkept = [said for said in reader.says if said not in kept]
         if unkept and writing:
-            lost.append(f"the output does not keep its {unkept}")
+            from poolcli.images.structure import listed
+
+            lost.append(f"the output does not keep its {listed(unkept)}")
         if reader.nodata and not ignored:
             lost.append(f"its nodata, {reader.nodata}, counts as any other value")
         if not lost or (writing and writing.strip):

@@ -21,9 +21,12 @@ from PIL import Image, TiffImagePlugin, _imaging
 
 from poolcli.images.boxes import Banded, Boxes, Plain, banded
 from poolcli.images.colour import expanded, full_range
+from poolcli.images.geotiff import GdalMetadata, GeoTiff
+from poolcli.images.imagej import ImageJ
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, octets, orientation_of, upright, upright_xmp
+from poolcli.images.ome import Ome
 from poolcli.images.pillow import MODERN, Pillow
-from poolcli.images.structure import NODATA, describes_pages, unkept
+from poolcli.images.structure import NODATA, Part, Structure, describes_pages, said_of
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size, damaged
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
@@ -118,15 +121,18 @@ class Tiff(Codec):
         if not self.frames:
             raise damaged("no page can be read")
         page = self._tiff.pages[0]
-        self.unkept, self.unkept_but_nodata = unkept(page), unkept(page, nodata=False)
-        self.nodata = _nodata(page)
+        self.says, self.nodata = said_of(page), _nodata(page)
+        count = self.frames if self._pages == [*range(self.frames)] else 0  # some pages are left out, and others count
+        of_pages = (self._part(kind, page, self.says, count) for kind in (Ome, ImageJ))
+        self._parts = [part for part in of_pages if part]
 
     def read(self, frame: int) -> Frame:
         """Return one of the pages."""
         page: Any = self._tiff.pages[self._pages[frame]]
         if _is_packed(page):
             self._file.seek(0)
-            return PackedTiff(self._file, self._reading).read(self._pages[frame])
+            image, info = PackedTiff(self._file, self._reading).read(self._pages[frame])
+            return image, replace(info, structure=self._structure(page, frame))
         if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
             raise ImageError(f"TIFF of {_named(page.photometric)} values is not supported: convert it to RGB")
         if page.compression != 1 and page.compression not in tifffile.TIFF.DECOMPRESSORS:
@@ -179,7 +185,27 @@ class Tiff(Codec):
             exif=self._exif() if frame == 0 else None,
             dpi=dpi_of(dpi),
             nodata=_nodata(page) or self.nodata,
+            structure=self._structure(page, frame),
         )
+
+    def _structure(self, page: Any, frame: int) -> Structure | None:
+        """Return what is said of a page; of one that is turned to be upright, nothing."""
+        own = [part for kind in (GeoTiff, GdalMetadata) if (part := self._part(kind, page))]
+        if not own + self._parts or orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}) != 1:
+            return None
+        samples = page.samplesperpixel
+        shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
+        dtype = "uint8" if page.dtype == bool else str(page.dtype)
+        return Structure((*own, *self._parts), shape, dtype, self.frames, frame)
+
+    @staticmethod
+    def _part(kind: Any, page: Any, *more: Any) -> Part | None:
+        """Return what a page says in one way; what nobody can read is not worth the image."""
+        try:
+            found: Part | None = kind.of(page, *more)
+        except Exception:
+            return None
+        return found
 
     def _exif(self) -> bytes | None:
         exif = Image.Exif()
@@ -203,7 +229,7 @@ class Tiff(Codec):
         first = next(frames)
         with tifffile.TiffWriter(file, bigtiff=first[0].nbytes * count > _BIG) as tiff:
             for i, (image, info) in enumerate(chain([first], frames)):
-                tiff.write(**_page(image, info, writing, i == 0))
+                tiff.write(**_page(image, info, writing, i == 0, count))
         if first[1].exif and not writing.strip:
             _append_exif(file, first[1].exif)
 
@@ -368,8 +394,8 @@ def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
     return colours.astype(np.uint8) if colours.max() < 256 else colours
 
 
-def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dict[str, Any]:
-    """Return the arguments that write one page."""
+def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool, count: int = 1) -> dict[str, Any]:
+    """Return the arguments that write one page of so many."""
     page: dict[str, Any] = {"data": image, "metadata": None, "description": "", "software": False, "contiguous": False}
     channels = image.shape[2] if image.ndim == 3 else 1
     alpha = info.alpha if info.alpha is not None else channels in (2, 4)
@@ -393,6 +419,12 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool) -> dic
             page["predictor"] = True
     if not writing.strip:
         page |= _described(info, writing, first)
+        structure = info.structure and info.structure.written(image.shape, image.dtype.name, count)
+        if structure:
+            more = structure.arguments(first)
+            page |= {**more, "extratags": page["extratags"] + more["extratags"]}
+            # ImageJ reads the pages of a stack that is not compressed as one run of bytes.
+            page["contiguous"] = not first and "compression" not in page and ("ImageJ", "axes") in structure.says
     return page
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # Pillow and NumPy are imported when the first image is read
     from numpy.typing import NDArray
 
     from poolcli.images.boxes import Banded, Boxes
+    from poolcli.images.structure import Said, Structure
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 Frame = tuple["NDArray[Any]", "Info"]
@@ -53,6 +54,7 @@ class Info:
     duration: float | None = None  # of the frame, in milliseconds
     loop: int | None = None  # times that an animation runs, 0 for ever
     nodata: str = ""  # the value that means none
+    structure: Structure | None = field(default=None, repr=False)  # what a TIFF says of the places of its pixels
     note: str = ""  # what is to be said of a result, beside the record
 
 
@@ -96,8 +98,7 @@ class Codec:
 
     frames: int = 1
     warnings: Sequence[str] = ()  # what is odd about the file, known when all is read
-    unkept: str = ""  # what it says beside its images that no output does
-    unkept_but_nodata: str = ""  # and beside its nodata
+    says: Sequence[Said] = ()  # what it says beside its images, which is lost unless an output keeps it
     nodata: str = ""  # the value that means none, which modes take for a value unless it is ignored
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
