@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.lazy import takes_dask
 from poolcli.nodata import check_ignore
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, flag, resolve
@@ -162,6 +163,7 @@ MODES: Mapping[str, Mode] = {
 }  # fmt: skip
 
 
+@takes_dask
 @takes_out
 def downsample(
     image: ArrayLike,
@@ -194,7 +196,8 @@ def downsample(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed. NaN propagates in every mode.
+            any strides; it is not changed. NaN propagates in every mode. A Dask array gives a lazy one of the same
+            values, unless `return_indices`, `ignore` or `valid` is given.
         mode: name of the pool, a key of `poolcli.MODES`, which holds the formulas.
         kernel_size: F, in pixels, one number or (height, width); 2 unless given.
         stride: S, the distance between windows in pixels; F unless given.
