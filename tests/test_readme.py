@@ -61,7 +61,14 @@ def test_python_runs(tmp_path, monkeypatch):
 
 @COMPILED
 @pytest.mark.parametrize(
-    "line", re.findall(r"^poolcli (?:downsample|reduce|upsample|resize|gradient) [^|\n]*$", README, re.MULTILINE)
+    "line",
+    [
+        line
+        for line in re.findall(
+            r"^poolcli (?:downsample|reduce|upsample|resize|gradient) [^|\n]*$", README, re.MULTILINE
+        )
+        if "--scheduler" not in line  # there is none: tests/test_cluster.py starts one
+    ],
 )
 def test_shell_lines_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

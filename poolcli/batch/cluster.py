@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
@@ -26,9 +26,10 @@ from poolcli.batch.work import StopError, Worker
 from poolcli.files import Proofs
 from poolcli.pictures import Notice
 
-_ANSWER = 5  # seconds that a scheduler has to answer
+_ANSWER = 4  # seconds that a scheduler has to answer
 _LOOK = 0.1  # seconds from one look at the stop to the next
 _COUNT = 1.0  # seconds from one count of the workers to the next
+_ABSENT = 5.0  # seconds without any worker, after which that is told: one that was lost is started again
 _WAITING = 2  # inputs that are handed out for each thread: the one at work, and the next
 
 
@@ -96,7 +97,7 @@ class _Batch:
         self._failed = False  # and that was one too many
         self._done: Queue[int] = Queue()
         self._folders: set[Path] = set()
-        self._most, self._counted = 0, 0.0
+        self._most, self._counted, self._seen = 0, 0.0, time.monotonic()  # workers
         client.subscribe_topic(self._name, self._hear)
 
     def run(self) -> Iterator[Outcome]:
@@ -158,10 +159,11 @@ class _Batch:
         if time.monotonic() > self._counted + _COUNT:
             with suppress(OSError):  # the scheduler was lost, as the jobs will tell
                 threads = sum(self._client.nthreads().values())
-                if not threads:
-                    self._notice("the scheduler has no workers: waiting for one, as dask worker starts it")
                 self._most = _WAITING * max(threads, 1)
+                self._seen = time.monotonic() if threads else self._seen
             self._counted = time.monotonic()
+            if self._counted > self._seen + _ABSENT:
+                self._notice("the scheduler has no workers: waiting for one, as dask worker starts it")
         return self._most
 
     def _outcomes(self, unit: _Unit) -> Iterator[Outcome]:
@@ -173,7 +175,7 @@ class _Batch:
         else:
             error = unit.future.exception()
         if error is None:
-            yield from self._returned(unit, *unit.future.result())
+            yield from self._returned(unit, unit.future.result())
         elif type(error).__name__ == "KilledWorker" and not unit.alone:
             self._suspects.append(unit)
         else:
@@ -181,13 +183,15 @@ class _Batch:
             line = _words(error)
             yield from (Outcome(job, "failed", error=line) for job in unit.jobs)
 
-    def _returned(self, unit: _Unit, outcomes: Sequence[Outcome], proofs: Proofs) -> Iterator[Outcome]:
-        self._folders |= proofs.folders
-        for proof in proofs.made:
+    def _returned(self, unit: _Unit, result: _Result) -> Iterator[Outcome]:
+        self._folders |= result.proofs.folders
+        for proof in result.proofs.made:
             proof.unlink(missing_ok=True)
-        for outcome, job in zip(outcomes, unit.jobs, strict=False):
+        left = unit.jobs[len(result.outcomes) :] if result.error else ()
+        outcomes = [outcome.of(job) for outcome, job in zip(result.outcomes, unit.jobs, strict=False)]
+        for outcome in (*outcomes, *(Outcome(job, "failed", error=result.error) for job in left)):
             self._failed |= self._settings.fail_fast and bool(outcome.error)
-            yield outcome.of(job)
+            yield outcome
 
     def _give_up(self) -> Iterator[Outcome]:
         for unit in self._at_work.values():
@@ -209,8 +213,17 @@ def _words(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def work(order: _Order) -> tuple[list[Outcome], Proofs]:
-    """Do the jobs of one input, in a thread of a worker, and return what became of them, and proofs of their files."""
+@dataclass
+class _Result:
+    """What became of the jobs of one input."""
+
+    proofs: Proofs
+    outcomes: list[Outcome] = field(default_factory=list)  # of the first of them, or of all
+    error: str = ""  # why there are no more, if not for a stop
+
+
+def work(order: _Order) -> _Result:
+    """Do the jobs of one input, in a thread of a worker, and return what became of them."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -227,16 +240,18 @@ def work(order: _Order) -> tuple[list[Outcome], Proofs]:
     kernels = _kernels()
     prepare = cache(partial(kernels.submit, _prepare, worker.state.nthreads))
     able = Worker(order.settings, prepare, partial(_compute, kernels), stopped, partial(tell, "notice"))
-    outcomes, proofs = list[Outcome](), Proofs(order.batch)
-    with proofs.kept():
+    result = _Result(Proofs(order.batch))
+    with result.proofs.kept():
         try:
             for outcome in able.do(order.jobs, lambda job: tell("begin", order.number, numbers[job.number])):
-                outcomes.append(outcome)
+                result.outcomes.append(outcome)
                 if outcome.error and order.settings.fail_fast:
                     break
         except StopError:
             pass
-    return outcomes, proofs
+        except Exception as error:  # raised, it would go through pickle, and what cannot is never heard of
+            result.error = _words(error)
+    return result
 
 
 @cache
