@@ -151,7 +151,7 @@ class Outcome:
         if not names:
             return replace(self, job=job)
         longest = sorted((shown(Path(name)) for name in names), key=len, reverse=True)
-        known = re.compile(rf"(?<![\w/.-])({'|'.join(map(re.escape, longest))})(?![\w/-])")
+        known = re.compile(rf"(?<![\w/.-])({'|'.join(map(re.escape, longest))})(?![\w/-]|\.\w)")
         spelled = {shown(Path(name)): shown(path) for name, path in names.items()}
 
         def told(line: str) -> str:
