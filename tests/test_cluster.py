@@ -90,7 +90,7 @@ def test_a_folder_comes_out_as_on_one_machine_though_a_worker_is_killed(schedule
     assert running.poll() is None
     os.kill(victim, signal.SIGKILL)
     _, said = running.communicate(timeout=60)
-    assert (running.returncode, said) == (0, "200 written\n")
+    assert (running.returncode, said.splitlines()[-1]) == (0, "200 written")
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
@@ -176,7 +176,7 @@ def test_a_signal_ends_a_batch_in_order(scheduler, tmp_path):
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=10)
     assert running.returncode == 130
-    (counts,) = said.splitlines()
+    counts = said.splitlines()[-1]
     assert "not begun" in counts
     done = contents(tmp_path / "out")
     assert 3 <= len(done) < 100
