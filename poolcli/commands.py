@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poolcli.downsample import MODES, PYRAMIDS
 from poolcli.gradient import DIFFERENTIABLE
+from poolcli.parameters import PARAMETERS
 from poolcli.reduce import REDUCTIONS
 from poolcli.resizing import RESIZINGS
 from poolcli.rows import ModeRow, imported
@@ -45,6 +47,10 @@ COMMANDS: Mapping[str, Command] = {
                 makes_levels=True),
     )
 }  # fmt: skip
+
+
+FILES = ("grad", *(name for name, parameter in PARAMETERS.items() if parameter.type is object))
+"""Arguments that may be names of files."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,12 @@ class Step:
         if self.does.differentiates:
             return self.arguments.get("numbers") or "uint8"
         return self.arguments.get("dtype") or dtype
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Return the arguments that are names of files."""
+        named = {name: value for name, value in self.arguments.items() if name in FILES and isinstance(value, str)}
+        return {name: value for name, value in named.items() if os.path.isfile(value)}
 
     def given(self, **more: Any) -> Step:
         """Return the same with more arguments."""

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.lazy import takes_dask
 from poolcli.nodata import check_ignore
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, flag, resolve
@@ -166,6 +167,7 @@ PYRAMIDS: Mapping[str, Mode] = {name: row for name, row in MODES.items() if not 
 """Those that pyramids are made by."""
 
 
+@takes_dask
 @takes_out
 def downsample(
     image: ArrayLike,
@@ -198,7 +200,8 @@ def downsample(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed. NaN propagates in every mode.
+            any strides; it is not changed. NaN propagates in every mode. A Dask array gives a lazy one of the same
+            values, unless `return_indices`, `ignore` or `valid` is given.
         mode: name of the pool, a key of `poolcli.MODES`, which holds the formulas.
         kernel_size: F, in pixels, one number or (height, width); 2 unless given.
         stride: S, the distance between windows in pixels; F unless given.

@@ -7,7 +7,8 @@ import os
 import platform
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -19,6 +20,7 @@ _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _MARK = ".poolcli-"
 _LEFT = re.compile(rf"{re.escape(_MARK)}{_HOST}-(\d+)-")
 _writing: set[str] = set()  # hidden files of this process
+_proofs: ContextVar[Proofs | None] = ContextVar("proofs", default=None)
 
 
 class WriteError(Exception):
@@ -30,6 +32,69 @@ class WriteError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class Proofs:
+    """Which files a batch has written, told by hidden files beside them that last until their jobs are reported.
+
+    A machine may be lost after it wrote a file and before it said so. Another does the job again, and may replace that
+    file, but no other: it is known by its size and the time of its last change.
+    """
+
+    def __init__(self, batch: str) -> None:
+        self._batch = batch
+        self.made: list[Path] = []
+        self.folders: set[Path] = set()  # that were written to
+
+    @staticmethod
+    def new() -> str:
+        """Return the name of a batch: that of its hidden files begins with it, and with this machine and process."""
+        return f"{_MARK}{_HOST}-{os.getpid()}-{os.urandom(6).hex()}"
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep proofs of what is written inside the block."""
+        before = _proofs.set(self)
+        try:
+            yield
+        finally:
+            _proofs.reset(before)
+
+    def add(self, temporary: str, target: Path) -> None:
+        """Write how a file, which will be put in place, is known."""
+        proof = self._beside(target)
+        with open(proof, "a") as file:  # of two machines that do one job each has a line
+            file.write(f"{_known_by(temporary)}\n")
+        self.made.append(proof)
+
+    def have(self, target: Path) -> bool:
+        """Return whether the batch wrote a file."""
+        try:
+            return _known_by(target) in self._beside(target).read_text().splitlines()
+        except OSError:
+            return False
+
+    def _beside(self, target: Path) -> Path:
+        return target.with_name(f"{self._batch}-{zlib.crc32(os.fsencode(target.name)):08x}")
+
+    @staticmethod
+    def forget(batch: str, folders: Iterable[Path]) -> None:
+        """Remove all proofs of a batch from folders, and the hidden files of processes that were killed there."""
+        for folder in folders:
+            clean(folder)
+            for proof in folder.glob(f"{batch}-*"):
+                proof.unlink(missing_ok=True)
+
+
+def _known_by(path: str | Path) -> str:
+    status = os.lstat(path)
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def is_own(target: Path) -> bool:
+    """Return whether a file was written by the batch whose job is done, when it was done before."""
+    proofs = _proofs.get()
+    return proofs is not None and proofs.have(target)
 
 
 def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) -> None:
@@ -46,9 +111,13 @@ def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) ->
             _writing.add(temporary)
             write(file)  # type: ignore[arg-type]
         os.chmod(temporary, mode)
+        if proofs := _proofs.get():
+            proofs.folders.add(target.parent)
         if overwrite:
             os.replace(temporary, target)
         else:
+            if proofs:
+                proofs.add(temporary, target)
             _rename_new(temporary, target)
     except OSError as error:
         raise WriteError(error.strerror or str(error), target) from error
@@ -91,7 +160,7 @@ def _lives(process: int) -> bool:
 
 def check_free(target: Path, overwrite: bool) -> None:
     """Raise a WriteError if a file is in the way."""
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and os.path.lexists(target) and not is_own(target):
         raise WriteError(_EXISTS, target, "overwrite")
 
 
@@ -99,11 +168,9 @@ def _rename_new(temporary: str, target: Path) -> None:
     """Rename, and fail where the target exists by now: a link is made at once or not at all, a rename replaces."""
     try:
         os.link(temporary, target)
-    except FileExistsError:
-        raise WriteError(_EXISTS, target, "overwrite") from None
-    except OSError:  # a file system without links
-        if os.path.lexists(target):
-            raise WriteError(_EXISTS, target, "overwrite") from None
+    except OSError as error:  # it exists, or the file system has no links
+        if isinstance(error, FileExistsError) or os.path.lexists(target):
+            check_free(target, overwrite=False)
         os.replace(temporary, target)
     else:
         os.unlink(temporary)

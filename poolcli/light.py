@@ -47,6 +47,15 @@ class Light:
     def __bool__(self) -> bool:
         return bool(self.alpha or self.linear)
 
+    def check(self, array: NDArray[Any]) -> None:
+        """Raise a ValueError if the numbers of an image, channels last, cannot be what is said of them."""
+        if self.alpha and (array.ndim < 3 or array.shape[-1] < 2):
+            raise ValueError(f"alpha={self.alpha}: an array {array.shape} has no channel of alpha beside others")
+        if self.alpha and array.shape[-1] == 3:
+            raise ValueError(f"alpha={self.alpha}: three channels are red, green and blue, without alpha")
+        if self.linear and array.dtype.kind in "iu":
+            _check_linear(array.dtype)
+
     @property
     def hidden(self) -> Mapping[str, Any]:
         """Return the argument by which numbers that may be averaged are ignored."""
@@ -116,10 +125,7 @@ class Blend:
         """Return what it makes of an image in this light, rounded once."""
         array = axes.channels_last(axes.as_array(image), layout)
         source = check(array.dtype)
-        if light.alpha and (array.ndim < 3 or array.shape[-1] < 2):
-            raise ValueError(f"alpha={light.alpha}: an array {array.shape} has no channel of alpha beside others")
-        if light.alpha and array.shape[-1] == 3:
-            raise ValueError(f"alpha={light.alpha}: three channels are red, green and blue, without alpha")
+        light.check(array)
         target = check(dtype) if dtype is not None else check("float64") if self.vector else source
         values = light.blendable(array, target)
         if values is array or self.mixes:
@@ -162,11 +168,14 @@ def _divide(image: NDArray[Any], most: Any) -> None:
     image[..., :-1] /= np.where(alpha > 0, alpha, alpha.dtype.type(np.inf))
 
 
+def _check_linear(dtype: np.dtype[Any]) -> None:
+    if dtype.itemsize > 2 or dtype.kind != "u":
+        raise ValueError(f"linear light is defined for uint8 and uint16, not for {dtype}")
+
+
 @cache
 def _linear_table(dtype: np.dtype[Any], lane: np.dtype[Any]) -> NDArray[Any]:
     """Return the linear light of every value of an integer dtype, on its own scale: sRGB, IEC 61966-2-1."""
-    if dtype.itemsize > 2 or dtype.kind != "u":
-        raise ValueError(f"linear light is defined for uint8 and uint16, not for {dtype}")
     most = maximum(dtype)
     v = np.arange(int(most) + 1) / most
     return (most * np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)).astype(lane)

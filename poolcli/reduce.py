@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.downsample import MODES, Mode
+from poolcli.lazy import takes_dask
 from poolcli.nodata import check_ignore, without
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, resolve
@@ -102,6 +103,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
 }  # fmt: skip
 
 
+@takes_dask
 @takes_out
 def reduce(
     image: ArrayLike,
@@ -123,7 +125,7 @@ def reduce(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed. NaN propagates in every mode.
+            any strides; it is not changed. NaN propagates in every mode. Of a Dask array give `image.compute()`.
         mode: a key of `poolcli.REDUCTIONS`, which holds the formulas: gap, gmp, covariance, spp, flatten, or a mode of
             `downsample`.
         dtype: of the output. Unless given, modes that select values of the map (gmp, flatten, median, ...) keep its

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from poolcli.filters import FILTERS, Filter
+from poolcli.lazy import takes_dask
 from poolcli.outputs import takes_out
 from poolcli.parameters import Parameters, find, flag, resolve
 
@@ -33,6 +34,7 @@ EITHER = "size={} and scale={} both say how large the output is: give one of the
 _TAKES = {row.name: row.parameters for row in FILTERS.values()}
 
 
+@takes_dask
 @takes_out
 def resize(
     image: ArrayLike,
@@ -53,7 +55,7 @@ def resize(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed.
+            any strides; it is not changed. A Dask array gives a lazy one of the same values.
         size: of the output, in pixels, one number or (height, width), of which one may be None: it follows the other.
         mode: the filter w: "nearest", "bilinear" (2 taps an axis), "bicubic" (4) or "lanczos" (2 lobes).
         scale: output over input size, one number or (down, across), instead of the size, which is its whole part.

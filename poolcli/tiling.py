@@ -18,7 +18,7 @@ from poolcli.filters import FILTERS
 from poolcli.light import Blend, Light
 from poolcli.parameters import resolve
 from poolcli.resize import Enlargement, Resampler, as_batch, as_given, asked_of, output_grid
-from poolcli.resizing import request
+from poolcli.resizing import Request, request
 from poolcli.rows import imported, takes
 from poolcli.upsample import UPSAMPLINGS, Upsampling
 
@@ -234,11 +234,16 @@ def _mean(row: Upsampling, arguments: Mapping[str, Any]) -> Blend | None:
 def _resizing(step: Step, shape: tuple[int, ...]) -> _Resampling:
     """Return a resampling to any size."""
     given = {name: value for name, value in step.arguments.items() if name != "dtype"}
-    asked = request(step.mode, given)
+    return resampling_of(step, request(step.mode, given), shape)
+
+
+def resampling_of(step: Step, asked: Request, shape: tuple[int, ...]) -> _Resampling:
+    """Return the resampling that is asked of `resize`, of an image of this shape."""
     row, values = asked_of(asked.filter, asked.antialias, asked.parameters)
-    resampler = Resampler.of(shape[:2], row, output_grid(shape, *asked.size), values, asked.antialias)
+    grid = output_grid(shape, *asked.size)
+    resampler = Resampler.of(shape[:2], row, grid, values, asked.antialias)
     blend = Blend(partial(len)) if asked.antialias or not row.copies else None
-    return _Resampling(step, step.shape_after(shape), resampler, blend)
+    return _Resampling(step, (*grid.sizes, *shape[2:]), resampler, blend)
 
 
 _TILINGS: Mapping[str, Callable[[Step, tuple[int, ...]], Tiling | None]] = {

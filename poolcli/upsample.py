@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolcli.filters import FILTERS, Filter
+from poolcli.lazy import takes_dask
 from poolcli.outputs import takes_out
 from poolcli.parameters import Convolution, find, resolve
 from poolcli.resize import EITHER, Enlargement, Scale, Size, as_batch, as_given, check_fill, scales_of
@@ -130,6 +131,7 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
 }  # fmt: skip
 
 
+@takes_dask
 @takes_out
 def upsample(
     image: ArrayLike,
@@ -148,7 +150,8 @@ def upsample(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed. NaN propagates.
+            any strides; it is not changed. NaN propagates. A Dask array gives a lazy one of the same values, with
+            nearest, nails, bilinear, bicubic and lanczos.
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
             from 1 on, the others whole ones; `resize` takes those below 1.

@@ -15,7 +15,7 @@ LAYERS = (
     ("poolcli.__main__", "poolcli.torch"),
     ("poolcli.cli",),
     ("poolcli.batch",),
-    ("poolcli.pictures", "poolcli.tiling", "poolcli.pyramid", "poolcli.placing"),
+    ("poolcli.pictures", "poolcli.chunks", "poolcli.tiling", "poolcli.pyramid", "poolcli.placing"),
     ("poolcli.commands",),
     ("poolcli.gradient", "poolcli.resizing"),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",
@@ -24,7 +24,7 @@ LAYERS = (
     ("poolcli.engine",),
     ("poolcli.geometry", "poolcli.sampling", "poolcli.dtypes", "poolcli.parameters", "poolcli.files", "poolcli.stored",
      "poolcli.axes", "poolcli.light", "poolcli.filters", "poolcli.weights", "poolcli.rows",
-     "poolcli.joint", "poolcli.outputs", "poolcli.nodata"),
+     "poolcli.joint", "poolcli.lazy", "poolcli.outputs", "poolcli.nodata"),
 )  # fmt: skip
 """From the top to the ground: a module imports those of its own layer and of those below, and the version."""
 
@@ -36,6 +36,8 @@ OWNERS = {
     "imagecodecs": "poolcli.images",
     "click": "poolcli.cli",
     "torch": "poolcli.torch",
+    "dask": "poolcli.chunks",
+    "distributed": "poolcli.batch.cluster",
 }
 """Who alone imports a library."""
 

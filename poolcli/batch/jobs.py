@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from poolcli.commands import Step
+from poolcli.commands import FILES, Step
 from poolcli.files import shown
 from poolcli.images import Reading, Writing
 from poolcli.images.formats import Format, format_of
-from poolcli.parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +42,23 @@ class Job:
         """Return the format to be written."""
         return format_of(PurePath(f"x.{self.ending}") if self.ending or self.output is None else self.output)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Return all files that it reads or writes, and the folders of those that it writes."""
+        own = [path for path in (self.input, self.output, self.indices) if path]
+        folders = [path.parent for path in (self.output, self.indices) if path]
+        return (*own, *folders, *(Path(value) for step in (self.step, *self.beside) for value in step.files.values()))
+
+    def absolute(self) -> Job:
+        """Return the job for a process in another folder."""
+        own = {"input": self.input, "output": self.output, "indices": self.indices}
+        step, *beside = (
+            step.given(**{name: str(Path(value).absolute()) for name, value in step.files.items()})
+            for step in (self.step, *self.beside)
+        )
+        paths: dict[str, Any] = {name: path and path.absolute() for name, path in own.items()}
+        return replace(self, **paths, step=step, beside=tuple(beside))
+
     def record(self, settings: Settings) -> str:
         """Return the command that does it, with all options that change pixels."""
         import poolcli
@@ -61,7 +78,7 @@ _CALLED = {"start": "from", "depth": "levels"}
 
 
 def _text(name: str, value: Any) -> str:
-    if name in PARAMETERS and PARAMETERS[name].type is object:
+    if name in FILES:
         return Path(str(value)).name  # whose folders are nobody's business
     return joined(value) if isinstance(value, tuple) else str(value)
 
@@ -130,6 +147,26 @@ class Outcome:
     rows: tuple[Row, ...] = ()
     blamed: PurePath | None = None  # for the error, if it is not the input
     added: int = 0  # rows of a table
+
+    def of(self, job: Job) -> Outcome:
+        """Return what became of a job that was done under absolute paths: lines name its files as it does itself."""
+        names = {str(path.absolute()): path for path in job.paths if not path.is_absolute()}
+        if not names:
+            return replace(self, job=job)
+        longest = sorted((shown(Path(name)) for name in names), key=len, reverse=True)
+        known = re.compile(rf"(?<![\w/.-])({'|'.join(map(re.escape, longest))})(?![\w/-]|\.\w)")
+        spelled = {shown(Path(name)): shown(path) for name, path in names.items()}
+
+        def told(line: str) -> str:
+            return known.sub(lambda found: spelled[found[0]], line)
+
+        return replace(
+            self,
+            job=job,
+            error=told(self.error),
+            warnings=tuple(map(told, self.warnings)),
+            blamed=names.get(str(self.blamed), self.blamed),
+        )
 
     @property
     def line(self) -> str:

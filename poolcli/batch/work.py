@@ -169,11 +169,11 @@ class Worker:
 
     def _write(self, job: Job, source: Source, found: _Findings) -> str:
         """Write the file of a job, and return what became of it."""
-        from poolcli.files import check_free
+        from poolcli.files import check_free, is_own
 
         settings = self._settings
         if job.output is not None:
-            if settings.skip_existing and job.output.exists():
+            if settings.skip_existing and job.output.exists() and not is_own(job.output):
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
         picture = source.open(settings.reading_for(job.step))

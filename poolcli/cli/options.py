@@ -158,10 +158,12 @@ _LOOKING = (
 )  # fmt: skip
 _GOING = (
     click.option("-j", "--jobs", type=Count(1), metavar="N", help="Threads that read and write.  [default: the cores]"),
+    click.option("--scheduler", metavar="ADDRESS",
+                 help="Let the workers of a Dask cluster do it, as tcp://HOST:PORT; they see the same files."),
     click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
-)
+)  # fmt: skip
 
 
 def pictures(command: Command) -> Command:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Timer
 from typing import Any
@@ -98,17 +99,35 @@ def carry_out(
     if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs.at(0).output is None):
         what = "table" if makes_rows else "image"
         raise click.UsageError(f"--json and the {what} cannot both go to standard output: -o FILE takes the {what}")
-    from poolcli.batch.local import execute
-
+    with usage_errors():
+        execute = _executor(jobs, settings, files)
     report = Report(len(jobs), rows_of_table=makes_rows)
     console = Console(len(jobs), files["quiet"], files["json"])
     with _stoppable() as (stop, received):
-        for outcome in take(execute(jobs, settings, files["jobs"] or os.cpu_count() or 1, stop, console.notice)):
+        for outcome in take(execute(stop, console.notice)):
             outcome = replace(outcome, error=spelled(outcome.error))
             report.add(outcome)
             console.tell(outcome)
     console.end(str(report) if len(jobs) > 1 or received else "")
     return 128 + received[0] if received else report.exit_code
+
+
+def _executor(
+    jobs: Jobs, settings: Settings, files: Mapping[str, Any]
+) -> Callable[[Event, Callable[[str], None]], Iterator[Outcome]]:
+    """Return what does the jobs: threads of this machine, or a cluster; or raise a BatchError."""
+    address = files["scheduler"]
+    if address is None:
+        from poolcli.batch import local
+
+        return partial(local.execute, jobs, settings, files["jobs"] or os.cpu_count() or 1)
+    if files["jobs"]:
+        raise BatchError("--jobs is for threads of this machine, and workers have their own: leave it out")
+    if any(job.input is None or (job.output is None and not job.step.does.makes_rows) for job in jobs):
+        raise BatchError("--scheduler is for files, and - is a stream of this machine alone: leave --scheduler out")
+    from poolcli.batch import cluster
+
+    return partial(cluster.execute, jobs, settings, cluster.connect(address))
 
 
 @contextmanager

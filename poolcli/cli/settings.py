@@ -43,7 +43,7 @@ _READING = ("max_pixels", "layout", "convert")
 _WRITING = ("overwrite", "convert", "background", "quality", "compression", "strip", "layout")
 _BATCH = (
     "output", "name", "format", "skip_existing", "recursive", "include", "exclude", "files_from", "null", "jobs",
-    "dry_run", "fail_fast", "quiet", "json", "debug",
+    "scheduler", "dry_run", "fail_fast", "quiet", "json", "debug",
 )  # fmt: skip
 _SETTINGS = (*_WRITING, "max_pixels", "keep_palette", "frame", "linear", "colour", "memory", "tile", "resume")
 

@@ -14,7 +14,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from numba import get_num_threads, prange, types
+from numba import get_num_threads, prange, set_num_threads, types
 
 from poolcli.engine.compile import check, pointer, specialise
 from poolcli.engine.internals import compiler_lock, threading_layer
@@ -95,6 +95,11 @@ def _launch(band, rows, bands, {arguments}):
     exec(text, names)
     launch: Callable[..., int] = names["_launch"]
     return launch
+
+
+def use_threads(count: int) -> None:
+    """Run the loops that this thread starts on no more threads than these."""
+    set_num_threads(min(count, get_num_threads()))
 
 
 def _layer() -> str:

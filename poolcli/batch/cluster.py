@@ -1,0 +1,272 @@
+"""The executor of many machines: a Dask cluster, whose workers share the files with this one.
+
+Workers decode and encode in as many threads as they have, and one more launches kernels. A job whose worker is lost is
+done again elsewhere; which files it wrote before, its proofs tell.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import groupby
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Event
+from typing import Any
+
+from poolcli.batch.jobs import BatchError, Job, Outcome, Settings
+from poolcli.batch.local import PATIENCE
+from poolcli.batch.plan import Jobs
+from poolcli.batch.work import StopError, Worker
+from poolcli.files import Proofs
+from poolcli.pictures import Notice
+
+_ANSWER = 4  # seconds that a scheduler has to answer
+_LOOK = 0.1  # seconds from one look at the stop to the next
+_COUNT = 1.0  # seconds from one count of the workers to the next
+_ABSENT = 5.0  # seconds without any worker, after which that is told: one that was lost is started again
+_WAITING = 2  # inputs that are handed out for each thread: the one at work, and the next
+
+
+def connect(address: str) -> Any:
+    """Return a client of the scheduler at an address, or raise a BatchError."""
+    try:
+        import distributed
+    except ImportError:
+        way = "pip install 'poolcli-image[dask]' brings it"
+        raise BatchError(f"--scheduler needs the package distributed: {way}") from None
+    for name in ("distributed", "distributed.client", "tornado.application", "asyncio", "concurrent.futures"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is told as an error of a file
+    try:
+        return distributed.Client(address, timeout=_ANSWER, set_as_default=False)
+    except Exception:  # of many kinds: another protocol, no address, nobody there
+        way = "dask scheduler starts one, and prints its address"
+        raise BatchError(f"no Dask scheduler answers at {address}: {way}") from None
+
+
+def execute(jobs: Jobs, settings: Settings, client: Any, stop: Event, notice: Notice) -> Iterator[Outcome]:
+    """Do the jobs, and yield what became of each, as they end; close the client.
+
+    After `stop` is set no other is begun, and those that are not done by then are given up when patience ends.
+
+    Memory depends on the number of threads of the workers, not on that of the files.
+    """
+    batch = _Batch(jobs, settings, client, stop, notice)
+    try:
+        yield from batch.run()
+    finally:
+        batch.close()
+
+
+@dataclass
+class _Unit:
+    """The jobs of one input, which one worker does, and how far they are known to be."""
+
+    jobs: Sequence[Job]
+    future: Future[Any] | None = None
+    alone: bool = False  # nothing else is at work
+    begun: int | None = None  # the last of the jobs that was begun
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a worker is told to do, as plain data."""
+
+    number: int
+    jobs: Sequence[Job]
+    settings: Settings
+    batch: str  # its name, under which it hears of its jobs too
+
+
+class _Batch:
+    """Inputs that are handed to workers, a few more than these have threads, and what comes back."""
+
+    def __init__(self, jobs: Jobs, settings: Settings, client: Any, stop: Event, notice: Notice) -> None:
+        self._settings, self._client, self._stop, self._notice = settings, client, stop, notice
+        self._name = Proofs.new()
+        self._executor = client.get_executor(pure=False)
+        self._waiting = (_Unit([*own]) for _, own in groupby(jobs, key=lambda job: job.input))
+        self._suspects: list[_Unit] = []  # that were at work when workers were killed
+        self._at_work: dict[int, _Unit] = {}
+        self._count = 0
+        self._failed = False  # and that was one too many
+        self._done: Queue[int] = Queue()
+        self._folders: set[Path] = set()
+        self._most, self._counted, self._seen = 0, 0.0, time.monotonic()  # workers
+        client.subscribe_topic(self._name, self._hear)
+
+    def run(self) -> Iterator[Outcome]:
+        """Hand out inputs, and yield outcomes until all are there, or are given up."""
+        given_up = float("inf")
+        while self._hand_out():
+            try:
+                number = self._done.get(timeout=_LOOK)
+            except Empty:
+                if self._stop.is_set():
+                    given_up = min(given_up, time.monotonic() + PATIENCE)
+                if time.monotonic() < given_up:
+                    continue
+                yield from self._give_up()
+                return
+            unit = self._at_work.pop(number, None)
+            if unit is not None:
+                yield from self._outcomes(unit)
+
+    def close(self) -> None:
+        """Leave the cluster as it was, and no hidden files."""
+        self._cancel(list(self._at_work))
+        Proofs.forget(self._name, self._folders)
+        self._client.close(timeout=_ANSWER)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """Take what a worker says while it is at work."""
+        what, *values = event[1]
+        if what == "begin":
+            number, job = values
+            if unit := self._at_work.get(number):
+                unit.begun = job
+        else:
+            self._notice(values[0])
+
+    def _hand_out(self) -> bool:
+        """Hand out as many inputs as there is work for, and return whether any are at work."""
+        if self._stop.is_set() or self._failed:
+            self._cancel([number for number, unit in self._at_work.items() if unit.begun is None])
+            return bool(self._at_work)
+        most = self._limit()
+        while len(self._at_work) < most and (unit := next(self._waiting, None)):
+            self._submit(unit)
+        if not self._at_work and self._suspects:
+            unit = self._suspects.pop()
+            unit.alone = True
+            self._submit(unit)
+        return bool(self._at_work)
+
+    def _submit(self, unit: _Unit) -> None:
+        number = self._count = self._count + 1
+        self._at_work[number], unit.begun = unit, None
+        order = _Order(number, [job.absolute() for job in unit.jobs], self._settings, self._name)
+        unit.future = self._executor.submit(work, order)
+        unit.future.add_done_callback(lambda _: self._done.put(number))
+
+    def _limit(self) -> int:
+        """Return how many inputs are handed out: workers come and go."""
+        if time.monotonic() > self._counted + _COUNT:
+            with suppress(OSError):  # the scheduler was lost, as the jobs will tell
+                threads = sum(self._client.nthreads().values())
+                self._most = _WAITING * max(threads, 1)
+                self._seen = time.monotonic() if threads else self._seen
+            self._counted = time.monotonic()
+            if self._counted > self._seen + _ABSENT:
+                self._notice("the scheduler has no workers: waiting for one, as dask worker starts it")
+        return self._most
+
+    def _outcomes(self, unit: _Unit) -> Iterator[Outcome]:
+        """Yield what became of the jobs of an input, or do them again, alone, if they may have killed workers."""
+        assert unit.future is not None
+        if unit.future.cancelled():  # by nobody here
+            error: BaseException | None = ConnectionError("the scheduler was lost before the job was done")
+            self._failed = True
+        else:
+            error = unit.future.exception()
+        if error is None:
+            yield from self._returned(unit, unit.future.result())
+        elif type(error).__name__ == "KilledWorker" and not unit.alone:
+            self._suspects.append(unit)
+        else:
+            self._failed |= self._settings.fail_fast
+            line = _words(error)
+            yield from (Outcome(job, "failed", error=line) for job in unit.jobs)
+
+    def _returned(self, unit: _Unit, result: _Result) -> Iterator[Outcome]:
+        self._folders |= result.proofs.folders
+        for proof in result.proofs.made:
+            proof.unlink(missing_ok=True)
+        left = unit.jobs[len(result.outcomes) :] if result.error else ()
+        outcomes = [outcome.of(job) for outcome, job in zip(result.outcomes, unit.jobs, strict=False)]
+        for outcome in (*outcomes, *(Outcome(job, "failed", error=result.error) for job in left)):
+            self._failed |= self._settings.fail_fast and bool(outcome.error)
+            yield outcome
+
+    def _give_up(self) -> Iterator[Outcome]:
+        for unit in self._at_work.values():
+            job = unit.jobs[unit.begun or 0]
+            yield Outcome(job, "failed", error=f"not finished {PATIENCE:g} s after the signal to stop")
+
+    def _cancel(self, numbers: Sequence[int]) -> None:
+        """Take inputs back; workers that are at one stop where they look whether to go on."""
+        for number in numbers:
+            unit = self._at_work.pop(number)
+            if unit.future is not None:
+                unit.future.cancel()
+
+
+def _words(error: BaseException) -> str:
+    """Return in one line why a worker did not come to its end."""
+    if type(error).__name__ == "KilledWorker":
+        return "it ended every worker that began it, as one does that has no memory left"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@dataclass
+class _Result:
+    """What became of the jobs of one input."""
+
+    proofs: Proofs
+    outcomes: list[Outcome] = field(default_factory=list)  # of the first of them, or of all
+    error: str = ""  # why there are no more, if not for a stop
+
+
+def work(order: _Order) -> _Result:
+    """Do the jobs of one input, in a thread of a worker, and return what became of them."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def tell(*what: Any) -> None:
+        worker.log_event(order.batch, what)
+
+    def stopped() -> bool:
+        state = worker.state.tasks.get(key)
+        return state is not None and state.state == "cancelled"
+
+    numbers = {job.number: n for n, job in enumerate(order.jobs)}
+    kernels = _kernels()
+    prepare = cache(partial(kernels.submit, _prepare, worker.state.nthreads))
+    able = Worker(order.settings, prepare, partial(_compute, kernels), stopped, partial(tell, "notice"))
+    result = _Result(Proofs(order.batch))
+    with result.proofs.kept():
+        try:
+            for outcome in able.do(order.jobs, lambda job: tell("begin", order.number, numbers[job.number])):
+                result.outcomes.append(outcome)
+                if outcome.error and order.settings.fail_fast:
+                    break
+        except StopError:
+            pass
+        except Exception as error:  # raised, it would go through pickle, and what cannot is never heard of
+            result.error = _words(error)
+    return result
+
+
+@cache
+def _kernels() -> ThreadPoolExecutor:
+    """Return the thread of this process that launches kernels: Numba's simplest layer bears no other beside it."""
+    return ThreadPoolExecutor(1, "kernels")
+
+
+def _prepare(threads: int) -> None:
+    """Import what kernels need, and run them on as many threads as the worker has."""
+    import poolcli.engine.windows  # noqa: F401
+    from poolcli.engine.bands import use_threads
+
+    use_threads(threads)
+
+
+def _compute(kernels: ThreadPoolExecutor, function: Any, *arguments: Any) -> Any:
+    return kernels.submit(function, *arguments).result()

@@ -1,0 +1,280 @@
+"""Batches on a Dask cluster, with real workers: the files, the lines and the exit codes are those of one machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from commands import process
+from distributed import Client, LocalCluster
+from effort import JIT
+from PIL import Image
+
+from poolcli import files
+from poolcli.batch.jobs import Job, Outcome
+from poolcli.commands import Step
+from poolcli.files import Proofs, WriteError
+
+pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
+
+# What workers of these tests do, to be killed at two moments that nobody can hit from outside.
+PRELOAD = """
+import os
+from poolcli import files
+
+def placed(temporary, target, rename=files._rename_new):
+    if target.name == "killer.png":
+        os._exit(1)
+    rename(temporary, target)
+    marker = target.parent / "lost"
+    if target.name == "unreported.png" and not marker.exists():
+        marker.touch()
+        os._exit(1)
+
+if files._rename_new.__name__ != "placed":  # this is read twice
+    files._rename_new = placed
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Return a cluster of two processes, which gives up a job that ends two workers."""
+    preload = tmp_path_factory.mktemp("cluster") / "preload.py"
+    preload.write_text(PRELOAD)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.worker.preload": [str(preload)]}),
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def scheduler(cluster):
+    """Return its address, once both workers are there."""
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    return cluster.scheduler_address
+
+
+def picture(path, seed=0, size=(24, 20)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}  # hidden ones too
+
+
+DOWNSAMPLE = ("downsample", "-m", "max")
+
+
+def test_a_folder_comes_out_as_on_one_machine_though_a_worker_is_killed(scheduler, tmp_path):
+    for i in range(200):
+        picture(tmp_path / f"in/{i}.png", i)
+    assert process(*DOWNSAMPLE, "in", "-o", "one", folder=tmp_path).returncode == 0
+    with Client(scheduler, set_as_default=False) as client:
+        victim = min(client.run(os.getpid).values())
+    command = [sys.executable, "-m", "poolcli", *DOWNSAMPLE, "in", "-o", "two", "--scheduler", scheduler]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while running.poll() is None and time.monotonic() < deadline and len(list(tmp_path.glob("two/[0-9]*.png"))) < 10:
+        time.sleep(0.002)
+    assert running.poll() is None
+    os.kill(victim, signal.SIGKILL)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.splitlines()[-1]) == (0, "200 written")
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_what_a_lost_worker_wrote_and_did_not_report_is_no_obstacle(scheduler, tmp_path):
+    for name in ("a", "unreported"):
+        picture(tmp_path / f"in/{name}.png")
+    result = process(*DOWNSAMPLE, "in", "-o", "out", "--scheduler", scheduler, folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "2 written\n")
+    assert sorted(contents(tmp_path / "out")) == ["a.png", "lost", "unreported.png"]
+    result = process(*DOWNSAMPLE, "in/a.png", "-o", "out", "--scheduler", scheduler, folder=tmp_path)
+    exists = "error: out/a.png: exists; --overwrite replaces it, --skip-existing leaves it\n"
+    assert (result.returncode, result.stderr) == (1, exists)
+
+
+def test_a_job_that_ends_its_workers_fails_and_those_beside_it_do_not(scheduler, tmp_path):
+    for name in ("a", "b", "c", "killer"):
+        picture(tmp_path / f"in/{name}.png")
+    result = process(*DOWNSAMPLE, "in", "-o", "out", "--scheduler", scheduler, folder=tmp_path)
+    reason = "it ended every worker that began it, as one does that has no memory left"
+    assert result.stderr == f"error: in/killer.png: {reason}\n3 written, 1 failed: {reason} (1)\n"
+    assert result.returncode == 1
+    assert sorted(contents(tmp_path / "out")) == ["a.png", "b.png", "c.png"]
+
+
+def test_tables_have_their_order(scheduler, tmp_path):
+    for i in range(30):
+        picture(tmp_path / f"in/{i}.png", i)
+    command = ("reduce", "-m", "flatten", "in")
+    here, there = (process(*command, *more, folder=tmp_path) for more in ((), ("--scheduler", scheduler)))
+    assert (there.returncode, there.stdout, there.stderr) == (0, here.stdout, here.stderr)
+
+
+def test_files_are_told_as_they_were_given(scheduler, tmp_path):
+    picture(tmp_path / "in/a.png")
+    (tmp_path / "in/b.png").write_bytes(b"")
+    (tmp_path / "file").touch()
+    np.save(tmp_path / "chw.npy", np.zeros((3, 40, 40), np.uint8))
+    lines = [
+        (*DOWNSAMPLE, "in", "chw.npy", "-o", "out", "--json"),
+        (*DOWNSAMPLE, "in/a.png", "-o", "file/a.png"),
+        (*DOWNSAMPLE, tmp_path / "in/b.png", "-o", "b.png"),
+    ]
+    results = []
+    for more in ((), ("--scheduler", scheduler)):
+        said = [process(*line, *more, folder=tmp_path) for line in lines]
+        made = sorted(tmp_path.glob("out/*"))
+        results.append((
+            [(one.returncode, sorted(one.stderr.splitlines()), untimed(one.stdout)) for one in said],
+            {path.name: path.read_bytes() for path in made},
+        ))  # fmt: skip
+        for path in made:
+            path.unlink()
+    assert results[0] == results[1]
+    assert sorted(results[0][1]) == ["a.png", "chw.npy"]
+
+
+def untimed(text):
+    lines = [json.loads(line) for line in text.splitlines()]
+    return sorted(({**line, "seconds": 0} for line in lines), key=str)
+
+
+def test_the_first_failure_ends_a_batch(scheduler, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/0.png").touch()
+    for i in range(1, 60):
+        picture(tmp_path / f"in/{i}.png", i)
+    result = process(*DOWNSAMPLE, "in", "-o", "out", "--fail-fast", "--scheduler", scheduler, folder=tmp_path)
+    assert result.returncode == 1
+    assert "error: in/0.png: empty file" in result.stderr
+    assert "not begun" in result.stderr
+
+
+def test_a_signal_ends_a_batch_in_order(scheduler, tmp_path):
+    one = picture(tmp_path / "in/0.png", size=(1500, 1500))
+    for i in range(1, 100):
+        os.link(one, tmp_path / f"in/{i}.png")
+    command = [sys.executable, "-m", "poolcli", *DOWNSAMPLE, "in", "-o", "out", "--scheduler", scheduler]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while running.poll() is None and time.monotonic() < deadline and len(list(tmp_path.glob("out/[0-9]*.png"))) < 3:
+        time.sleep(0.002)
+    assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == 130
+    counts = said.splitlines()[-1]
+    assert "not begun" in counts
+    done = contents(tmp_path / "out")
+    assert 3 <= len(done) < 100
+    assert counts.startswith(f"{len(done)} written")
+    assert len({*done.values()}) == 1
+
+
+def test_kernels_run_on_the_threads_of_the_worker(scheduler, tmp_path):
+    for i in range(20):
+        picture(tmp_path / f"in/{i}.png")
+    assert process(*DOWNSAMPLE, "in", "-o", "out", "--scheduler", scheduler, folder=tmp_path).returncode == 0
+
+    def threads():
+        import numba
+
+        from poolcli.batch.cluster import _kernels
+
+        return _kernels().submit(numba.get_num_threads).result()
+
+    with Client(scheduler, set_as_default=False) as client:
+        assert set(client.run(threads).values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (("a.png", "--scheduler", "tcp://127.0.0.1:1"), "no Dask scheduler answers at tcp://127.0.0.1:1: dask"),
+        (("a.png", "--scheduler", "here"), "no Dask scheduler answers at here"),
+        (("-", "-o", "b.png", "--scheduler", "tcp://127.0.0.1:1"), "--scheduler is for files, and - is a stream"),
+        (("a.png", "-o", "-", "--format", "png", "--scheduler", "tcp://127.0.0.1:1"), "--scheduler is for files"),
+        (("a.png", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"), "--jobs is for threads of this machine"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_told_before_any_work(more, line, tmp_path):
+    picture(tmp_path / "a.png")
+    begin = time.monotonic()
+    result = process(*DOWNSAMPLE, *more, folder=tmp_path, stdin=subprocess.DEVNULL)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert result.stderr.startswith(f"error: {line}")
+    assert time.monotonic() - begin < 10
+
+
+def test_without_the_extra_one_line_names_it(tmp_path):
+    picture(tmp_path / "a.png")
+    code = "import sys; sys.modules['distributed'] = None; from poolcli.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, *DOWNSAMPLE, "a.png", "--scheduler", "tcp://127.0.0.1:1"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    expected = "error: --scheduler needs the package distributed: pip install 'poolcli-image[dask]' brings it\n"
+    assert (result.returncode, result.stderr) == (2, expected)
+
+
+def test_jobs_and_lines_name_files_for_another_folder_and_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.npy").touch()
+    step = Step("upsample", "transposed", {"weights": "w.npy", "scale": 2})
+    job = Job(Path("in/a.png"), tmp_path / "b.png", step, beside=(Step("upsample", "transposed", {"weights": "box"}),))
+    other = job.absolute()
+    assert (other.input, other.output) == (tmp_path / "in/a.png", tmp_path / "b.png")
+    assert other.step.arguments == {"weights": str(tmp_path / "w.npy"), "scale": 2}
+    assert other.beside == job.beside
+    lines = (f"{tmp_path}/in/a.png: odd", f"{tmp_path}/in/a.png.bak, {tmp_path}/w.npy, {tmp_path}/b.png and {tmp_path}")
+    outcome = Outcome(other, "failed", error=f"{tmp_path}/w.npy: damaged", warnings=lines, blamed=other.input).of(job)
+    assert outcome == Outcome(
+        job, "failed", error="w.npy: damaged", blamed=Path("in/a.png"),
+        warnings=("in/a.png: odd", f"{tmp_path}/in/a.png.bak, w.npy, {tmp_path}/b.png and {tmp_path}"),
+    )  # fmt: skip
+
+
+def test_a_batch_replaces_what_it_wrote_itself_and_nothing_else(tmp_path):
+    target, batch = tmp_path / "a.txt", Proofs.new()
+
+    def write(text, batch):
+        with Proofs(batch).kept():
+            files.place(lambda file: file.write(text), target, overwrite=False)
+
+    write(b"first", batch)
+    write(b"again", batch)
+    assert target.read_bytes() == b"again"
+    with pytest.raises(WriteError, match="exists"):
+        write(b"other", Proofs.new())
+    target.unlink()
+    target.write_bytes(b"a file of somebody else")
+    with pytest.raises(WriteError, match="exists"):
+        write(b"again", batch)
+    with pytest.raises(WriteError, match="exists"):
+        files.place(lambda file: file.write(b"outside"), target, overwrite=False)
+    Proofs.forget(batch, [tmp_path])
+    assert contents(tmp_path) == {"a.txt": b"a file of somebody else"}
+
+
+def test_of_two_machines_that_do_one_job_both_may_be_last(tmp_path):
+    target, batch = tmp_path / "a.txt", Proofs.new()
+
+    def write(number):
+        for _ in range(50):
+            with Proofs(batch).kept():
+                files.place(lambda file: file.write(b"%d" % number * 9), target, overwrite=False)
+
+    with ThreadPoolExecutor(2) as threads:
+        [*threads.map(write, (1, 2))]
+    assert target.read_bytes() in (b"1" * 9, b"2" * 9)
