@@ -7,19 +7,24 @@ is missing, is a ValueError.
 from __future__ import annotations
 
 import errno
+import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
 
-PATIENCE = 20.0  # seconds, for the first answer of a store; fsspec's packages try again for minutes
+PATIENCE = 20.0  # seconds, for what a store says of a file; fsspec's packages try again for minutes
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _LOCAL = ("file", "local")
 _WEB = ("http", "https")  # no store: nothing is written there, and a folder is a page of links
-_STORES = ("abfs", "abfss", "az", "gcs", "gs", "memory", "oci", "oss", "s3", "s3a")  # show objects whole or not at all
-_EXTRA = (*_WEB, "gcs", "gs", "s3", "s3a")  # whose packages the extra `cloud` brings
+_BUCKETS = ("gcs", "gs", "s3", "s3a")
+_STORES = (*_BUCKETS, "memory")  # show an object whole or not at all, and put it only where there is none, if asked to
+_EXTRA = (*_WEB, *_BUCKETS)  # whose packages the extra `cloud` brings
+_NO_FILE, _NO_BUCKET = "no such file", "no such bucket"
 
 
 def scheme_of(name: str) -> str:
@@ -51,7 +56,8 @@ def located(name: str) -> Path:
     except ImportError:
         raise ValueError(_missing(scheme)) from None
     try:
-        fsspec.get_filesystem_class(scheme)
+        package = fsspec.get_filesystem_class(scheme).__module__.partition(".")[0]
+        _quieten(package)
     except ImportError as error:
         way = f"{scheme}://: {_line(error)}"
         raise ValueError(_missing(scheme) if scheme in _EXTRA else way) from None
@@ -64,6 +70,12 @@ def located(name: str) -> Path:
         raise ValueError(f"{name}: {_line(error)}") from None
 
 
+@cache
+def _quieten(package: str) -> None:
+    """Keep a package from logging to standard error where nobody asked for its log: what fails is an error here."""
+    logging.getLogger(package).addHandler(logging.NullHandler())
+
+
 def _missing(scheme: str) -> str:
     return f"{scheme}:// needs packages, and pip install 'poolcli-image[cloud]' brings them"
 
@@ -71,6 +83,8 @@ def _missing(scheme: str) -> str:
 def split(path: Path) -> tuple[str, str]:
     """Return the folder of a path, and the name below it, to which a query belongs, whatever that holds."""
     place, mark, query = str(path).partition("?")
+    if not mark or scheme_of(place) not in _WEB:
+        return str(path.parent), path.name
     folder, _, name = place.rpartition("/")
     return folder, name + mark + query
 
@@ -90,6 +104,8 @@ def kind(path: Path) -> Literal["file", "folder", ""]:
     except FileNotFoundError as error:
         if error.strerror != _NO_FILE:
             raise
+        if scheme_of(str(path)) in _BUCKETS and "/" not in _key(path).rstrip("/"):
+            raise FileNotFoundError(errno.ENOENT, _NO_BUCKET, str(path)) from None
         return ""
     return "folder" if found["type"] == "directory" else "file"
 
@@ -173,10 +189,11 @@ def below(folder: Path, deep: bool) -> Iterator[str]:
     """
     with _in_words(folder):
         system, root = _system(folder), _key(folder).rstrip("/")
+        place = f"{root}/" if scheme_of(root) in _WEB else root  # a page without the slash is another page
         if deep:
-            found: Mapping[str, Any] = system.find(root, detail=True)
+            found: Mapping[str, Any] = system.find(place, detail=True)
         else:
-            found = {entry["name"]: entry for entry in system.ls(root, detail=True)}
+            found = {entry["name"]: entry for entry in system.ls(place, detail=True)}
     for name, about in found.items():
         below = name[len(root) + 1 :]
         if about["type"] == "file" and not {"", ".", ".."} & {*below.split("/")}:
@@ -214,17 +231,16 @@ def _key(path: Any) -> str:
 
 
 def _about(path: Path) -> Mapping[str, Any]:
-    """Return what a store says of a file, soon."""
+    """Return what a store says of a file, soon: signing in is part of it."""
+    begin = time.monotonic()
     with _in_words(path):
         system = _system(path)
         if not system.async_impl:
             return cast(Mapping[str, Any], system.info(_key(path)))
         from fsspec.asyn import sync
 
-        return cast(Mapping[str, Any], sync(system.loop, system._info, _key(path), timeout=PATIENCE))
-
-
-_NO_FILE = "no such file"
+        left = PATIENCE - (time.monotonic() - begin)
+        return cast(Mapping[str, Any], sync(system.loop, system._info, _key(path), timeout=max(left, 1)))
 
 
 @contextmanager
@@ -243,7 +259,12 @@ def _words(error: Exception) -> tuple[int, str]:
     names, said = {kind.__name__ for kind in type(error).__mro__}, _line(error)
     status = getattr(error, "status", None) or getattr(error, "code", None)
     if isinstance(error, FileNotFoundError):
-        return errno.ENOENT, "no such bucket" if "bucket" in said and "not exist" in said else _NO_FILE
+        cause = error.__cause__  # of a page, whatever went wrong
+        if isinstance(cause, Exception) and getattr(cause, "status", None) != 404:
+            number, said_of_cause = _words(cause)
+            if number in (errno.EACCES, errno.ETIMEDOUT, errno.EHOSTUNREACH) or hasattr(cause, "status"):
+                return number, said_of_cause
+        return errno.ENOENT, _NO_BUCKET if "bucket" in said and "not exist" in said else _NO_FILE
     if isinstance(error, FileExistsError) or "pre-condition" in said:
         return errno.EEXIST, "exists"
     if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "GoogleAuthError"}:
@@ -251,7 +272,7 @@ def _words(error: Exception) -> tuple[int, str]:
     if isinstance(error, PermissionError) or status in (401, 403) or said.startswith("Forbidden"):
         return errno.EACCES, f"access is refused: {said}"
     if isinstance(error, TimeoutError) or any("Timeout" in name for name in names):
-        return errno.ETIMEDOUT, f"cannot be reached: no answer in time, {PATIENCE:g} s"
+        return errno.ETIMEDOUT, "cannot be reached: no answer in time"
     if isinstance(error, ConnectionError) or any("Connect" in name for name in names):
         return errno.EHOSTUNREACH, f"cannot be reached: {said}"
     if isinstance(error, OSError) and error.strerror:

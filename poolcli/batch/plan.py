@@ -66,9 +66,13 @@ def plan_rows(found: Sequence[Found], steps: Sequence[Step], output: str | None)
 
 
 def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
-    """Return whether an output is a folder: it is one, ends like one, or is to hold several results."""
+    """Return whether an output is a folder: it is one, ends like one, or is to hold several results.
+
+    Raise a BatchError if nothing can be written there.
+    """
     if output == STREAM:
         return False
+    _check_writable(located(output))
     if output.endswith(("/", os.sep)) or len(inputs) != 1 or more:
         return True
     one = inputs[0] == STREAM or what_is_input(located(inputs[0])) == "file"
@@ -140,8 +144,8 @@ def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     """Return a job whose output is beside its input, or in a folder."""
     if to.output is None and file.path is None:
         raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
-    path, below = file.path, os.path.dirname(file.name)
-    stem = PurePath(_plain_name(file)).stem
+    path, plain = file.path, _plain_name(file)
+    below, stem = os.path.dirname(plain), PurePath(plain).stem
     usual = stem if to.folder else f"{stem}_{step.label}"
     above, called = os.path.split(usual if to.name is None else filled(to.name, stem, step))
     name = shortened(called, suffix)
@@ -184,8 +188,7 @@ def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
             _check_format(job, settings)
         if job.output is None:
             continue
-        if reason := unwritable(job.output):
-            raise BatchError(f"{shown(job.output)}: {reason}: -o says where else")
+        _check_writable(job.output)
         target = _place(job.output)
         first = outputs.setdefault(target, n)
         other = jobs.at(first) if first != n else None
@@ -199,6 +202,12 @@ def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
             raise BatchError(_collision(other, job))
     if replaced and not settings.writing.overwrite:
         raise BatchError(f"{shown(replaced)}: is also the input; --overwrite replaces it")
+
+
+def _check_writable(output: Path) -> None:
+    """Raise a BatchError if nothing can be written to where a path is."""
+    if reason := unwritable(output):
+        raise BatchError(f"{shown(output)}: {reason}: -o says where else")
 
 
 def _collision(first: Job, second: Job) -> str:
