@@ -120,8 +120,7 @@ def size(path: Path) -> int | None:
 
 def stamp(path: Path) -> str:
     """Return what changes when a file does."""
-    with _in_words(path):
-        return str(_system(path).ukey(_key(path)))
+    return str(sorted(_about(path).items()))
 
 
 def read(path: Path) -> bytes:
@@ -151,6 +150,7 @@ def upload(source: str, target: Path, overwrite: bool, hidden: str) -> None:
 
 
 def _put(source: str, target: Path, overwrite: bool) -> None:
+    """Put an object at once; unless it may be replaced the store itself sees to it that there is none."""
     system, key = _system(target), _key(target)
     if overwrite:
         system.put_file(source, key)
@@ -166,6 +166,7 @@ def _put(source: str, target: Path, overwrite: bool) -> None:
 
 
 def _put_hidden(source: str, target: Path, overwrite: bool, hidden: str) -> None:
+    """Put a file under another name in the folder that it goes to, which is made, and move it."""
     system, key = _system(target), _key(target)
     folder = key.rpartition("/")[0]
     temporary = f"{folder}/{hidden}"

@@ -306,6 +306,8 @@ def test_urls_of_this_machine_are_paths(tmp_path):
     poolcli.write_image(noise(), f"file://{tmp_path}/a.png")
     said(*MAX, f"file://{tmp_path}/a.png")
     np.testing.assert_array_equal(poolcli.read_image(tmp_path / "a_max.png")[0], halved(noise()))
+    said(*MAX, f"file://{tmp_path}/*.png", "-o", f"file://{tmp_path}/out/")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "a_max.png"]
 
 
 def test_fsspec_is_imported_where_a_url_is_given(tmp_path):

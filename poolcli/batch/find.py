@@ -174,7 +174,7 @@ def _matching(pattern: str, search: Search) -> Iterator[Path]:
     leave_out = search.leave_out and Path(real(search.leave_out))
     if leave_out and Path(os.path.realpath(root)).is_relative_to(leave_out):
         leave_out = None
-    for name in glob.iglob(pattern, recursive=True):
+    for name in glob.iglob(remote.without_scheme(pattern), recursive=True):
         path = Path(name)
         if path.is_file() and not (leave_out and Path(os.path.realpath(path)).is_relative_to(leave_out)):
             yield path
