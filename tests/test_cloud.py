@@ -1,5 +1,6 @@
 """Files that URLs name: in memory, in a store like S3 on this machine, behind a page."""
 
+import errno
 import re
 import socket
 import subprocess
@@ -214,6 +215,15 @@ def test_outputs_of_a_run_before_are_no_inputs(memory):
     assert memory.find("/in") == ["/in/a.png", "/in/small/a.png"]
 
 
+def test_a_damaged_file_leaves_nothing_behind(memory, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store("memory://in", "a.png", "b.tif")
+    memory.pipe_file("/in/b.tif", memory.cat_file("/in/b.tif")[:150])
+    assert "memory://in/b.tif: damaged or unsupported" in said(*MAX, "memory://in", "-o", "memory://out", code=1)
+    assert memory.find("/out") == ["/out/a.png"]
+    assert not [*tmp_path.iterdir()]
+
+
 def test_keys_that_lead_out_of_the_folder_are_left_out(memory, tmp_path):
     store("memory://in", "a.png")
     for name in ("/in/../out.png", "/in/sub/../../out.png", "/in//tmp/out.png", "/in/sub//out.png"):
@@ -290,6 +300,22 @@ def test_other_stores_get_a_hidden_file_that_is_moved():
     assert all(source.startswith("/out/.poolcli-") for source, _ in Plain.moved)
     assert Plain().find("/") == ["/out/a.png"]
     np.testing.assert_array_equal(poolcli.read_image("plain://out/a.png")[0], noise(1))
+
+
+def test_a_store_that_knows_no_condition_is_asked_first(memory, monkeypatch):
+    put = MemoryFileSystem.put_file
+
+    def put_always(self, source, key, mode="overwrite", **options):
+        if mode == "create":
+            raise OSError(errno.ENOSYS, "a header you provided implies functionality that is not implemented")
+        put(self, source, key, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", put_always)
+    poolcli.write_image(noise(), "memory://a.png")
+    before = memory.cat_file("/a.png")
+    with pytest.raises(FileExistsError):
+        remote.upload(__file__, files.located("memory://a.png"), False, "hidden")
+    assert memory.cat_file("/a.png") == before
 
 
 @pytest.mark.parametrize("missing", ["fsspec", "s3fs", "upath"])
