@@ -1,4 +1,7 @@
-"""Files that appear whole or not at all."""
+"""Files by their names, of this machine or URLs: what is there, and how they are read and written whole.
+
+A path is a `pathlib.Path`, or for a URL what `poolcli.remote` makes of it, which has the same attributes.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal, TypeGuard, cast
 
+from poolcli import remote
+
+_IN_MEMORY = 1 << 28  # bytes of a file behind a URL, before one of this machine holds them
 _EXISTS = "exists; overwrite=True replaces it"
 
 # Hidden, of this machine and process: what a killed one left behind is known by both.
@@ -97,35 +103,125 @@ def is_own(target: Path) -> bool:
     return proofs is not None and proofs.have(target)
 
 
-def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) -> None:
-    """Put a file in place at once: written under a hidden name in the same folder, closed, then renamed."""
-    import tempfile
+def is_name(source: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Return whether something is the name of a file: a text, a path or that of a URL."""
+    return isinstance(source, (str, os.PathLike)) or is_remote(source)
 
+
+def located(name: str | os.PathLike[str], *below: str) -> Path:
+    """Return the path of a name, or of one below it: of this machine or a URL; or raise a ValueError.
+
+    >>> located("folder", "a.png").name, located("folder") / "a.png" == located("folder", "a.png")
+    ('a.png', True)
+    """
+    if not isinstance(name, str):
+        path = cast(Path, name) if is_remote(name) else Path(name)
+        return path.joinpath(*below)
+    if is_url(name):
+        first = name if name.endswith("/") or not any(below) else f"{name}/"
+        return remote.located(first + "/".join(part for part in below if part))
+    return Path(remote.without_scheme(name), *below)
+
+
+def is_url(name: str) -> bool:
+    """Return whether a text is the URL of a file that is not of this machine."""
+    return bool(remote.scheme_of(name))
+
+
+def is_remote(path: object) -> bool:
+    """Return whether a path is that of a URL."""
+    return hasattr(path, "protocol") and hasattr(path, "joinpath")
+
+
+def what_is(path: Path) -> Literal["file", "folder", ""]:
+    """Return what a path leads to: a file, a folder or nothing; a broken link counts as a file."""
+    if is_remote(path):
+        return remote.kind(path)
+    return "folder" if os.path.isdir(path) else "file" if os.path.lexists(path) else ""
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is a file or a folder; a broken link is none."""
+    return bool(remote.kind(path)) if is_remote(path) else path.exists()
+
+
+def real(path: Path) -> str:
+    """Return the one name of a path, without links."""
+    return str(path).rstrip("/") if is_remote(path) else os.path.realpath(path)
+
+
+@contextlib.contextmanager
+def fetched(path: Path, most: int = _IN_MEMORY) -> Iterator[bytes | Path]:
+    """Give a file as it can be opened: if a URL names it, its bytes, or above so many a file that holds them."""
+    if not is_remote(path):
+        yield path
+        return
+    size = remote.size(path)
+    if size is not None and size <= most:
+        yield remote.read(path)
+        return
+    with _hidden(None) as file:
+        file.close()
+        remote.download(path, file.name)
+        yield Path(file.name)
+
+
+def content(path: Path) -> bytes:
+    """Return the bytes of a file."""
+    return remote.read(path) if is_remote(path) else path.read_bytes()
+
+
+def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) -> None:
+    """Put a file in place at once: written under a hidden name in the same folder, closed, then renamed.
+
+    What a URL names is written to a file of this machine, and sent when it is whole.
+    """
     check_free(target, overwrite)
-    mode = _mode_of(target)
-    temporary = None
+    mode = 0 if is_remote(target) else _mode_of(target)
     try:
-        prefix = f"{_MARK}{_HOST}-{os.getpid()}-"
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=prefix, delete=False) as file:
-            temporary = file.name
-            _writing.add(temporary)
-            write(file)  # type: ignore[arg-type]
-        os.chmod(temporary, mode)
-        if proofs := _proofs.get():
-            proofs.folders.add(target.parent)
-        if overwrite:
-            os.replace(temporary, target)
-        else:
-            if proofs:
-                proofs.add(temporary, target)
-            _rename_new(temporary, target)
+        with _hidden(*(None, target.suffix) if is_remote(target) else (target.parent,)) as file:
+            write(file)
+            file.close()
+            if is_remote(target):
+                remote.upload(file.name, target, overwrite, f"{_mark()}{target.name}")
+                return
+            os.chmod(file.name, mode)
+            if proofs := _proofs.get():
+                proofs.folders.add(target.parent)
+            if overwrite:
+                os.replace(file.name, target)
+            else:
+                if proofs:
+                    proofs.add(file.name, target)
+                _rename_new(file.name, target)
+    except FileExistsError as error:
+        raise WriteError(_EXISTS, target, "overwrite") from error
     except OSError as error:
         raise WriteError(error.strerror or str(error), target) from error
-    finally:
-        if temporary is not None:
+
+
+@contextlib.contextmanager
+def _hidden(folder: Path | None, suffix: str = "") -> Iterator[BinaryIO]:
+    """Open a new file under a hidden name, which is gone at the end; no folder is that of temporary files."""
+    import tempfile
+
+    if folder is None:
+        clean(Path(tempfile.gettempdir()))
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=_mark(), suffix=suffix, delete=False) as file:
+        _writing.add(file.name)
+        try:
+            yield file  # type: ignore[misc]
+        finally:
+            with contextlib.suppress(OSError):
+                file.close()
             with contextlib.suppress(OSError):  # renamed, unless something went wrong
-                os.unlink(temporary)
-            _writing.discard(temporary)
+                os.unlink(file.name)
+            _writing.discard(file.name)
+
+
+def _mark() -> str:
+    """Return how hidden names of this process begin."""
+    return f"{_MARK}{_HOST}-{os.getpid()}-"
 
 
 def forget() -> None:
@@ -138,7 +234,7 @@ def forget() -> None:
 @cache
 def clean(folder: Path) -> None:
     """Remove the hidden files of processes that were killed while they wrote to a folder."""
-    if os.name != "posix":  # where asking whether a process lives may end it
+    if os.name != "posix" or is_remote(folder):  # where asking whether a process lives may end it, or none is known
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -159,8 +255,17 @@ def _lives(process: int) -> bool:
 
 
 def check_free(target: Path, overwrite: bool) -> None:
-    """Raise a WriteError if a file is in the way."""
-    if not overwrite and os.path.lexists(target) and not is_own(target):
+    """Raise a WriteError if a file is in the way, or none can be written there."""
+    if not is_remote(target):
+        taken = not overwrite and os.path.lexists(target) and not is_own(target)
+    elif reason := remote.unwritable(target):
+        raise WriteError(reason, target)
+    else:
+        try:
+            taken = not overwrite and what_is(target) == "file"
+        except OSError as error:
+            raise WriteError(error.strerror or str(error), target) from error
+    if taken:
         raise WriteError(_EXISTS, target, "overwrite")
 
 

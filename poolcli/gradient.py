@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.downsample import MODES, Mode, window_of
+from poolcli.files import located
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def gradient(image: NDArray[Any], mode: str, **arguments: Any) -> NDArray[Any]:
 def _read(path: str, shape: tuple[int, ...]) -> NDArray[Any]:
     from poolcli.stored import arrays
 
-    stored = [*arrays(Path(path)).values()]
+    stored = [*arrays(located(path)).values()]
     if len(stored) != 1 or stored[0].shape != shape:
         found = " and ".join(str(one.shape) for one in stored)
         raise ValueError(f"{path}: holds {found or 'nothing'}, and the result is {shape}: they must be alike")

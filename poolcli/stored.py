@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from errno import ENOENT
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli import geometry
-from poolcli.files import place
+from poolcli import geometry, remote
+from poolcli.files import fetched, is_name, is_remote, located, place
 from poolcli.parameters import SAME
 
 Pair = tuple[int, int]
@@ -22,7 +23,7 @@ Pair = tuple[int, int]
 def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of an .npz, .npy or .safetensors file, or raise a ValueError; a lone array is called weight."""
     try:
-        stamp = path.stat().st_mtime_ns
+        stamp = remote.stamp(path) if is_remote(path) else path.stat().st_mtime_ns
     except OSError as error:
         raise ValueError(f"{path}: {'no such file' if error.errno == ENOENT else error.strerror}") from None
     except ValueError:  # a NUL
@@ -31,20 +32,10 @@ def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
 
 
 @lru_cache(maxsize=4)  # a batch asks for every image
-def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
+def _arrays(path: Path, stamp: int | str) -> Mapping[str, NDArray[Any]]:
     try:
-        if path.suffix == ".safetensors":
-            try:
-                from safetensors.numpy import load_file
-            except ImportError:
-                way = "the package safetensors reads it, and pip install 'poolcli-image[safetensors]' brings that"
-                raise ValueError(f"{path}: {way}") from None
-            return dict(load_file(path))
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"weight": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        with fetched(path) as file:
+            return _load(path, file)
     except ValueError as error:
         if str(path) in str(error):
             raise
@@ -53,6 +44,22 @@ def _arrays(path: Path, stamp: int) -> Mapping[str, NDArray[Any]]:
         raise ValueError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # of damaged archives
         raise ValueError(f"{path}: damaged: {error}".splitlines()[0]) from None
+
+
+def _load(path: Path, file: bytes | Path) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays of a file, which is open by its bytes or by its name."""
+    if path.suffix == ".safetensors":
+        try:
+            from safetensors.numpy import load, load_file
+        except ImportError:
+            way = "the package safetensors reads it, and pip install 'poolcli-image[safetensors]' brings that"
+            raise ValueError(f"{path}: {way}") from None
+        return dict(load(file) if isinstance(file, bytes) else load_file(file))
+    loaded = np.load(io.BytesIO(file) if isinstance(file, bytes) else file, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return {"weight": loaded}
+    with loaded:
+        return {name: loaded[name] for name in loaded.files}
 
 
 def save_indices(
@@ -89,8 +96,8 @@ def load_indices(indices: Any) -> Indices:
             "unpool needs indices=FILE, which downsample --save-indices wrote; or in Python those that it returned"
         )
     name = "the indices"
-    if isinstance(indices, (str, Path)):
-        indices, name = arrays(Path(indices)), str(indices)
+    if is_name(indices):
+        indices, name = arrays(located(indices)), str(indices)
     loaded = _stored(indices, name) if isinstance(indices, Mapping) else Indices(np.asarray(indices))
     if loaded.indices.dtype.kind not in "iu":
         raise ValueError(f"{name}: they are {loaded.indices.dtype}, and must be whole numbers")

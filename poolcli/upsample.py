@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
+from poolcli.files import is_name
 from poolcli.filters import FILTERS, Filter
 from poolcli.lazy import takes_dask
 from poolcli.outputs import takes_out
@@ -234,7 +234,7 @@ def asked_of(
     check_fill(given, values)
     array = axes.channels_last(axes.as_array(image), layout)
     indices = values.get("indices")
-    if indices is not None and not isinstance(indices, (str, PathLike, Mapping)):  # files have channels last
+    if indices is not None and not (is_name(indices) or isinstance(indices, Mapping)):  # files have channels last
         values["indices"] = axes.channels_last(np.asarray(indices), layout)
     row.check_scale(scale, size)
     return row, array, Enlargement(mode, scale, size, values, array.ndim)

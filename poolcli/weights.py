@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import geometry
+from poolcli.files import is_name, is_remote, located
 from poolcli.parameters import PARAMETERS
 
 Pair = tuple[int, int]
@@ -37,7 +37,7 @@ def load(weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), 
     if is_named(weights):
         return np.outer(*profiles(weights, shape_of(weights, kernel_size, default), strides, dilations))
     name = "the weights"
-    if isinstance(weights, (str, Path)):
+    if is_name(weights):
         name, weights = str(weights), _read(str(weights))
     array = np.asarray(weights)
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
@@ -59,9 +59,10 @@ def _read(name: str) -> NDArray[Any]:
     """Return the weights in a file: its only array, or the one of that name."""
     from poolcli.stored import arrays
 
-    if not name or not Path(name).exists():
+    path = located(name)
+    if not name or not (is_remote(path) or path.exists()):
         raise ValueError(f"weights={name!r}: there is no such file, and the names are {', '.join(NAMES)}")
-    stored = arrays(Path(name))
+    stored = arrays(path)
     if len(stored) != 1 and "weight" not in stored:
         raise ValueError(
             f"{name}: holds the arrays {', '.join(stored) or 'none'}: there must be one, or one called weight"

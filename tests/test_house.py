@@ -23,7 +23,7 @@ LAYERS = (
     ("poolcli.pools",),
     ("poolcli.engine",),
     ("poolcli.geometry", "poolcli.sampling", "poolcli.dtypes", "poolcli.parameters", "poolcli.files", "poolcli.stored",
-     "poolcli.axes", "poolcli.light", "poolcli.filters", "poolcli.weights", "poolcli.rows",
+     "poolcli.axes", "poolcli.light", "poolcli.filters", "poolcli.weights", "poolcli.rows", "poolcli.remote",
      "poolcli.joint", "poolcli.lazy", "poolcli.outputs", "poolcli.nodata"),
 )  # fmt: skip
 """From the top to the ground: a module imports those of its own layer and of those below, and the version."""
@@ -38,6 +38,8 @@ OWNERS = {
     "torch": "poolcli.torch",
     "dask": "poolcli.chunks",
     "distributed": "poolcli.batch.cluster",
+    "fsspec": "poolcli.remote",
+    "upath": "poolcli.remote",
 }
 """Who alone imports a library."""
 

@@ -12,8 +12,9 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePath
 from typing import Self
 
+from poolcli import remote
 from poolcli.batch.jobs import BatchError
-from poolcli.files import shown
+from poolcli.files import content, is_remote, located, real, shown, what_is
 from poolcli.images.formats import ENDINGS
 
 STREAM = "-"
@@ -32,12 +33,13 @@ class Found:
     @classmethod
     def at(cls, path: Path) -> Self:
         """Return an input that is named itself."""
-        return cls(sys.intern(str(path.parent)), path.name)
+        folder, name = remote.split(path) if is_remote(path) else (str(path.parent), path.name)
+        return cls(sys.intern(folder), name)
 
     @property
     def path(self) -> Path | None:
         """Return its path; None is standard input."""
-        return None if self.folder is None else Path(self.folder, self.name)
+        return None if self.folder is None else located(self.folder, self.name)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def find(
     if names and not found:
         raise BatchError(f"{', '.join(names)}: hold no images")
     if listed is not None:
-        paths = [Path(name) for name in _lines(listed, null)]
+        paths = [located(name) for name in _lines(listed, null)]
         # A file that has vanished since the list was made is that file's failure.
         found += [Found.at(path) for path in paths if search.takes(path, named=True)]
         if not found:
@@ -81,17 +83,18 @@ def find(
 
 
 def _named(name: str, search: Search, warn: Callable[[str], object] | None) -> Iterator[Found]:
-    path = Path(name)
+    path = located(name)
+    what = "" if name == STREAM else what_is_input(path)
     if name == STREAM:
         yield Found(None, "stdin")
-    elif path.is_dir():
+    elif what == "folder":
         files = _sorted(_inside(path, search))
         if not files and warn is None:
             raise BatchError(f"{shown(path)}: {_why_none(path, search)}")
         if not files and warn:
             warn(f"{shown(path)}: {_why_none(path, search)}")
         yield from files
-    elif os.path.lexists(path):
+    elif what == "file":
         yield Found.at(path)
     elif glob.has_magic(name):
         files = [Found.at(match) for match in _matching(name, search) if search.takes(match)]
@@ -102,8 +105,18 @@ def _named(name: str, search: Search, warn: Callable[[str], object] | None) -> I
         raise BatchError(f"{shown(path)}: no such file or folder{_near(path)}")
 
 
+def what_is_input(path: Path) -> str:
+    """Return what a path leads to; what may not be looked at may be a file, and its failure is its own."""
+    try:
+        return what_is(path)
+    except PermissionError:
+        return "file"
+
+
 def _near(path: Path) -> str:
     """Return which file may have been meant by a name that there is not."""
+    if is_remote(path):
+        return ""
     try:
         names = os.listdir(path.parent)
     except OSError:
@@ -115,7 +128,7 @@ def _near(path: Path) -> str:
 def _why_none(folder: Path, search: Search) -> str:
     """Return why a folder has no inputs, and what finds some."""
     pictures = len(list(_inside(folder, replace(search, include=(), exclude=()))))
-    deeper = not search.recursive and any(entry.is_dir() for entry in folder.iterdir())
+    deeper = not search.recursive and _has_folders(folder)
     more = ", and --recursive would descend into its folders" if deeper else ""
     if not pictures or not (search.include or search.exclude):
         return f"the folder holds no images{more}"
@@ -127,9 +140,13 @@ def _why_none(folder: Path, search: Search) -> str:
     return f"none of its {pictures} image{'s' * (pictures > 1)} matches {given}{more}{way}"
 
 
+def _has_folders(folder: Path) -> bool:
+    return remote.has_folders(folder) if is_remote(folder) else any(entry.is_dir() for entry in folder.iterdir())
+
+
 def part(found: Sequence[Found], names: Sequence[str]) -> tuple[list[Found], list[Found]]:
     """Part images from what else a shell's pattern brought along; without an image, nothing is left out."""
-    named = {Path(name) for name in names}
+    named = {located(name) for name in names}
     pictures, others = list[Found](), list[Found]()
     for file in found:
         (others if file.path in named and _is_other(file.path) else pictures).append(file)
@@ -146,12 +163,18 @@ def _is_other(path: Path | None) -> bool:
 
 def _matching(pattern: str, search: Search) -> Iterator[Path]:
     """Yield the files that a pattern matches, without those of an output folder below what it names."""
-    parts = Path(pattern).parts
+    path = located(pattern)
+    if is_remote(path):
+        out = search.leave_out and f"{real(search.leave_out)}/"
+        inside = out and pattern.startswith(out)
+        yield from (path for path in remote.matching(path) if not out or inside or not str(path).startswith(out))
+        return
+    parts = path.parts
     root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
-    leave_out = search.leave_out and Path(os.path.realpath(search.leave_out))
+    leave_out = search.leave_out and Path(real(search.leave_out))
     if leave_out and Path(os.path.realpath(root)).is_relative_to(leave_out):
         leave_out = None
-    for name in glob.iglob(pattern, recursive=True):
+    for name in glob.iglob(remote.without_scheme(pattern), recursive=True):
         path = Path(name)
         if path.is_file() and not (leave_out and Path(os.path.realpath(path)).is_relative_to(leave_out)):
             yield path
@@ -159,9 +182,12 @@ def _matching(pattern: str, search: Search) -> Iterator[Path]:
 
 def _inside(folder: Path, search: Search) -> Iterator[Found]:
     """Yield the images of a folder, but hidden ones, links, and what the output folder holds."""
-    leave_out = search.leave_out and os.path.realpath(search.leave_out)
-    if leave_out == os.path.realpath(folder):  # images are replaced where they are
+    leave_out = real(search.leave_out) if search.leave_out else None
+    if leave_out == real(folder):  # images are replaced where they are
         leave_out = None
+    if is_remote(folder):
+        yield from _inside_remote(folder, search, leave_out)
+        return
     for top, folders, files in os.walk(folder):
         if leave_out:
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(top, name)) != leave_out]
@@ -172,6 +198,16 @@ def _inside(folder: Path, search: Search) -> Iterator[Found]:
             hidden = name.startswith(".") and not search.include
             if not hidden and search.takes(PurePath(below)) and not os.path.islink(os.path.join(top, name)):
                 yield Found(str(folder), below)
+
+
+def _inside_remote(folder: Path, search: Search, leave_out: str | None) -> Iterator[Found]:
+    """Yield the images of a folder behind a URL, but hidden ones, and what the output folder holds."""
+    for below in remote.below(folder, search.recursive):
+        parts = below.split("/")
+        hidden = any(part.startswith(".") for part in parts[:-1]) or (parts[-1].startswith(".") and not search.include)
+        ours = leave_out and str(located(str(folder), below)).startswith(f"{leave_out}/")
+        if not hidden and not ours and search.takes(PurePath(below)):
+            yield Found(str(folder), below)
 
 
 def _sorted(files: Iterable[Found]) -> list[Found]:
@@ -185,10 +221,10 @@ def _sorted(files: Iterable[Found]) -> list[Found]:
 
 def _lines(listed: str, null: bool) -> list[str]:
     try:
-        content = sys.stdin.buffer.read() if listed == STREAM else Path(listed).read_bytes()
+        names = sys.stdin.buffer.read() if listed == STREAM else content(located(listed))
     except OSError as error:
         raise BatchError(f"{listed}: {error.strerror or error}") from None
-    if not null and b"\0" in content:
+    if not null and b"\0" in names:
         raise BatchError(f"{listed}: its names end with NUL, as of find -print0: --null reads them so")
-    lines = content.split(b"\0") if null else content.splitlines()
+    lines = names.split(b"\0") if null else names.splitlines()
     return [os.fsdecode(line) for line in lines if line]

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
 
-from poolcli.batch.find import STREAM, Found
+from poolcli.batch.find import STREAM, Found, what_is_input
 from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.batch.names import filled, shortened
 from poolcli.commands import Step
-from poolcli.files import shown
+from poolcli.files import is_remote, located, real, shown, what_is
 from poolcli.images.formats import ENDINGS, WRITABLE, endings, format_of
+from poolcli.remote import unwritable
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,23 @@ def plan_rows(found: Sequence[Found], steps: Sequence[Step], output: str | None)
     if sum(file.folder is None for file in found) > 1:
         raise BatchError("standard input can be read once")
     for path in (file.path for file in found if output is not None):
-        if path is not None and _same(path, Path(output or "")):
+        if path is not None and _same(path, located(output or "")):
             raise BatchError(f"{shown(path)}: is also the table")
     return Jobs(found, steps[:1], lambda file, step: Job(file.path, None, step, beside=tuple(steps[1:])))
 
 
 def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
-    """Return whether an output is a folder: it is one, ends like one, or is to hold several results."""
+    """Return whether an output is a folder: it is one, ends like one, or is to hold several results.
+
+    Raise a BatchError if nothing can be written there.
+    """
     if output == STREAM:
         return False
-    one = len(inputs) == 1 and not more and (inputs[0] == STREAM or os.path.lexists(inputs[0]))
-    several = not one or os.path.isdir(inputs[0])
-    return several or os.path.isdir(output) or output.endswith(("/", os.sep))
+    _check_writable(located(output))
+    if output.endswith(("/", os.sep)) or len(inputs) != 1 or more:
+        return True
+    one = inputs[0] == STREAM or what_is_input(located(inputs[0])) == "file"
+    return not one or what_is(located(output)) == "folder"
 
 
 def plan(found: Sequence[Found], steps: Sequence[Step], to: Destination, settings: Settings) -> Jobs:
@@ -100,7 +106,7 @@ def _check_name(to: Destination) -> None:
     if to.name is None:
         return
     if to.output is not None and not to.folder:
-        where = "standard output has no name" if to.output == STREAM else f"{shown(Path(to.output))} names one file"
+        where = "standard output has no name" if to.output == STREAM else f"{shown(located(to.output))} names one file"
         raise BatchError(f"--name is for files beside the inputs and in folders, and {where}")
     ending = PurePath(to.name).suffix.lstrip(".")
     if known_ending(ending):
@@ -110,10 +116,10 @@ def _check_name(to: Destination) -> None:
 
 def _check_folder(output: str, count: int, modes: int) -> None:
     """Raise a BatchError if the output of several images is a file, or called like one."""
-    name = shown(Path(output))
-    if os.path.isdir(output) or (output.endswith(("/", os.sep)) and not os.path.lexists(output)):
+    name, what = shown(located(output)), what_is(located(output))
+    if what == "folder" or (output.endswith(("/", os.sep)) and not what):
         return
-    if os.path.lexists(output):
+    if what:
         raise BatchError(f"{name}: is a file, and the output of several images must be a folder")
     if PurePath(output).suffix.lower() in ENDINGS:
         inputs = f"there are {count} inputs" if count > 1 else "a folder, pattern or list may hold several inputs"
@@ -123,22 +129,23 @@ def _check_folder(output: str, count: int, modes: int) -> None:
 
 def _job(file: Found, step: Step, to: Destination) -> Job:
     ending, output = to.ending, to.output
-    suffix = f".{ending.lstrip('.')}" if ending else _written(PurePath(file.name).suffix)
+    suffix = f".{ending.lstrip('.')}" if ending else _written(PurePath(_plain_name(file)).suffix)
     if output == STREAM:
         return Job(file.path, None, step, suffix.lstrip("."))
     if output is None or to.folder:
         return _named(file, step, to, suffix)
-    if ending and format_of(Path(output)) not in (None, format_of(Path(f"x{suffix}"))):
-        raise BatchError(f"{shown(Path(output))}: names another format than --format {ending}: leave one of them out")
-    return Job(file.path, Path(output), step, suffix.lstrip(".") if ending else "")
+    path = located(output)
+    if ending and format_of(path) not in (None, format_of(Path(f"x{suffix}"))):
+        raise BatchError(f"{shown(path)}: names another format than --format {ending}: leave one of them out")
+    return Job(file.path, path, step, suffix.lstrip(".") if ending else "")
 
 
 def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     """Return a job whose output is beside its input, or in a folder."""
     if to.output is None and file.path is None:
         raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
-    path, below = file.path, os.path.dirname(file.name)
-    stem = PurePath(file.name).stem
+    path, plain = file.path, _plain_name(file)
+    below, stem = os.path.dirname(plain), PurePath(plain).stem
     usual = stem if to.folder else f"{stem}_{step.label}"
     above, called = os.path.split(usual if to.name is None else filled(to.name, stem, step))
     name = shortened(called, suffix)
@@ -146,7 +153,12 @@ def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     folder = (to.output or "", above, below) if to.folder else (file.folder or "", below, above)
     short = name != called + suffix
     warnings = (f"{shown(path)}: its name is too long for what is added, and the output is {name}",) * short
-    return Job(path, Path(*folder, name), step, warnings=warnings)
+    return Job(path, located(*folder, name), step, warnings=warnings)
+
+
+def _plain_name(file: Found) -> str:
+    """Return the name of a file without what follows it in the URL of a page."""
+    return file.name.partition("?")[0] if (file.folder or "").startswith(("http://", "https://")) else file.name
 
 
 def _written(suffix: str) -> str:
@@ -176,6 +188,7 @@ def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
             _check_format(job, settings)
         if job.output is None:
             continue
+        _check_writable(job.output)
         target = _place(job.output)
         first = outputs.setdefault(target, n)
         other = jobs.at(first) if first != n else None
@@ -189,6 +202,12 @@ def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
             raise BatchError(_collision(other, job))
     if replaced and not settings.writing.overwrite:
         raise BatchError(f"{shown(replaced)}: is also the input; --overwrite replaces it")
+
+
+def _check_writable(output: Path) -> None:
+    """Raise a BatchError if nothing can be written to where a path is."""
+    if reason := unwritable(output):
+        raise BatchError(f"{shown(output)}: {reason}: -o says where else")
 
 
 def _collision(first: Job, second: Job) -> str:
@@ -218,6 +237,8 @@ def _same(left: Path, right: Path) -> bool:
     """Return whether two names are one file: by name, by a symbolic or a hard link."""
     if _place(left) == _place(right):
         return True
+    if is_remote(left) or is_remote(right):
+        return False
     try:
         return os.path.samefile(left, right)
     except OSError:
@@ -226,7 +247,7 @@ def _same(left: Path, right: Path) -> bool:
 
 def _place(path: Path) -> str:
     """Return the one name of a place in the file system: of its folder as it is, of the file as it is called."""
-    return os.path.join(_real(os.path.dirname(path)), path.name)
+    return real(path) if is_remote(path) else os.path.join(_real(os.path.dirname(path)), path.name)
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from poolcli.batch.jobs import MEMORY
+from poolcli.files import fetched, is_remote
 from poolcli.images import Reading, Writing
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ _KEPT = 1 << 28  # bytes of frames that are kept for the jobs to come; a single 
 class Source(ExitStack):
     """A file, or standard input where there is no path, for one job or for several."""
 
-    def __init__(self, path: Path | None, several: bool = False) -> None:
+    def __init__(self, path: Path | None, several: bool = False, memory: int = MEMORY) -> None:
         super().__init__()
-        self._path, self.several = path, several
+        self._path, self.several, self._memory = path, several, memory
+        self._fetched: bytes | Path | None = None  # what a URL names
         self._stream: bytes | None = None
         self._pictures: dict[Reading, Shared] = {}
         self._frames: dict[tuple[bool, int], Frame] = {}
@@ -42,6 +45,10 @@ class Source(ExitStack):
 
     @property
     def _file(self) -> Path | BinaryIO | bytes:
+        if self._path is not None and is_remote(self._path):
+            if self._fetched is None:
+                self._fetched = self.enter_context(fetched(self._path, self._memory))
+            return self._fetched
         if self._path is not None:
             return self._path
         if not self.several:

@@ -19,7 +19,7 @@ from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
-from poolcli.files import WriteError, shown
+from poolcli.files import WriteError, exists, is_remote, shown
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import Format
 from poolcli.pictures import Notice, channel_names
@@ -104,7 +104,8 @@ class Worker:
 
         `begin` is told of each before; whatever goes wrong with it is in the outcome.
         """
-        with Source(jobs[0].input, several=len(jobs) > 1 or any(job.beside for job in jobs)) as source:
+        several = len(jobs) > 1 or any(job.beside for job in jobs)
+        with Source(jobs[0].input, several, self._settings.memory) as source:
             for job in jobs:
                 begin(job)
                 outcome = self._do(job, source)
@@ -173,7 +174,7 @@ class Worker:
 
         settings = self._settings
         if job.output is not None:
-            if settings.skip_existing and job.output.exists() and not is_own(job.output):
+            if settings.skip_existing and exists(job.output) and not is_own(job.output):
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
         picture = source.open(settings.reading_for(job.step))
@@ -404,7 +405,9 @@ def _words(reason: Exception) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there."""
+    """Make a folder and those above it, where they are not there; what a URL names is made with its files."""
+    if is_remote(folder):
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

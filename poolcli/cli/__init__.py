@@ -112,7 +112,7 @@ def run(arguments: list[str] | None = None) -> int:
     except SystemExit as end:  # Click ends so when nobody reads the output any more: threads are at work still
         return int(end.code or 0)
     except OSError as error:  # files are told by name; what is left are the standard streams
-        click.echo(f"error: standard output: {error.strerror}", err=True)
+        click.echo(f"error: {error.filename or 'standard output'}: {error.strerror}", err=True)
         return 1
 
 

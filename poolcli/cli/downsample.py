@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +16,7 @@ from poolcli.cli.settings import check_linear, check_palette, check_window, sett
 from poolcli.cli.values import Channel, FileName
 from poolcli.commands import Step
 from poolcli.downsample import MODES, check_indices
+from poolcli.files import exists, located
 from poolcli.nodata import check_ignore
 from poolcli.parameters import resolve
 from poolcli.rows import takes
@@ -91,6 +91,6 @@ def _with_indices(jobs: Jobs, path: str, settings: Settings) -> Jobs:
         raise BatchError(f"{path}: holds the indices of one result, not of {len(jobs)}")
     if not path.endswith(".npz"):
         raise BatchError(f"{path}: indices are written as .npz")
-    if not settings.writing.overwrite and Path(path).exists():
+    if not settings.writing.overwrite and exists(located(path)):
         raise BatchError(f"{path}: exists; --overwrite replaces it")
-    return jobs.each(lambda job: replace(job, indices=Path(path)))
+    return jobs.each(lambda job: replace(job, indices=located(path)))

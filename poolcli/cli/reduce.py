@@ -21,7 +21,7 @@ from poolcli.cli.running import carry_out, found_of, usage_errors
 from poolcli.cli.settings import check_linear, settings_of
 from poolcli.cli.values import FileName
 from poolcli.commands import Step
-from poolcli.files import shown
+from poolcli.files import located, shown
 from poolcli.images import ImageError
 from poolcli.nodata import check_ignore, without
 from poolcli.reduce import REDUCTIONS, arguments_of
@@ -74,9 +74,9 @@ class _Target:
         self._output, self._overwrite = output, overwrite
         if output is not None:
             try:
-                check_free(Path(output), overwrite)
+                check_free(located(output), overwrite)
             except WriteError as error:
-                raise BatchError(f"{shown(Path(output))}: {error}") from None
+                raise BatchError(f"{shown(located(output))}: {error}") from None
         self._file: BinaryIO = sys.stdout.buffer
         if output is not None:
             self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # type: ignore[assignment]  # noqa: SIM115
@@ -94,7 +94,7 @@ class _Target:
         if self._output is None:
             return code
         with self._file:
-            return self._place(Path(self._output)) or code if whole else code
+            return self._place(located(self._output)) or code if whole else code
 
     def _place(self, output: Path) -> int:
         from poolcli.batch.work import make_folder
@@ -136,5 +136,5 @@ def _format_of(output: str | None) -> str:
     if ending not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS if name != "table")
         what = f"the ending '.{ending}'" if ending else "a name without an ending"
-        raise BatchError(f"{shown(Path(output))}: no table is written for {what}: use {known}, or --format")
+        raise BatchError(f"{shown(located(output))}: no table is written for {what}: use {known}, or --format")
     return ending

@@ -23,7 +23,7 @@ from poolcli.batch.report import Report
 from poolcli.cli.options import spelled
 from poolcli.cli.progress import Console
 from poolcli.commands import Step, takers
-from poolcli.files import shown
+from poolcli.files import exists, located, shown, what_is
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _END = 4.5  # seconds from the first signal to the end of the process, whatever it waits for
@@ -36,6 +36,10 @@ def usage_errors() -> Iterator[None]:
         yield
     except (ValueError, BatchError) as error:
         raise click.UsageError(spelled(str(error))) from None
+    except OSError as error:  # of what a URL names, before any work
+        if error.filename is None:
+            raise
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
 
 
 def jobs_of(inputs: Sequence[str], steps: Sequence[Step], files: Mapping[str, Any], settings: Settings) -> Jobs:
@@ -45,7 +49,7 @@ def jobs_of(inputs: Sequence[str], steps: Sequence[Step], files: Mapping[str, An
         raise click.UsageError("an image is not for a terminal: redirect standard output, or -o FILE")
     several = len(steps) > 1 or files["files_from"] is not None
     folder = output is not None and is_folder(output, inputs, several)
-    found = found_of(inputs, files, Path(output) if folder else None)
+    found = found_of(inputs, files, located(output) if folder else None)
     return plan(found, steps, Destination(output, folder, files["name"], files["format"]), settings)
 
 
@@ -54,7 +58,7 @@ def found_of(inputs: Sequence[str], files: Mapping[str, Any], leave_out: Path | 
     if not inputs and files["files_from"] is None:
         raise click.UsageError("Missing argument 'INPUT...': files, folders, patterns or -, or --files-from LIST")
     for name in inputs:
-        if not os.path.lexists(name) and (hint := _meant(name, inputs, files)):
+        if (hint := _meant(name, inputs, files)) and not what_is(located(name)):
             raise BatchError(f"{name}: no such file or folder: {hint}")
     search = Search(files["recursive"], files["include"], files["exclude"], leave_out)
 
@@ -89,11 +93,11 @@ def carry_out(
     """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them."""
     if files["dry_run"]:
         for job in jobs:
-            exists = job.output is not None and job.output.exists() and not settings.writing.overwrite
-            if exists and settings.skip_existing:
+            there = job.output is not None and exists(job.output) and not settings.writing.overwrite
+            if there and settings.skip_existing:
                 continue
             makes = "" if job.step.does.makes_rows else f" -> {shown(job.output)}"
-            click.echo(f"{shown(job.input)}{makes}{' (exists)' * exists}")
+            click.echo(f"{shown(job.input)}{makes}{' (exists)' * there}")
         return 0
     makes_rows = any(job.step.does.makes_rows for job in jobs)
     if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs.at(0).output is None):

@@ -106,9 +106,9 @@ class SizeOrFile(FileName):
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Return a number or a pair."""
-        from poolcli.files import shown
+        from poolcli.files import is_url, located, shown
 
-        if not os.path.isfile(str(value)):
+        if not (is_url(str(value)) or os.path.isfile(str(value))):
             if isinstance(value, str) and Path(value).suffix:
                 self.fail(f"{shown(Path(value))}: no such file", parameter, context)
             return Size(1, ("the name of a file",)).convert(value, parameter, context)
@@ -119,7 +119,7 @@ class SizeOrFile(FileName):
             with open_picture(value, Reading()) as picture:
                 return picture.read()[0].shape[:2]
         except ImageError as error:
-            return self.fail(f"{shown(Path(value))}: {error}", parameter, context)
+            return self.fail(f"{shown(located(value))}: {error}", parameter, context)
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]

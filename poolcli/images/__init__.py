@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from poolcli.files import WriteError, shown
+from poolcli.files import WriteError, is_name, located, shown
 from poolcli.images.types import MAX_PIXELS, ImageError, Info, Reading, Source, Writing
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def read_image(
     """Read an image: (H, W) if grey, (H, W, C) if not, in the file's own dtype, upright, palettes expanded.
 
     Args:
-        source: path, bytes, or file open for reading bytes; its content tells the format, not its name.
+        source: path or URL, bytes, or file open for reading bytes; its content tells the format, not its name.
         frame: which image of several, the first is 0.
         keep_palette: give the indices of an image that has a palette, which is in the info then.
         max_pixels: refuse images that say that they have more, before they are decoded; and small files that say that
@@ -55,9 +54,16 @@ def read_image(
                 raise ImageError(f"{what}: frame takes one of them, 0 to {picture.frames - 1}", "frame")
             return picture.read(frame or 0)
     except ImageError as error:
-        if not isinstance(source, (str, os.PathLike)):
+        if not is_name(source):
             raise
-        raise type(error)(f"{shown(Path(source))}: {error}", error.remedy) from error
+        raise type(error)(f"{_shown(source)}: {error}", error.remedy) from error
+
+
+def _shown(source: str | os.PathLike[str]) -> str:
+    try:
+        return shown(located(source))
+    except ValueError:  # of a scheme that is not known
+        return str(source)
 
 
 def write_image(
@@ -78,7 +84,7 @@ def write_image(
 
     Args:
         array: (H, W) grey, or (H, W, C): 2 channels are grey and alpha, 3 RGB, 4 RGBA, unless `info` says otherwise.
-        target: path, or file open for writing bytes, with `format`.
+        target: path or URL, or file open for writing bytes, with `format`.
         info: of the file it comes from: profile, EXIF, XMP, resolution and palette are written where the format can. A
             TIFF gets what a TIFF says of axes, places and pixel sizes, if the array has the size of the image.
         format: the ending of the format, as "png"; that of the target's name unless given.

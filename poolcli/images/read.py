@@ -7,10 +7,11 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from poolcli.files import fetched, is_name, is_remote, located
 from poolcli.images.formats import HEAD, sniff
 from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing, damaged
 
@@ -109,23 +110,39 @@ def _reader(file: BinaryIO, reading: Reading) -> Codec:
 def _opened(source: Source) -> Iterator[BinaryIO]:
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield io.BytesIO(source)
-    elif isinstance(source, (str, os.PathLike)):
-        try:
-            if not stat.S_ISREG(os.stat(source).st_mode):  # a pipe might never end
-                raise ImageError("not a file")
-            file = open(source, "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            raise ImageError("no such file") from None
-        except OSError as error:
-            raise ImageError(error.strerror or str(error)) from None
-        except ValueError as error:  # a NUL in the name
-            raise ImageError(f"no file has such a name: {error}") from None
-        with file:
+    elif is_name(source):
+        with _file(source) as file:
             yield file
     elif not hasattr(source, "read"):
         raise TypeError(f"{type(source).__name__} is no source of an image: give a path, bytes or an open file")
     else:
-        yield source if source.seekable() else io.BytesIO(source.read())
+        file = cast(BinaryIO, source)
+        yield file if file.seekable() else io.BytesIO(file.read())
+
+
+@contextmanager
+def _file(name: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file by its name; what a URL names is fetched first."""
+    with ExitStack() as stack:
+        try:
+            path = located(name)
+        except ValueError as error:
+            raise ImageError(str(error)) from None
+        try:
+            if is_remote(path):
+                found = stack.enter_context(fetched(path))
+                file: BinaryIO = io.BytesIO(found) if isinstance(found, bytes) else open(found, "rb")  # noqa: SIM115
+            else:
+                if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe might never end
+                    raise ImageError("not a file")
+                file = open(path, "rb")  # noqa: SIM115
+        except FileNotFoundError as error:
+            raise ImageError(str(error.strerror) if is_remote(path) else "no such file") from None
+        except OSError as error:
+            raise ImageError(error.strerror or str(error)) from None
+        except ValueError as error:  # a NUL in the name
+            raise ImageError(f"no file has such a name: {error}") from None
+        yield stack.enter_context(file)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from poolcli.files import WriteError, place
+from poolcli.files import WriteError, is_name, located, place
 from poolcli.images.boxes import Banded
 from poolcli.images.fitting import check_count, fitted
 from poolcli.images.formats import WRITABLE, Format, format_of
@@ -25,7 +25,7 @@ def write_frames(
     writing: Writing,
 ) -> None:
     """Write one image or more to a file; formats that stream take each before the next is made."""
-    path = Path(target) if isinstance(target, (str, os.PathLike)) else None
+    path = located(target) if is_name(target) else None
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path or PurePath())
     check_count(kind, count)
     pictures = (fitted(image, info, kind, writing, count) for image, info in frames)

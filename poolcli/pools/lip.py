@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +20,7 @@ from poolcli.engine.gradients import Gradient
 from poolcli.engine.network import add_gradient, gradient_of_numbers, weigh_back
 from poolcli.engine.operation import Operation, Task, constants
 from poolcli.engine.spread import cover, spread_evenly
+from poolcli.files import is_name, located
 from poolcli.geometry import Windows
 from poolcli.pools.means import limits
 from poolcli.stored import arrays
@@ -55,11 +55,11 @@ def load(weights: Any) -> Network:
     """Return the network of a path, of a mapping of arrays, or for None the shipped one, or raise a ValueError."""
     if isinstance(weights, Mapping):
         return _network(weights, "the weights")
-    if weights is not None and not isinstance(weights, (str, os.PathLike)):
+    if weights is not None and not is_name(weights):
         raise ValueError(
             f"weights of type {type(weights).__name__} are not allowed: give a path or a mapping of arrays"
         )
-    path = _SHIPPED if weights is None else Path(weights)
+    path = _SHIPPED if weights is None else located(weights)
     return _network(arrays(path), str(path))
 
 
