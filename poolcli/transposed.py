@@ -290,6 +290,19 @@ def _cut(side: Side, n: int, around: Pair | str, size: int | None) -> Side:
     return replace(side, padding=around, output_padding=side.output_padding + extra)
 
 
+def centres(shape: Shape, asked: Enlargement) -> list[tuple[float, float]]:
+    """Return of both axes where pixel 0 of the output lies among the image's, and how far pixel 1 is from it.
+
+    The window of pixel i of the image is around (F - 1) D / 2 + S i - padding.
+    """
+    if asked.mode == "average-unpool":
+        sides = _pooled_sides(shape[:2], asked)
+    else:
+        window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
+        sides = _sides(shape[:2], window[-2:], asked)
+    return [((side.padding[0] - side.dilation * (side.taps - 1) / 2) / side.stride, 1 / side.stride) for side in sides]
+
+
 def _sizes(shape: Shape, sides: list[Side]) -> Pair:
     """Return the size of the output, or raise a ValueError if there is none."""
     rows, columns = (side.size(n) for side, n in zip(sides, shape, strict=True))

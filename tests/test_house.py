@@ -15,7 +15,7 @@ LAYERS = (
     ("poolcli.__main__", "poolcli.torch"),
     ("poolcli.cli",),
     ("poolcli.batch",),
-    ("poolcli.pictures", "poolcli.tiling"),
+    ("poolcli.pictures", "poolcli.placement", "poolcli.tiling"),
     ("poolcli.commands",),
     ("poolcli.gradient", "poolcli.resizing"),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",
@@ -36,6 +36,7 @@ OWNERS = {
     "imagecodecs": "poolcli.images",
     "click": "poolcli.cli",
     "torch": "poolcli.torch",
+    "zarr": "poolcli.images",
 }
 """Who alone imports a library."""
 

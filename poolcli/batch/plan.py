@@ -13,7 +13,15 @@ from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.batch.names import filled, shortened
 from poolcli.commands import Step
 from poolcli.files import shown
-from poolcli.images.formats import ENDINGS, WRITABLE, endings, format_of
+from poolcli.images.formats import (
+    ENDINGS,
+    WRITABLE,
+    ending_of,
+    endings,
+    folder_of,
+    format_of,
+    is_image_folder,
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,9 @@ def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
     if output == STREAM:
         return False
     one = len(inputs) == 1 and not more and (inputs[0] == STREAM or os.path.lexists(inputs[0]))
-    several = not one or os.path.isdir(inputs[0])
+    several = not one or (os.path.isdir(inputs[0]) and not is_image_folder(Path(inputs[0])))
+    if not several and (kind := format_of(PurePath(output))) and kind.marks:
+        return False
     return several or os.path.isdir(output) or output.endswith(("/", os.sep))
 
 
@@ -111,6 +121,8 @@ def _check_name(to: Destination) -> None:
 def _check_folder(output: str, count: int, modes: int) -> None:
     """Raise a BatchError if the output of several images is a file, or called like one."""
     name = shown(Path(output))
+    if folder_of(Path(output)):
+        raise BatchError(f"{name}: is an image, and the output of several images must be a folder for them")
     if os.path.isdir(output) or (output.endswith(("/", os.sep)) and not os.path.lexists(output)):
         return
     if os.path.lexists(output):
@@ -123,7 +135,7 @@ def _check_folder(output: str, count: int, modes: int) -> None:
 
 def _job(file: Found, step: Step, to: Destination) -> Job:
     ending, output = to.ending, to.output
-    suffix = f".{ending.lstrip('.')}" if ending else _written(PurePath(file.name).suffix)
+    suffix = f".{ending.lstrip('.')}" if ending else _written(ending_of(file.name))
     if output == STREAM:
         return Job(file.path, None, step, suffix.lstrip("."))
     if output is None or to.folder:
@@ -138,7 +150,7 @@ def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     if to.output is None and file.path is None:
         raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
     path, below = file.path, os.path.dirname(file.name)
-    stem = PurePath(file.name).stem
+    stem = os.path.basename(file.name).removesuffix(ending_of(file.name))
     usual = stem if to.folder else f"{stem}_{step.label}"
     above, called = os.path.split(usual if to.name is None else filled(to.name, stem, step))
     name = shortened(called, suffix)
@@ -182,6 +194,8 @@ def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
         if other and other.input == job.input:
             raise BatchError(_collision(other, job))
         own = job.input is not None and _same(job.input, job.output)
+        if job.input and job.kind and job.kind.marks and Path(target) in Path(_place(job.input)).parents:
+            raise BatchError(f"{shown(job.output)}: holds the input, and would be replaced with it")
         replaced = replaced or (job.output if own else None)
         if not own and target in inputs:
             raise BatchError(f"{shown(job.output)}: is also another input, and would be replaced before it is read")
@@ -209,6 +223,10 @@ def _check_format(job: Job, settings: Settings) -> None:
         if not ending:
             way += f"; or {name}/ for a folder"
         raise BatchError(f"{name}: no format is written for the ending {ending!r}: {way}")
+    if job.output is None and kind.marks:
+        raise BatchError(
+            f"{kind.name} is a folder, and standard output takes a file: -o NAME{kind.endings[0]} names one"
+        )
     if settings.writing.quality and not kind.quality:
         takers = endings(lambda other: other.quality)
         raise BatchError(f"{name}: {kind.name} takes no quality: {takers} do")

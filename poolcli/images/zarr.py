@@ -1,0 +1,339 @@
+"""Zarr arrays of version 2 and 3, and OME-Zarr images of 0.4 and 0.5: folders of chunks, read and written by boxes."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolcli import nodata
+from poolcli.dtypes import check
+from poolcli.images import ngff
+from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
+from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
+from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Stack, Writing, check_size
+
+_DIMENSIONS, _NODATA, _RECORD = "_ARRAY_DIMENSIONS", "_FillValue", "poolcli"
+_TOGETHER = 1 << 27  # bytes of boxes that are decoded together, because their chunks are
+_NAMED = 6  # arrays of a group
+
+
+class Planes:
+    """The images of an array, of which those are decoded together that share chunks."""
+
+    def __init__(self, array: Any, layout: Layout, dtype: np.dtype[Any]) -> None:
+        self.array, self.layout, self.dtype = array, layout, dtype
+        self.lengths = tuple(array.shape[axis] for axis in layout.planes)
+        self.chunks = tuple(min(array.chunks[axis], array.shape[axis]) for axis in layout.planes)
+        self._key: Any = None
+        self._kept: NDArray[Any] | None = None
+        self._reading = Lock()
+
+    def read(self, frame: int, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return a box of one of the images."""
+        index = [int(i) for i in np.unravel_index(frame, self.lengths)] if self.lengths else []
+        block = [_around(i, chunk, n) for i, chunk, n in zip(index, self.chunks, self.lengths, strict=True)]
+        count = math.prod(part.stop - part.start for part in block)
+        box = (rows[1] - rows[0]) * (columns[1] - columns[0]) * math.prod(self.layout.pick(self.array.shape)[2:])
+        if count == 1 or count * box * self.dtype.itemsize > _TOGETHER:
+            return self._decode([slice(i, i + 1) for i in index], rows, columns).reshape(
+                rows[1] - rows[0], columns[1] - columns[0], *self.layout.pick(self.array.shape)[2:]
+            )
+        key = (tuple((part.start, part.stop) for part in block), rows, columns)
+        with self._reading:
+            if self._kept is None or key != self._key:
+                self._key, self._kept = None, None
+                self._kept = self._decode(block, rows, columns)
+                self._key = key
+            image: NDArray[Any] = self._kept[tuple(i - part.start for i, part in zip(index, block, strict=True))]
+            return image
+
+    def _decode(self, block: Sequence[slice], rows: Ends, columns: Ends) -> NDArray[Any]:
+        values = np.asarray(self.array[self.layout.select(block, rows, columns)])
+        return np.ascontiguousarray(values, self.dtype)
+
+
+def _around(i: int, chunk: int, n: int) -> slice:
+    """Return the chunk of an axis that i is in."""
+    begin = i // chunk * chunk
+    return slice(begin, min(begin + chunk, n))
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One image of an array."""
+
+    planes: Planes
+    frame: int
+    info: Info
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (H, W) or (H, W, C)."""
+        return self.planes.layout.pick(self.planes.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the dtype of the values."""
+        return self.planes.dtype
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Return the rows and columns of a chunk."""
+        height, width = self.planes.layout.pick(self.planes.array.chunks)[:2]
+        return height, width
+
+    @property
+    def together(self) -> int:
+        """Return how many images are decoded together."""
+        return math.prod(self.planes.chunks)
+
+    def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return the pixels of these rows and columns."""
+        return self.planes.read(self.frame, rows, columns)
+
+
+class Zarr(Codec):
+    """An array, or the largest array of an OME-Zarr image: its planes are images."""
+
+    def __init__(self, file: BinaryIO | Path, reading: Reading) -> None:
+        array, image = open_array(Path(file))  # type: ignore[arg-type]
+        names = image.names if image else names_of(array)
+        if len(names) != len(array.shape):
+            raise ImageError(f"damaged: {len(names)} axes are named of an array {tuple(array.shape)}")
+        layout = Layout.of(names, reading)
+        try:
+            dtype = check(array.dtype)
+        except TypeError as error:
+            raise ImageError(str(error)) from None
+        shape = layout.pick(array.shape)
+        check_size(shape[1], shape[0], (*shape, 1)[2], reading)
+        self._planes = Planes(array, layout, dtype)
+        self.frames = math.prod(self._planes.lengths)
+        if not self.frames:
+            raise ImageError(f"an array {tuple(array.shape)} holds no image")
+        self.nodata = nodata_of(array.attrs, dtype)
+        stack = Stack(
+            tuple(layout.names[axis] for axis in layout.planes), self._planes.lengths, Stored(array, layout, image)
+        )
+        said = self.nodata or _filled(array.fill_value)
+        self._info = Info("ZARR", self.frames, nodata=said, stack=stack)
+        self.unkept = self.unkept_but_nodata = "OME labels" if image and (Path(file) / "labels").is_dir() else ""  # type: ignore[arg-type]
+
+    def read(self, frame: int) -> Frame:
+        """Return one of the planes."""
+        plane = self.boxes(frame)
+        return plane.read((0, plane.shape[0]), (0, plane.shape[1])), self._info
+
+    def boxes(self, frame: int) -> Boxes:
+        """Return one of the planes to be read in parts."""
+        return Plane(self._planes, frame, self._info)
+
+    @classmethod
+    def create(cls, folder: Path, outline: Outline, writing: Writing) -> Canvas:
+        """Begin an array, or an OME-Zarr image of one array."""
+        wanted = wanted_of(outline)
+        level, more = _level(wanted, writing), {_RECORD: writing.record} if writing.record and not writing.strip else {}
+        if wanted.image is None:
+            whole = replace(level, attributes={**level.attributes, **more})
+            return Sheet(create_level(folder, "", whole), wanted.layout)
+        image = replace(wanted.image, others={}) if writing.strip else wanted.image
+        write_multiscales(folder, image, [image.level], level.zarr_format, more)
+        return Sheet(create_level(folder, image.level.path, level), wanted.layout)
+
+
+def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
+    """Return an array, and what the group of an OME-Zarr image says of it, or raise an ImageError."""
+    with _tried():
+        node = _library().open(str(folder), mode="r")
+    if hasattr(node, "shape"):
+        return node, None
+    attributes = dict(node.attrs)
+    image = ngff.image_of(attributes, lambda path: len(node[path].shape))
+    if image is None:
+        with _tried():
+            names = sorted(name for name, _ in node.arrays()) or sorted(node.keys())
+        known = ", ".join(names[:_NAMED]) + ", ..." * (len(names) > _NAMED)
+        way = f": name one of them, as {folder.name}/{names[0]}" if names else ""
+        raise ImageError(f"a group that is no OME-Zarr image, and holds {known or 'nothing'}{way}")
+    with _tried():
+        array = node[image.level.path]
+    return array, image
+
+
+def names_of(array: Any) -> tuple[str | None, ...]:
+    """Return the names of the axes of an array, None for those without."""
+    given = getattr(array.metadata, "dimension_names", None) or array.attrs.get(_DIMENSIONS)
+    return tuple(given) if given else (None,) * len(array.shape)
+
+
+def nodata_of(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> str:
+    """Return the value that means none, as attributes say it, in words; xarray has written floats in base 64."""
+    value = attributes.get(_NODATA)
+    if isinstance(value, str) and dtype.kind == "f":
+        try:
+            value = struct.unpack("<d", base64.standard_b64decode(value))[0]
+        except (ValueError, struct.error):
+            return value
+    return "" if value is None else str(value)
+
+
+def _filled(value: Any) -> str:
+    """Return the value of chunks that are not there, where that is no value of its own: 0 is one, and the default."""
+    return "" if value is None or not value else nodata.written(value)
+
+
+_opening = Lock()
+
+
+def _library() -> Any:
+    try:
+        return import_module("zarr")
+    except ImportError:
+        way = "pip install 'poolcli-image[zarr]' brings it"
+        raise ImageError(f"Zarr needs the package zarr: {way}") from None
+
+
+@contextmanager
+def _tried() -> Iterator[None]:
+    """Silence what the library thinks of metadata, and name the codec that it lacks."""
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except ValueError as error:
+            if type(error).__name__ != "UnknownCodecError":
+                raise
+            codec = str(error).rpartition(":")[2].strip()
+            raise ImageError(f"its codec {codec} is not supported: save it with another, as zstd or blosc") from None
+
+
+@dataclass(frozen=True)
+class Level:
+    """An array to be made."""
+
+    zarr_format: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None
+    names: tuple[str | None, ...]
+    attributes: Mapping[str, Any]
+    like: Any = None  # array whose codecs and fill value it has
+    same_axes: bool = True  # as that
+
+
+def _level(wanted: Wanted, writing: Writing) -> Level:
+    """Return the array that an output is to be, as it is stored and described."""
+    outline, like = wanted.outline, wanted.stored.array if wanted.stored else None
+    attributes = dict(like.attrs) if like is not None and not writing.strip else {}
+    held = like is None or like.dtype == outline.dtype or nodata.read(nodata_of(attributes, like.dtype), outline.dtype)
+    if held is None:
+        attributes.pop(_NODATA, None)
+    if outline.info.nodata:
+        attributes[_NODATA] = nodata.read(outline.info.nodata, outline.dtype)
+    zarr_format = 3 if like is None else like.metadata.zarr_format
+    return Level(
+        zarr_format, wanted.lengths, outline.dtype, wanted.chunks, wanted.shards, wanted.layout.names, attributes,
+        like, like is not None and wanted.layout == wanted.stored.layout,  # type: ignore[union-attr]
+    )  # fmt: skip
+
+
+def create_level(folder: Path, name: str, level: Level) -> Any:
+    """Make an array in a folder, or the array that has this name in the group there, and return it."""
+    like, attributes = level.like, dict(level.attributes)
+    named = any(name is not None for name in level.names)
+    more: dict[str, Any] = {"dimension_names": level.names if named else None} if level.zarr_format == 3 else {}
+    if named and (level.zarr_format == 2 or _DIMENSIONS in attributes):
+        attributes[_DIMENSIONS] = ["" if name is None else name for name in level.names]
+    separator = "/"
+    if like is not None:
+        more |= _codecs(level)
+        metadata = like.metadata
+        encoding = getattr(metadata, "chunk_key_encoding", None)
+        separator = metadata.dimension_separator if encoding is None else encoding.separator
+        more["chunk_key_encoding"] = {"name": "v2" if encoding is None else encoding.name, "separator": separator}
+    with _tried():
+        return _library().create_array(
+            str(folder), name=name or None, shape=level.shape, dtype=level.dtype, chunks=level.chunks,
+            shards=level.shards, zarr_format=level.zarr_format, attributes=attributes, **more,
+        )  # fmt: skip
+
+
+def _codecs(level: Level) -> dict[str, Any]:
+    """Return the codecs and the fill value of the array that another is like, as far as dtype and axes allow."""
+    like = level.like
+    more: dict[str, Any] = {"compressors": like.compressors or None}
+    same = like.dtype == level.dtype
+    if same and level.same_axes:
+        more["filters"] = like.filters or None
+        if level.zarr_format == 3:
+            more["serializer"] = like.serializer
+    if level.zarr_format == 2:
+        more["order"] = like.order
+    if like.fill_value is not None:
+        found = like.fill_value if same else nodata.read(nodata.written(like.fill_value), level.dtype)
+        more["fill_value"] = level.dtype.type(0) if found is None else found
+    return more
+
+
+def write_multiscales(
+    folder: Path, image: ngff.Image, levels: Sequence[ngff.Level], zarr_format: int, more: Mapping[str, Any]
+) -> None:
+    """Make a folder the group of an OME-Zarr image that has these arrays, the largest first, with more attributes."""
+    attributes = {**ngff.attributes_of(image, levels, zarr_format), **more}
+    with _tried():
+        _library().open_group(str(folder), mode="a", zarr_format=zarr_format).attrs.update(attributes)
+
+
+class Sheet:
+    """An array that takes boxes of its planes: of each chunk, or shard, all at once."""
+
+    def __init__(self, array: Any, layout: Layout) -> None:
+        self._array, self._layout = array, layout
+        self._unit = array.shards or array.chunks
+
+    @property
+    def chunk(self) -> tuple[int, int]:
+        """Return how many rows and columns are stored together."""
+        rows, columns = self._layout.pick(self._unit)[:2]
+        return rows, columns
+
+    @property
+    def groups(self) -> Iterator[Sequence[int]]:
+        """Yield the images that are stored together."""
+        lengths, units = ([given[axis] for axis in self._layout.planes] for given in (self._array.shape, self._unit))
+        starts = [range(0, n, unit) for n, unit in zip(lengths, units, strict=True)]
+        for begin in product(*starts):
+            ends = [min(i + unit, n) for i, unit, n in zip(begin, units, lengths, strict=True)]
+            places = product(*(range(i, end) for i, end in zip(begin, ends, strict=True)))
+            yield [int(np.ravel_multi_index(place, lengths)) if place else 0 for place in places]
+
+    def write(self, images: Sequence[int], rows: Ends, columns: Ends, values: NDArray[Any]) -> None:
+        """Write a box of the images of a group."""
+        write_box(self._array, self._layout, images, (rows, columns), values)
+
+
+def write_box(array: Any, layout: Layout, images: Sequence[int], box: tuple[Ends, Ends], values: NDArray[Any]) -> None:
+    """Write a box of neighbouring planes, (N, H, W) or (N, H, W, C), to an array."""
+    planes = layout.planes
+    ends = [
+        np.unravel_index(k, [array.shape[axis] for axis in planes]) if planes else () for k in (images[0], images[-1])
+    ]
+    block = [slice(int(first), int(last) + 1) for first, last in zip(*ends, strict=True)]
+    values = values.reshape(*(part.stop - part.start for part in block), *values.shape[1:])
+    if layout.channels is not None:
+        values = np.moveaxis(values, -1, layout.channels)
+    array[layout.select(block, *box)] = values
