@@ -6,6 +6,7 @@ import base64
 import math
 import struct
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,49 +27,63 @@ from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Stack, Writing, check_size
 
 _DIMENSIONS, _NODATA, _RECORD = "_ARRAY_DIMENSIONS", "_FillValue", "poolcli"
-_TOGETHER = 1 << 27  # bytes of boxes that are decoded together, because their chunks are
+_CELL = 1 << 20  # bytes that are decoded at once, at least
+_KEPT = 1 << 26  # bytes of decoded cells
 _NAMED = 6  # arrays of a group
 
 
 class Planes:
-    """The images of an array, of which those are decoded together that share chunks."""
+    """The images of an array, which are decoded in cells of whole chunks; those that were used last are kept."""
 
     def __init__(self, array: Any, layout: Layout, dtype: np.dtype[Any]) -> None:
         self.array, self.layout, self.dtype = array, layout, dtype
         self.lengths = tuple(array.shape[axis] for axis in layout.planes)
         self.chunks = tuple(min(array.chunks[axis], array.shape[axis]) for axis in layout.planes)
-        self._key: Any = None
-        self._kept: NDArray[Any] | None = None
-        self._reading = Lock()
+        self._cell = _cell_of(array, layout, dtype.itemsize * math.prod(self.chunks))
+        self._kept: OrderedDict[Any, NDArray[Any]] = OrderedDict()
+        self._bytes = 0
 
     def read(self, frame: int, rows: Ends, columns: Ends) -> NDArray[Any]:
         """Return a box of one of the images."""
-        index = [int(i) for i in np.unravel_index(frame, self.lengths)] if self.lengths else []
-        block = [_around(i, chunk, n) for i, chunk, n in zip(index, self.chunks, self.lengths, strict=True)]
-        count = math.prod(part.stop - part.start for part in block)
-        box = (rows[1] - rows[0]) * (columns[1] - columns[0]) * math.prod(self.layout.pick(self.array.shape)[2:])
-        if count == 1 or count * box * self.dtype.itemsize > _TOGETHER:
-            return self._decode([slice(i, i + 1) for i in index], rows, columns).reshape(
-                rows[1] - rows[0], columns[1] - columns[0], *self.layout.pick(self.array.shape)[2:]
-            )
-        key = (tuple((part.start, part.stop) for part in block), rows, columns)
-        with self._reading:
-            if self._kept is None or key != self._key:
-                self._key, self._kept = None, None
-                self._kept = self._decode(block, rows, columns)
-                self._key = key
-            image: NDArray[Any] = self._kept[tuple(i - part.start for i, part in zip(index, block, strict=True))]
-            return image
+        index = tuple(int(i) for i in np.unravel_index(frame, self.lengths)) if self.lengths else ()
+        block = tuple(i // chunk for i, chunk in zip(index, self.chunks, strict=True))
+        inside = tuple(i % chunk for i, chunk in zip(index, self.chunks, strict=True))
+        (height, width), channels = self._cell, self.layout.pick(self.array.shape)[2:]
+        out = np.empty((rows[1] - rows[0], columns[1] - columns[0], *channels), self.dtype)
+        for y in range(rows[0] // height, -(-rows[1] // height)):
+            for x in range(columns[0] // width, -(-columns[1] // width)):
+                top, left = max(y * height, rows[0]), max(x * width, columns[0])
+                part = self._decoded(block, y, x)[inside]
+                part = part[top - y * height : rows[1] - y * height, left - x * width : columns[1] - x * width]
+                place = out[top - rows[0] : top - rows[0] + len(part), left - columns[0] :]
+                place[:, : part.shape[1]] = part
+        return out
 
-    def _decode(self, block: Sequence[slice], rows: Ends, columns: Ends) -> NDArray[Any]:
-        values = np.asarray(self.array[self.layout.select(block, rows, columns)])
-        return np.ascontiguousarray(values, self.dtype)
+    def _decoded(self, block: tuple[int, ...], y: int, x: int) -> NDArray[Any]:
+        """Return a cell of the planes of some chunks."""
+        key = (*block, y, x)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        height, width = self._cell
+        place = self.layout.select(
+            [slice(k * chunk, (k + 1) * chunk) for k, chunk in zip(block, self.chunks, strict=True)],
+            (y * height, (y + 1) * height),
+            (x * width, (x + 1) * width),
+        )
+        cell: NDArray[Any] = np.asarray(self.array[place]).astype(self.dtype, copy=False)
+        self._kept[key] = cell
+        self._bytes += cell.nbytes
+        while self._bytes > _KEPT and len(self._kept) > 2:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return cell
 
 
-def _around(i: int, chunk: int, n: int) -> slice:
-    """Return the chunk of an axis that i is in."""
-    begin = i // chunk * chunk
-    return slice(begin, min(begin + chunk, n))
+def _cell_of(array: Any, layout: Layout, pixel: int) -> tuple[int, int]:
+    """Return the rows and columns of a cell: some chunks, so that to ask for one costs less than to decode it."""
+    height, width, *channels = layout.pick(array.chunks)
+    times = math.ceil(math.sqrt(_CELL / max(height * width * math.prod(channels) * pixel, 1)))
+    return height * times, width * times
 
 
 @dataclass(frozen=True)
