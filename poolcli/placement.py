@@ -74,16 +74,20 @@ def _enlarged(step: Step, shape: tuple[int, ...]) -> Placement:
         rows, columns = (Along(*side) for side in imported("transposed:centres")(shape, asked))
         return rows, columns
     if step.mode == "unpool":
-        return _unpooled(given, strides, step.shape_after(shape))
+        return _unpooled(given, (int(strides[0]), int(strides[1])))
     return _sampled(shape, step.shape_after(shape), (None, None), {})
 
 
-def _unpooled(given: Mapping[str, Any], strides: tuple[float, float], after: tuple[int, ...]) -> Placement:
+def _unpooled(given: Mapping[str, Any], strides: tuple[int, int]) -> Placement:
     """Return the pixels that a pool of the result would have read: the other way round."""
-    whole = tuple(int(stride) for stride in strides)
-    window = {"kernel_size": given.get("kernel_size") or whole, "stride": whole, "padding": given.get("padding") or 0}
-    pooled = _pooled(Step("downsample", "max", window), after)
-    rows, columns = (Along(-along.first / along.step, 1 / along.step) for along in pooled)
+    from poolcli import geometry
+
+    window = geometry.shape(given.get("kernel_size") or strides, strides, padding=given.get("padding") or 0)
+    sides = (geometry.padding_of(stride, window, axis)[0] for axis, stride in enumerate(strides))
+    rows, columns = (
+        Along((before - (taps - 1) / 2) / stride, 1 / stride)
+        for before, taps, stride in zip(sides, window.kernel_size, strides, strict=True)
+    )
     return rows, columns
 
 

@@ -231,8 +231,8 @@ def _tried() -> Iterator[None]:
         except ValueError as error:
             if type(error).__name__ != "UnknownCodecError":
                 raise
-            codec = str(error).rpartition(":")[2].strip()
-            raise ImageError(f"its codec {codec} is not supported: save it with another, as zstd or blosc") from None
+            codec = str(error).rpartition(":")[2].strip(" '")
+            raise ImageError(f"its codec {codec!r} is not supported: save it with another, as zstd or blosc") from None
 
 
 @dataclass(frozen=True)
