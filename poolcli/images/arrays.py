@@ -197,4 +197,6 @@ def _image(outline: Outline, image: ngff.Image | None, axes: Sequence[_Axis]) ->
         return ngff.Image(said, level, {"name": outline.name.name.removesuffix(_OME)})
     counts = [axis.length for axis in axes if (axis.said or {}).get("type") == "channel"] or [1]
     omero = image.omero if image.omero and len(image.omero.get("channels", ())) == counts[0] else None
-    return replace(image, axes=said, level=level, omero=omero)
+    added = [k for k, axis in enumerate(axes) if axis.said not in image.axes]
+    rest = ngff.with_axis(image.rest, added[0]) if added else image.rest
+    return replace(image, axes=said, level=level, rest=rest, omero=omero)

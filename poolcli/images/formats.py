@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -109,13 +110,13 @@ def sniff(head: bytes) -> Format | None:
 
 def folder_of(path: Path) -> Format | None:
     """Return the format of a folder that holds an image, not files, or None: what is in it tells."""
-    return next((kind for kind in FORMATS if any((path / mark).is_file() for mark in kind.marks)), None)
+    return next((kind for kind in FORMATS if any(os.path.isfile(path / mark) for mark in kind.marks)), None)
 
 
 def is_image_folder(path: Path) -> bool:
     """Return whether a folder is to be read as an image: it is one, or is called as one."""
     kind = format_of(path)
-    return path.is_dir() and (folder_of(path) is not None or bool(kind and kind.marks))
+    return os.path.isdir(path) and (folder_of(path) is not None or bool(kind and kind.marks))
 
 
 def ending_of(name: str) -> str:

@@ -113,6 +113,18 @@ def named(names: Sequence[str | None], taken: Sequence[str] = ()) -> tuple[str, 
     return tuple(found)
 
 
+def with_axis(rest: Mapping[str, Any], place: int) -> dict[str, Any]:
+    """Return what is said of an image that has got another axis, along which nothing is moved."""
+    changed = []
+    for one in rest.get("coordinateTransformations", ()):
+        kind = one.get("type")
+        values = list(one[kind]) if isinstance(one.get(kind), list) else None
+        if values is not None:
+            values.insert(place, 1.0 if kind == "scale" else 0.0)
+        changed.append(dict(one) if values is None else {**one, kind: values})
+    return {**rest, "coordinateTransformations": changed} if changed else dict(rest)
+
+
 def place_of_channels(axes: Sequence[Mapping[str, Any]]) -> int:
     """Return where an axis of channels goes: behind time, before space."""
     return sum(axis.get("type") == "time" for axis in axes)

@@ -24,7 +24,7 @@ from poolcli.dtypes import check
 from poolcli.images import ngff
 from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
 from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
-from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Stack, Writing, check_size
+from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Stack, Writing, check_size, damaged
 
 _DIMENSIONS, _NODATA, _RECORD = "_ARRAY_DIMENSIONS", "_FillValue", "poolcli"
 _CELL = 1 << 20  # bytes that are decoded at once, at least
@@ -124,10 +124,11 @@ class Zarr(Codec):
     """An array, or the largest array of an OME-Zarr image: its planes are images."""
 
     def __init__(self, file: BinaryIO | Path, reading: Reading) -> None:
-        array, image = open_array(Path(file))  # type: ignore[arg-type]
+        assert isinstance(file, Path)
+        array, image = open_array(file)
         names = image.names if image else names_of(array)
         if len(names) != len(array.shape):
-            raise ImageError(f"damaged: {len(names)} axes are named of an array {tuple(array.shape)}")
+            raise damaged(f"{len(names)} axes are named of an array {tuple(array.shape)}")
         layout = Layout.of(names, reading)
         try:
             dtype = check(array.dtype)
@@ -145,7 +146,7 @@ class Zarr(Codec):
         )
         said = self.nodata or _filled(array.fill_value)
         self._info = Info("ZARR", self.frames, nodata=said, stack=stack)
-        self.unkept = self.unkept_but_nodata = "OME labels" if image and (Path(file) / "labels").is_dir() else ""  # type: ignore[arg-type]
+        self.unkept = self.unkept_but_nodata = "OME labels" if image and (file / "labels").is_dir() else ""
 
     def read(self, frame: int) -> Frame:
         """Return one of the planes."""
@@ -195,7 +196,7 @@ def names_of(array: Any) -> tuple[str | None, ...]:
 
 
 def nodata_of(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> str:
-    """Return the value that means none, as attributes say it, in words; xarray has written floats in base 64."""
+    """Return the value that means none, as attributes say it, in words; xarray writes floats in base 64."""
     value = attributes.get(_NODATA)
     if isinstance(value, str) and dtype.kind == "f":
         try:
@@ -203,6 +204,13 @@ def nodata_of(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> str:
         except (ValueError, struct.error):
             return value
     return "" if value is None else str(value)
+
+
+def _said(value: float | None, dtype: np.dtype[Any], zarr_format: int) -> Any:
+    """Return the same as attributes have it: xarray reads floats of version 3 in base 64."""
+    if zarr_format == 3 and dtype.kind == "f" and value is not None:
+        return base64.standard_b64encode(struct.pack("<d", value)).decode()
+    return value
 
 
 def _filled(value: Any) -> str:
@@ -257,9 +265,9 @@ def _level(wanted: Wanted, writing: Writing) -> Level:
     held = like is None or like.dtype == outline.dtype or nodata.read(nodata_of(attributes, like.dtype), outline.dtype)
     if held is None:
         attributes.pop(_NODATA, None)
-    if outline.info.nodata:
-        attributes[_NODATA] = nodata.read(outline.info.nodata, outline.dtype)
     zarr_format = 3 if like is None else like.metadata.zarr_format
+    if outline.info.nodata:
+        attributes[_NODATA] = _said(nodata.read(outline.info.nodata, outline.dtype), outline.dtype, zarr_format)
     return Level(
         zarr_format, wanted.lengths, outline.dtype, wanted.chunks, wanted.shards, wanted.layout.names, attributes,
         like, like is not None and wanted.layout == wanted.stored.layout,  # type: ignore[union-attr]
@@ -273,17 +281,19 @@ def create_level(folder: Path, name: str, level: Level) -> Any:
     more: dict[str, Any] = {"dimension_names": level.names if named else None} if level.zarr_format == 3 else {}
     if named and (level.zarr_format == 2 or _DIMENSIONS in attributes):
         attributes[_DIMENSIONS] = ["" if name is None else name for name in level.names]
-    separator = "/"
+    if level.shards:
+        more["shards"] = {"shape": level.shards}
     if like is not None:
         more |= _codecs(level)
-        metadata = like.metadata
-        encoding = getattr(metadata, "chunk_key_encoding", None)
-        separator = metadata.dimension_separator if encoding is None else encoding.separator
+        encoding = getattr(like.metadata, "chunk_key_encoding", None)
+        separator = like.metadata.dimension_separator if encoding is None else encoding.separator
         more["chunk_key_encoding"] = {"name": "v2" if encoding is None else encoding.name, "separator": separator}
+        if level.shards and like.shards:
+            more["shards"]["index_location"] = like.metadata.codecs[0].index_location
     with _tried():
         return _library().create_array(
             str(folder), name=name or None, shape=level.shape, dtype=level.dtype, chunks=level.chunks,
-            shards=level.shards, zarr_format=level.zarr_format, attributes=attributes, **more,
+            zarr_format=level.zarr_format, attributes=attributes, **more,
         )  # fmt: skip
 
 
@@ -298,8 +308,9 @@ def _codecs(level: Level) -> dict[str, Any]:
             more["serializer"] = like.serializer
     if level.zarr_format == 2:
         more["order"] = like.order
-    if like.fill_value is not None:
-        found = like.fill_value if same else nodata.read(nodata.written(like.fill_value), level.dtype)
+    more["fill_value"] = like.fill_value
+    if not same and like.fill_value is not None:
+        found = nodata.read(nodata.written(like.fill_value), level.dtype)
         more["fill_value"] = level.dtype.type(0) if found is None else found
     return more
 
