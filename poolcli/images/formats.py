@@ -179,5 +179,5 @@ def holders(colour: str, dtype: str, side: int = 1) -> str:
 
 
 def endings(fitting: Callable[[Format], bool]) -> str:
-    """Return the usual ending of each format that fits."""
-    return ", ".join(kind.endings[0] for kind in FORMATS if kind.endings and fitting(kind))
+    """Return the usual ending of each format of files that fits."""
+    return ", ".join(kind.endings[0] for kind in FORMATS if kind.endings and not kind.marks and fitting(kind))
