@@ -69,26 +69,11 @@ def _enlarged(step: Step, shape: tuple[int, ...]) -> Placement:
     strides = scales_of(2 if scale is None else scale)
     if row.pixels:  # each is the first of its region
         return Along(0.0, 1 / strides[0]), Along(0.0, 1 / strides[1])
-    if step.mode in ("transposed", "average-unpool"):
+    if row.centres:
         asked = Enlargement(step.mode, scale, size, row.resolve(parameters), len(shape))
-        rows, columns = (Along(*side) for side in imported("transposed:centres")(shape, asked))
+        rows, columns = (Along(*side) for side in imported(row.centres)(shape, asked))
         return rows, columns
-    if step.mode == "unpool":
-        return _unpooled(given, (int(strides[0]), int(strides[1])))
     return _sampled(shape, step.shape_after(shape), (None, None), {})
-
-
-def _unpooled(given: Mapping[str, Any], strides: tuple[int, int]) -> Placement:
-    """Return the pixels that a pool of the result would have read: the other way round."""
-    from poolcli import geometry
-
-    window = geometry.shape(given.get("kernel_size") or strides, strides, padding=given.get("padding") or 0)
-    sides = (geometry.padding_of(stride, window, axis)[0] for axis, stride in enumerate(strides))
-    rows, columns = (
-        Along((before - (taps - 1) / 2) / stride, 1 / stride)
-        for before, taps, stride in zip(sides, window.kernel_size, strides, strict=True)
-    )
-    return rows, columns
 
 
 def _sampled(

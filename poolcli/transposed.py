@@ -293,14 +293,19 @@ def _cut(side: Side, n: int, around: Pair | str, size: int | None) -> Side:
 def centres(shape: Shape, asked: Enlargement) -> list[tuple[float, float]]:
     """Return of both axes where pixel 0 of the output lies among the image's, and how far pixel 1 is from it.
 
-    The window of pixel i of the image is around (F - 1) D / 2 + S i - padding.
+    The window of pixel i of the image is around D (F - 1) / 2 + S i - padding.
     """
-    if asked.mode == "average-unpool":
-        sides = _pooled_sides(shape[:2], asked)
-    else:
-        window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
-        sides = _sides(shape[:2], window[-2:], asked)
-    return [((side.padding[0] - side.dilation * (side.taps - 1) / 2) / side.stride, 1 / side.stride) for side in sides]
+    window = weights.shape_of(asked.values["weights"], asked.values["kernel_size"], _window(asked.strides))
+    return [_centres(side) for side in _sides(shape[:2], window[-2:], asked)]
+
+
+def average_unpool_centres(shape: Shape, asked: Enlargement) -> list[tuple[float, float]]:
+    """Return the same of `average_unpool`."""
+    return [_centres(side) for side in _pooled_sides(shape[:2], asked)]
+
+
+def _centres(side: Side) -> tuple[float, float]:
+    return (side.padding[0] - side.dilation * (side.taps - 1) / 2) / side.stride, 1 / side.stride
 
 
 def _sizes(shape: Shape, sides: list[Side]) -> Pair:

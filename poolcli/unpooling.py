@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from poolcli.engine.interleave import take
 from poolcli.engine.scatter import returned, scatter, survey
-from poolcli.geometry import pair, sides
+from poolcli.geometry import padding_of, pair, sides
+from poolcli.geometry import shape as shape_of_windows
 from poolcli.resize import Enlargement
 from poolcli.stored import Indices, load_indices
 
@@ -126,3 +127,17 @@ def _known(shape: tuple[int, ...], asked: Enlargement, loaded: Indices) -> Pair 
     if min(height, width) < 1:
         raise ValueError(f"the padding leaves nothing of an image of {shape[0]} x {shape[1]} windows")
     return height, width
+
+
+def centres(shape: tuple[int, ...], asked: Enlargement) -> list[tuple[float, float]]:
+    """Return of both axes where pixel 0 of the output lies among the image's, and how far pixel 1 is from it.
+
+    The window of pixel i of the image is around (F - 1) / 2 + S i - padding.
+    """
+    strides = asked.strides
+    window = shape_of_windows(asked.values["kernel_size"] or strides, strides, padding=asked.values["padding"] or 0)
+    before = [padding_of(stride, window, axis)[0] for axis, stride in enumerate(strides)]
+    return [
+        ((around - (taps - 1) / 2) / stride, 1 / stride)
+        for around, taps, stride in zip(before, window.kernel_size, strides, strict=True)
+    ]

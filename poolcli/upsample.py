@@ -45,6 +45,7 @@ class Upsampling(ModeRow):
     takes_size: bool = False
     pixels: str = ""  # function that tells which pixels are copied, for strides: of what copies by no filter
     learns: Mapping[str, str] = field(default_factory=dict)
+    centres: str = ""  # function that tells where pixels lie, where that is not at half-pixels
 
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
@@ -105,15 +106,15 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
         *(_interpolation(row) for row in FILTERS.values() if not row.copies),
         Upsampling("unpool", "r where max took it from, 0 elsewhere; the largest r of several", "unpooling:unpool",
                    "unpooling:unpool_backward", "unpooling:unpooled_shape", ("indices", "kernel_size", "padding"),
-                   selects=True, unordered=True, takes_size=True),
+                   selects=True, unordered=True, takes_size=True, centres="unpooling:centres"),
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    "transposed:average_unpool", "transposed:average_unpool_backward",
                    "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding"),
-                   takes_size=True),
+                   takes_size=True, centres="transposed:average_unpool_centres"),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
                    "transposed:transposed", "transposed:transposed_backward", "transposed:transposed_shape",
                    ("weights", "kernel_size", "padding", "output_padding", "dilation", "groups"), takes_size=True,
-                   learns={"weights": "transposed:transposed_weights_backward"}),
+                   learns={"weights": "transposed:transposed_weights_backward"}, centres="transposed:centres"),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
                    "convolutions:resize_conv", "convolutions:resize_conv_backward", "convolutions:resize_conv_shape",
                    ("weights", "kernel_size", "enlarge", "border"),

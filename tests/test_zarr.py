@@ -362,6 +362,13 @@ def test_channels_of_omero_stay_while_there_are_as_many(tmp_path):
     assert moved == [1.0, 2.0, 0.5, 0.5]  # channel 1, plane 1 of three, of 2 each
 
 
+def test_labels_of_an_image_are_told_to_be_lost(tmp_path):
+    source = stored_ome(tmp_path / "a.ome.zarr", picture("uint8", (20, 16), 1), "yx", [1.0, 1.0])
+    assert command(*MAX, source).output == ""
+    (source / "labels").mkdir()
+    assert "the output does not keep its OME labels" in command(*MAX, source, "--overwrite").output
+
+
 def test_zarr_to_other_formats(tmp_path):
     image = picture("uint8", (2, 3, 20, 16), 1)
     source = stored(tmp_path / "a.zarr", image)
