@@ -364,7 +364,7 @@ def test_channels_of_omero_stay_while_there_are_as_many(tmp_path):
 
 def test_labels_of_an_image_are_told_to_be_lost(tmp_path):
     source = stored_ome(tmp_path / "a.ome.zarr", picture("uint8", (20, 16), 1), "yx", [1.0, 1.0])
-    assert command(*MAX, source).output == ""
+    assert "does not keep" not in command(*MAX, source).output
     (source / "labels").mkdir()
     assert "the output does not keep its OME labels" in command(*MAX, source, "--overwrite").output
 
