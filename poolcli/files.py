@@ -1,4 +1,4 @@
-"""Files by their names, of this machine or URLs: what is there, and how they are read and written whole.
+"""Files by their names, of this machine or URLs: what is there, and how they are read, and written whole or not at all.
 
 A path is a `pathlib.Path`, or for a URL what `poolcli.remote` makes of it, which has the same attributes.
 """
@@ -25,8 +25,11 @@ _EXISTS = "exists; overwrite=True replaces it"
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _MARK = ".poolcli-"
 _LEFT = re.compile(rf"{re.escape(_MARK)}{_HOST}-(\d+)-")
-_writing: set[str] = set()  # hidden files of this process
+_writing: set[str] = set()  # hidden files and folders of this process
 _proofs: ContextVar[Proofs | None] = ContextVar("proofs", default=None)
+
+IsAlike = Callable[[Path], bool]
+"""Returns whether a folder is of the kind that is to be written, and may be replaced by another."""
 
 
 class WriteError(Exception):
@@ -224,24 +227,85 @@ def _mark() -> str:
     return f"{_MARK}{_HOST}-{os.getpid()}-"
 
 
+def place_folder(write: Callable[[Path], object], target: Path, overwrite: bool, is_alike: IsAlike) -> None:
+    """Put a folder of data in place at once: written under a hidden name beside it, then renamed.
+
+    It replaces a file, or a folder that is alike: no other kind of folder.
+    """
+    import tempfile
+
+    check_free(target, overwrite)
+    _check_alike(target, is_alike)
+    temporary = None
+    try:
+        temporary = tempfile.mkdtemp(dir=target.parent, prefix=_mark())
+        _writing.add(temporary)
+        write(Path(temporary))
+        os.chmod(temporary, _mode_of(target, 0o777))
+        if temporary not in _writing:  # given up: what was written after that is no whole
+            raise WriteError("given up before it was whole", target)
+        check_free(target, overwrite)
+        _check_alike(target, is_alike)
+        _exchange(temporary, target)
+    except OSError as error:
+        raise WriteError(error.strerror or str(error), target) from error
+    finally:
+        if temporary is not None:
+            _remove(temporary)  # renamed, unless something went wrong
+            _writing.discard(temporary)
+
+
+def _check_alike(target: Path, is_alike: IsAlike) -> None:
+    """Raise a WriteError if a folder is in the way that is not to be replaced."""
+    if target.is_dir() and not is_alike(target):
+        raise WriteError("is a folder of another kind, which is never replaced: another name is free", target)
+
+
+def _exchange(temporary: str, target: Path) -> None:
+    """Rename a folder to its name, and remove what had the name before."""
+    old = None
+    if os.path.lexists(target):
+        # No name that `clean` knows: whoever is killed between two renames leaves it behind, and loses nothing.
+        old = str(target.with_name(f"{_MARK}replaced-{os.path.basename(temporary)[-8:]}"))
+        os.rename(target, old)
+    try:
+        os.rename(temporary, target)
+    except OSError:
+        if old is not None:
+            os.rename(old, target)
+        raise
+    if old is not None:
+        _remove(old)
+
+
+def _remove(path: str) -> None:
+    """Remove a file or a folder with all that is in it, if it is there."""
+    import shutil
+
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
 def forget() -> None:
-    """Remove the hidden files of writers that are given up; one that goes on after all finds its file gone."""
+    """Remove what writers that are given up have written; one that goes on after all finds its file gone."""
     for temporary in list(_writing):
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        _writing.discard(temporary)
+        _remove(temporary)
 
 
 @cache
 def clean(folder: Path) -> None:
-    """Remove the hidden files of processes that were killed while they wrote to a folder."""
+    """Remove the hidden files and folders of processes that were killed while they wrote to a folder."""
     if os.name != "posix" or is_remote(folder):  # where asking whether a process lives may end it, or none is known
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             left = _LEFT.match(entry.name)
             if left and not _lives(int(left[1])):
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+                _remove(entry.path)
 
 
 def _lives(process: int) -> bool:
@@ -281,14 +345,14 @@ def _rename_new(temporary: str, target: Path) -> None:
         os.unlink(temporary)
 
 
-def _mode_of(target: Path) -> int:
-    """Return the permissions of the file to be replaced, or those of a new file."""
+def _mode_of(target: Path, usual: int = 0o666) -> int:
+    """Return the permissions of what is to be replaced, or those of a new file."""
     try:
         return target.stat().st_mode & 0o7777
     except OSError:
         umask = os.umask(0)
         os.umask(umask)
-        return 0o666 & ~umask
+        return usual & ~umask
 
 
 def shown(path: PurePath | None) -> str:

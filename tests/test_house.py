@@ -40,6 +40,7 @@ OWNERS = {
     "distributed": "poolcli.batch.cluster",
     "fsspec": "poolcli.remote",
     "upath": "poolcli.remote",
+    "zarr": "poolcli.images",
 }
 """Who alone imports a library."""
 

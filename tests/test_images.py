@@ -495,7 +495,7 @@ def test_grey_of_12_bits_keeps_its_numbers():
     assert_same(poolcli.read_image(pgm)[0], np.uint16([[0, 1], [100, 4095]]))
 
 
-@pytest.mark.parametrize(("ending", "kind"), WRITABLE.items())
+@pytest.mark.parametrize(("ending", "kind"), [item for item in WRITABLE.items() if not item[1].marks])
 def test_what_is_written_is_known_by_its_first_bytes_alone(ending, kind):
     shade = next(iter(kind.holds))
     shape = (9, 8) if shade == "grey" else (9, 8, {"grey+alpha": 2, "RGB": 3, "RGBA": 4}[shade])

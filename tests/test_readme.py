@@ -75,16 +75,8 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
     Path("scans").mkdir()
     coffee, _ = poolcli.read_image(ROOT / "sample_images/coffee.png")
     Path("photos").mkdir()
-    for name in (
-        "photo.png",
-        "photo.jpg",
-        "mask.png",
-        "labels.tif",
-        "scans/a.png",
-        "scans/b.png",
-        "photos/a.png",
-        "maps.npy",
-    ):
+    made = ("photo.png", "photo.jpg", "mask.png", "labels.tif", "scans/a.png", "scans/b.png", "photos/a.png")
+    for name in (*made, "maps.npy", "cells.ome.zarr", "labels.zarr"):
         poolcli.write_image(coffee[:80, :90], name)
     if "--indices" in line:
         before = next(

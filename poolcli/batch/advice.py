@@ -27,7 +27,7 @@ class Advice:
 
     def on_layout(self, image: NDArray[Any], info: Info) -> None:
         """Say that an array, whose axes nobody named, looks as if channels came first."""
-        if info.format in ARRAYS and _channels_first(image.shape):
+        if info.format in ARRAYS and info.stack is None and _channels_first(image.shape):
             what = "{} x {} x {} is taken as height, width and channels, and looks as if channels came first"
             ways = "--layout chw takes them so, --layout hwc says that they are last"
             self._tell("layout", f"{what.format(*image.shape)}: {ways}")

@@ -56,7 +56,7 @@ def parts_of(boxes: Boxes, job: Job, settings: Settings) -> Parts | None:
     A result is small if it takes, with its image, no more than the memory that is allowed.
     """
     before, after = boxes.shape, job.step.shape_after(boxes.shape)
-    pixel = boxes.dtype.itemsize
+    pixel = boxes.dtype.itemsize * boxes.together
     if settings.tile is None and (prod(before) + prod(after)) * pixel <= settings.memory:
         return None
     from poolcli.tiling import tiling_of
@@ -64,17 +64,18 @@ def parts_of(boxes: Boxes, job: Job, settings: Settings) -> Parts | None:
     tiling = tiling_of(job.step, before)
     if tiling is None:
         return None
+    pixel = max(boxes.dtype.itemsize, 4) * boxes.together
     return Parts(boxes, tiling, settings.tile or size_of_parts(before, after, pixel, settings.memory))
 
 
 def size_of_parts(before: tuple[int, ...], after: tuple[int, ...], pixel: int, memory: int) -> tuple[int, int]:
-    """Return the rows and columns of a part whose pixels, before and after, as floats, take an eighth of the memory.
+    """Return the rows and columns of a part whose pixels, of so many bytes each, take an eighth of the memory.
 
-    >>> size_of_parts((4000, 1000), (2000, 500), 1, 1 << 23)
+    >>> size_of_parts((4000, 1000), (2000, 500), 4, 1 << 23)
     (104, 500)
     """
     most = memory // _SHARE
-    row = (prod(before) + prod(after)) * max(pixel, 4) / after[0]
+    row = (prod(before) + prod(after)) * pixel / after[0]
     rows = min(max(int(most / row), 1), after[0])
     columns = after[1] if row <= most else max(int(after[1] * most / row), _NARROWEST)
     return rows, min(columns, after[1])

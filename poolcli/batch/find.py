@@ -15,7 +15,7 @@ from typing import Self
 from poolcli import remote
 from poolcli.batch.jobs import BatchError
 from poolcli.files import content, is_remote, located, real, shown, what_is
-from poolcli.images.formats import ENDINGS
+from poolcli.images.formats import ENDINGS, folder_of, is_image_folder
 
 STREAM = "-"
 
@@ -87,6 +87,8 @@ def _named(name: str, search: Search, warn: Callable[[str], object] | None) -> I
     what = "" if name == STREAM else what_is_input(path)
     if name == STREAM:
         yield Found(None, "stdin")
+    elif is_image_folder(path):
+        yield Found.at(path)
     elif what == "folder":
         files = _sorted(_inside(path, search))
         if not files and warn is None:
@@ -176,7 +178,9 @@ def _matching(pattern: str, search: Search) -> Iterator[Path]:
         leave_out = None
     for name in glob.iglob(remote.without_scheme(pattern), recursive=True):
         path = Path(name)
-        if path.is_file() and not (leave_out and Path(os.path.realpath(path)).is_relative_to(leave_out)):
+        if (path.is_file() or is_image_folder(path)) and not (
+            leave_out and Path(os.path.realpath(path)).is_relative_to(leave_out)
+        ):
             yield path
 
 
@@ -191,9 +195,10 @@ def _inside(folder: Path, search: Search) -> Iterator[Found]:
     for top, folders, files in os.walk(folder):
         if leave_out:
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(top, name)) != leave_out]
-        folders[:] = [name for name in folders if search.recursive and not name.startswith(".")]
+        images = [name for name in folders if folder_of(Path(top, name))]
+        folders[:] = [name for name in folders if search.recursive and not name.startswith(".") and name not in images]
         prefix = os.path.relpath(top, folder) if top != str(folder) else ""
-        for name in files:
+        for name in (*files, *images):
             below = os.path.join(prefix, name)
             hidden = name.startswith(".") and not search.include
             if not hidden and search.takes(PurePath(below)) and not os.path.islink(os.path.join(top, name)):

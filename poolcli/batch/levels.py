@@ -38,6 +38,7 @@ class Memory:
     image: NDArray[Any]
     info: Info
     tile: tuple[int, int] | None = None
+    together: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -149,7 +150,8 @@ def _plan(job: Job, settings: Settings) -> dict[str, Any]:
 
 def _parts(source: Boxes, making: Making, settings: Settings) -> Parts:
     """Return the parts that an array is made in."""
-    tiling, pixel = making.tiling, max(source.dtype.itemsize, 8 * making.name.endswith("sums"))
+    tiling = making.tiling
+    pixel = 8 if "sums" in making.name + making.source else max(source.dtype.itemsize, 4)
     size = settings.tile or size_of_parts(source.shape, tiling.shape, pixel, settings.memory)
     return Parts(source, tiling, size)
 

@@ -13,7 +13,14 @@ from poolcli.batch.jobs import BatchError, Job, Settings
 from poolcli.batch.names import filled, shortened
 from poolcli.commands import Step
 from poolcli.files import is_remote, located, real, shown, what_is
-from poolcli.images.formats import ENDINGS, WRITABLE, endings, format_of
+from poolcli.images.formats import (
+    ENDINGS,
+    WRITABLE,
+    ending_of,
+    endings,
+    folder_of,
+    format_of,
+)
 from poolcli.remote import unwritable
 
 
@@ -73,10 +80,11 @@ def is_folder(output: str, inputs: Sequence[str], more: bool) -> bool:
     if output == STREAM:
         return False
     _check_writable(located(output))
-    if output.endswith(("/", os.sep)) or len(inputs) != 1 or more:
-        return True
-    one = inputs[0] == STREAM or what_is_input(located(inputs[0])) == "file"
-    return not one or what_is(located(output)) == "folder"
+    one = len(inputs) == 1 and not more
+    several = not one or (inputs[0] != STREAM and what_is_input(located(inputs[0])) != "file")
+    if not several and (kind := format_of(PurePath(output))) and kind.marks:
+        return False
+    return several or output.endswith(("/", os.sep)) or what_is(located(output)) == "folder"
 
 
 def plan(found: Sequence[Found], steps: Sequence[Step], to: Destination, settings: Settings) -> Jobs:
@@ -117,6 +125,8 @@ def _check_name(to: Destination) -> None:
 def _check_folder(output: str, count: int, modes: int) -> None:
     """Raise a BatchError if the output of several images is a file, or called like one."""
     name, what = shown(located(output)), what_is(located(output))
+    if folder_of(located(output)):
+        raise BatchError(f"{name}: is an image, and the output of several images must be a folder for them")
     if what == "folder" or (output.endswith(("/", os.sep)) and not what):
         return
     if what:
@@ -129,7 +139,7 @@ def _check_folder(output: str, count: int, modes: int) -> None:
 
 def _job(file: Found, step: Step, to: Destination) -> Job:
     ending, output = to.ending, to.output
-    suffix = f".{ending.lstrip('.')}" if ending else _written(PurePath(_plain_name(file)).suffix)
+    suffix = f".{ending.lstrip('.')}" if ending else _written(ending_of(_plain_name(file)))
     if output == STREAM:
         return Job(file.path, None, step, suffix.lstrip("."))
     if output is None or to.folder:
@@ -145,7 +155,7 @@ def _named(file: Found, step: Step, to: Destination, suffix: str) -> Job:
     if to.output is None and file.path is None:
         raise BatchError("standard input has no name to write beside: -o FILE or -o - says where")
     path, plain = file.path, _plain_name(file)
-    below, stem = os.path.dirname(plain), PurePath(plain).stem
+    below, stem = os.path.dirname(plain), os.path.basename(plain).removesuffix(ending_of(plain))
     usual = stem if to.folder else f"{stem}_{step.label}"
     above, called = os.path.split(usual if to.name is None else filled(to.name, stem, step))
     name = shortened(called, suffix)
@@ -195,6 +205,8 @@ def _check(jobs: Jobs, settings: Settings, named: bool) -> None:
         if other and other.input == job.input:
             raise BatchError(_collision(other, job))
         own = job.input is not None and _same(job.input, job.output)
+        if job.input and job.kind and job.kind.marks and Path(target) in Path(_place(job.input)).parents:
+            raise BatchError(f"{shown(job.output)}: holds the input, and would be replaced with it")
         replaced = replaced or (job.output if own else None)
         if not own and target in inputs:
             raise BatchError(f"{shown(job.output)}: is also another input, and would be replaced before it is read")
@@ -228,6 +240,10 @@ def _check_format(job: Job, settings: Settings) -> None:
         if not ending:
             way += f"; or {name}/ for a folder"
         raise BatchError(f"{name}: no format is written for the ending {ending!r}: {way}")
+    if job.output is None and kind.marks:
+        raise BatchError(
+            f"{kind.name} is a folder, and standard output takes a file: -o NAME{kind.endings[0]} names one"
+        )
     if settings.writing.quality and not kind.quality:
         takers = endings(lambda other: other.quality)
         raise BatchError(f"{name}: {kind.name} takes no quality: {takers} do")

@@ -15,12 +15,13 @@ from poolcli import nodata
 from poolcli.batch.advice import Advice
 from poolcli.batch.boxes import Parts, goes_in_parts, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
+from poolcli.batch.painting import Painting
 from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
 from poolcli.files import WriteError, exists, is_remote, shown
-from poolcli.images import ImageError, Info
+from poolcli.images import ImageError, Info, Writing
 from poolcli.images.formats import Format
 from poolcli.pictures import Notice, channel_names
 from poolcli.placing import placement
@@ -65,6 +66,8 @@ class _Findings:
         if kind.structure:
             self.kept |= info.structure.says if info.structure else set()
             self.kept |= {("GDAL", "nodata")} if info.nodata else set()
+        if kind.marks and info.stack:
+            self.kept |= {*info.stack.says}
 
     def warn(self, lines: Sequence[str]) -> None:
         """Add what a file says of itself."""
@@ -185,6 +188,9 @@ class Worker:
         parts = self._parts(picture, target, found)
         if job.step.does.makes_levels:
             self._build(picture, target, found)
+        elif target.kind.marks:
+            made = self._by_parts(parts, picture, target, found) if parts else self._at_once(picture, target, found)
+            self._paint(made, target)
         elif parts:
             self._encode_parts(parts, target, found)
         else:
@@ -200,7 +206,7 @@ class Worker:
 
     def _parts(self, picture: Shared, target: _Target, found: _Findings) -> Parts | None:
         """Return the parts that the result is made in, or None where it is made at once."""
-        if len(target.frames) > 1 or not goes_in_parts(target.job):
+        if (len(target.frames) > 1 and not target.kind.marks) or not goes_in_parts(target.job):
             return None
         boxes = picture.boxes(target.frames[0])
         if boxes and not self._settings.layout_given:
@@ -215,26 +221,94 @@ class Worker:
 
     def _encode_parts(self, parts: Parts, target: _Target, found: _Findings) -> None:
         """Write a result to its file, part by part."""
-        from poolcli.files import clean
         from poolcli.images.boxes import Banded
         from poolcli.images.write import write_bands
 
-        job, settings, (image, info) = target.job, self._settings, seen_shape(parts.boxes)
+        job, writing, info = target.job, self._begin(target), self._begin_parts(parts, target, found)
         assert job.output
-        found.note_shapes(image.shape, parts.tiling.shape)
-        found.advice.on_size(image.shape, parts.tiling.shape)
-        info, _ = self._fitting(image, info, target)
-        found.note_kept(info, target.kind)
         operate = imported("pictures:operate_box")
 
         def make(part: NDArray[Any], box: Box) -> Any:
             self._go_on()
-            return self._compute(operate, parts.tiling, part, box, info, settings.linear, self._notice)
+            return self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
 
-        make_folder(job.output.parent)
-        clean(job.output.parent)
         banded = Banded(parts.bands(make), parts.tiling.shape[0], info, parts.boxes.tile)
-        write_bands(banded, job.output, job.ending or None, replace(settings.writing, record=job.record(settings)))
+        write_bands(banded, job.output, job.ending or None, writing)
+
+    def _begin(self, target: _Target) -> Writing:
+        """Make the folder of an output, free it of what was left behind there, and return how it is written."""
+        from poolcli.files import clean
+
+        assert target.job.output
+        make_folder(target.job.output.parent)
+        clean(target.job.output.parent)
+        return replace(self._settings.writing, record=target.job.record(self._settings))
+
+    def _begin_parts(self, parts: Parts, target: _Target, found: _Findings) -> Info:
+        """Return what is said of a result that is made in parts, once it is sure that it can be written."""
+        image, info = seen_shape(parts.boxes)
+        found.note_shapes(image.shape, parts.tiling.shape)
+        found.advice.on_size(image.shape, parts.tiling.shape)
+        info = replace(self._fitting(image, info, target)[0], nodata="")
+        found.note_kept(info, target.kind)
+        return info
+
+    def _paint(self, painting: Painting, target: _Target) -> None:
+        """Write a result to its folder, box by box."""
+        from poolcli.images.write import write_boxes
+
+        write_boxes(painting.outline, target.job.ending or None, self._begin(target), painting.paint)
+
+    def _by_parts(self, parts: Parts, picture: Shared, target: _Target, found: _Findings) -> Painting:
+        """Return how the boxes of a result are made of boxes of the input's images."""
+        import numpy as np
+
+        from poolcli.images.boxes import Outline
+        from poolcli.images.fitting import check_alike, fitted
+        from poolcli.images.read import read_box
+
+        job, image, operate = target.job, seen_shape(parts.boxes)[0], imported("pictures:operate_box")
+        info = self._begin_parts(parts, target, found)
+        assert job.output
+
+        def make(k: int, box: Box) -> Any:
+            self._go_on()
+            own = picture.boxes(target.frames[k])
+            if own is None:
+                raise ImageError("its frames are stored in different ways: frame=N takes one", "frame")
+            check_alike(seen_shape(own)[0], image.shape, image.dtype)
+            part = read_box(own, *parts.tiling.needs(box).sides)
+            made = self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
+            return fitted(made, info, target.kind, self._settings.writing, 1)[0]
+
+        dtype, along = np.dtype(job.step.dtype_after(image.dtype.name)), placement(job.step, image.shape)
+        shape, tile = parts.tiling.shape, parts.boxes.tile
+        return Painting(Outline(job.output, shape, dtype, target.frames, info, along, tile), parts.size, make)
+
+    def _at_once(self, picture: Shared, target: _Target, found: _Findings) -> Painting:
+        """Return how the images of a result are made, each as a whole."""
+        from poolcli.images.boxes import Outline
+        from poolcli.images.fitting import check_alike, fitted
+
+        job = target.job
+        assert job.output
+
+        def result(k: int) -> Frame:
+            self._go_on()
+            planes, info = self._made(picture, target.frames[k], target, found)
+            return fitted(planes[0], info, target.kind, self._settings.writing, 1)
+
+        image, info = result(0)
+        shape, dtype, first, boxes = image.shape, image.dtype, [image], picture.boxes(target.frames[0])
+
+        def make(k: int, box: Box) -> Any:
+            made = first.pop() if first and k == 0 else result(k)[0]
+            check_alike(made, shape, dtype)
+            return made
+
+        along, tile = placement(job.step, found.before), boxes.tile if boxes else None
+        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile)
+        return Painting(outline, (shape[0], shape[1]), make)
 
     def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
         """Write an image and its smaller levels to a file."""
@@ -346,17 +420,14 @@ class Worker:
 
     def _encode(self, results: Iterator[Frame], target: _Target) -> None:
         """Write images to their file, or to standard output."""
-        from poolcli.files import clean
         from poolcli.images.write import write_frames
 
         job = target.job
-        writing = replace(self._settings.writing, record=job.record(self._settings))
         if job.output is None:
+            writing = replace(self._settings.writing, record=job.record(self._settings))
             write_frames(results, target.count, sys.stdout.buffer, job.ending, writing)
             return
-        make_folder(job.output.parent)
-        clean(job.output.parent)
-        write_frames(results, target.count, job.output, job.ending or None, writing)
+        write_frames(results, target.count, job.output, job.ending or None, self._begin(target))
 
 
 def _resolved(step: Step, image: NDArray[Any], info: Info, found: _Findings) -> Step:
@@ -387,7 +458,7 @@ def _target(job: Job, frames: Sequence[int]) -> _Target:
         raise ImageError(f"no format is written for the ending {ending!r}: --format says which, as --format png")
     target = _Target(job, job.kind, frames)
     check_count(target.kind, target.count)
-    if job.step.planes > 1 and not target.kind.streams:
+    if job.step.planes > 1 and (target.kind.marks or not target.kind.streams):
         way = "combine=mean makes one; .tif, .npy hold all"
         raise ImageError(f"{job.step.mode} makes {job.step.planes} images of one: {way}")
     if job.indices and len(frames) > 1:

@@ -23,7 +23,7 @@ def settings_of(values: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
     layout = taken["layout"]
     taken["layout"] = layout or "hwc"
     return Settings(
-        Reading(**{name: taken[name] for name in _READING}),
+        Reading(**{name: taken[name] for name in _READING}, layout_given=layout is not None),
         Writing(**{name: taken[name] for name in _WRITING if name in taken}),
         frame=taken["frame"],
         linear=taken["linear"],

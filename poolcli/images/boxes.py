@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -34,6 +35,10 @@ class Boxes(Protocol):
     def tile(self) -> tuple[int, int] | None:
         """Return the size of its tiles, if it has any."""
 
+    @property
+    def together(self) -> int:
+        """Return how many images of the file are decoded together, whichever is read."""
+
     def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
         """Return the pixels of these rows and columns, from one to another."""
 
@@ -48,6 +53,34 @@ class Banded(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Outline:
+    """An output to be written box by box: its images, all alike, and where their pixels lie."""
+
+    name: PurePath  # that it will have
+    shape: tuple[int, ...]  # of an image
+    dtype: np.dtype[Any]
+    frames: Sequence[int]  # which of those of the input
+    info: Info  # of the first
+    along: Sequence[tuple[float, float]]  # (step, first) of rows and columns: where pixel k lies in the input
+    tile: tuple[int, int] | None = None  # of the input
+
+
+class Canvas(Protocol):
+    """An output that takes boxes of its images, in any order; what is stored together is written once."""
+
+    @property
+    def chunk(self) -> tuple[int, int]:
+        """Return how many rows and columns are stored together: boxes are made of whole ones, but at the end."""
+
+    @property
+    def groups(self) -> Iterable[Sequence[int]]:
+        """Return the images, by their number in the output, those that are stored together in one group."""
+
+    def write(self, images: Sequence[int], rows: Ends, columns: Ends, values: NDArray[Any]) -> None:
+        """Write a box of the images of a group, (N, H, W) or (N, H, W, C)."""
+
+
+@dataclass(frozen=True)
 class Plain:
     """An image whose rows lie in a file one after the other, as they are."""
 
@@ -58,6 +91,7 @@ class Plain:
     dtype: np.dtype[Any]
     info: Info
     tile: tuple[int, int] | None = None
+    together: int = 1
 
     def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
         """Return the pixels of these rows and columns."""

@@ -24,6 +24,13 @@ def check_count(kind: Format, count: int) -> None:
         raise ImageError(f"{kind.name} holds one image, not {count}: {way}", "frame")
 
 
+def check_alike(image: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise an ImageError if an image cannot lie in one array with others."""
+    if (image.shape, image.dtype) != (shape, dtype):
+        both = f"{shape} of {dtype} and {image.shape} of {image.dtype}"
+        raise ImageError(f"frames {both} do not fit in one array: frame=N takes one, .tif holds all", "frame")
+
+
 def check_labels(info: Info, kind: Format, writing: Writing) -> None:
     """Raise an ImageError if a format would blur the colours of labels."""
     lossy = kind.quality and not (kind.lossless and writing.quality is None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from poolcli.files import is_remote
 from poolcli.parameters import DTYPES
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Format:
     quality: bool = False
     lossless: bool = False  # unless a quality is asked for
     side: int = 2**31 - 1  # pixels
+    marks: tuple[str, ...] = ()  # files in a folder that is of this format; none where it is of files
 
     def load(self) -> type[Codec]:
         """Return the class that reads and writes it."""
@@ -76,6 +79,8 @@ FORMATS = (
     Format("ICO", "plain:Ico", rb"\0\0\x01\0", (".ico",), holds={"RGBA": _8}, side=256),
     Format("NPY", "npy:Npy", rb"\x93NUMPY", (".npy",),
            holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True, frames=True, streams=True, bands=True),
+    Format("ZARR", "zarr:Zarr", endings=(".zarr",), holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True,
+           frames=True, streams=True, structure=True, bands=True, marks=("zarr.json", ".zarray", ".zgroup")),
     Format("NPZ", "npy:Npz", rb"PK(?:\x03\x04|\x05\x06)", array=True),
     Format("QOI", "plain:Qoi", rb"qoif", only_read=(".qoi",)),
     Format("HEIF", "plugins:Heif", rb"....ftyp(?:hei[cxms]|hev[cx]|mif1(?!.*avif))", only_read=(".heic", ".heif")),
@@ -103,6 +108,30 @@ def sniff(head: bytes) -> Format | None:
     """
     known = [kind for kind in FORMATS if kind.begins and re.match(kind.begins, head, re.DOTALL)]
     return min(known, key=lambda kind: kind.weak, default=None)
+
+
+def folder_of(path: Path) -> Format | None:
+    """Return the format of a folder that holds an image, not files, or None: what is in it tells."""
+    marked = [] if is_remote(path) else FORMATS
+    return next((kind for kind in marked if any(os.path.isfile(path / mark) for mark in kind.marks)), None)
+
+
+def is_image_folder(path: Path) -> bool:
+    """Return whether a folder is to be read as an image: it is one, or is called as one."""
+    if is_remote(path):
+        return False
+    kind = format_of(path)
+    return os.path.isdir(path) and (folder_of(path) is not None or bool(kind and kind.marks))
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a name, with what says of which kind the format is.
+
+    >>> ending_of("cells.ome.zarr"), ending_of("a.b.png"), ending_of("notes")
+    ('.ome.zarr', '.png', '')
+    """
+    whole = ".ome.zarr"
+    return name[-len(whole) :] if name.lower().endswith(whole) and len(name) > len(whole) else PurePath(name).suffix
 
 
 def format_of(path: PurePath) -> Format | None:
@@ -155,5 +184,5 @@ def holders(colour: str, dtype: str, side: int = 1) -> str:
 
 
 def endings(fitting: Callable[[Format], bool]) -> str:
-    """Return the usual ending of each format that fits."""
-    return ", ".join(kind.endings[0] for kind in FORMATS if kind.endings and fitting(kind))
+    """Return the usual ending of each format of files that fits."""
+    return ", ".join(kind.endings[0] for kind in FORMATS if kind.endings and not kind.marks and fitting(kind))

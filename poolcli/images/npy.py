@@ -88,11 +88,11 @@ class Npy(Codec):
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
         """Write one image, or several of one shape and dtype with a leading axis, one after the other."""
         first = None
-        for array, _ in frames:
+        for array, info in frames:
             values = np.moveaxis(array, -1, 0) if array.ndim == 3 and writing.layout == "chw" else array
             if first is None:
                 first = values
-                shape = (count, *values.shape) if count > 1 else values.shape
+                shape = (*_stacked(info, count), *values.shape)
                 header = {"descr": npy_format.dtype_to_descr(values.dtype), "fortran_order": False, "shape": shape}
                 npy_format.write_array_header_1_0(file, header)
             elif (values.shape, values.dtype) != (first.shape, first.dtype):
@@ -120,6 +120,13 @@ class Npz(Npy):
             way = "one is read, and numpy.save writes one as .npy"
             raise ImageError(f"holds {len(members)} arrays ({names}{more}): {way}")
         super().__init__(archive.open(members[0]), reading)  # type: ignore[arg-type]
+
+
+def _stacked(info: Info, count: int) -> tuple[int, ...]:
+    """Return the axes along which so many images lie: those of the array that they come from, if it has so many."""
+    if info.stack and math.prod(info.stack.lengths) == count:
+        return info.stack.lengths
+    return (count,) if count > 1 else ()
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from poolcli.files import fetched, is_name, is_remote, located
-from poolcli.images.formats import HEAD, sniff
+from poolcli.images.formats import FORMATS, HEAD, folder_of, is_image_folder, sniff
 from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing, damaged
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ _TRUNCATED = re.compile("truncated|failed to read|not enough image data", re.IGN
 
 @contextmanager
 def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
-    """Open a file, and check from its headers what it claims to hold; nothing is decoded yet."""
+    """Open a file, or a folder that holds an image, and check what it claims to hold; nothing is decoded yet."""
+    if isinstance(source, (str, os.PathLike)) and is_image_folder(Path(source)):
+        with _damage("its metadata cannot be read"):
+            picture = Picture(_reader_of_folder(Path(source), reading))
+        yield picture
+        return
     with _opened(source) as file:
         with _damage("its header cannot be read"):
             picture = Picture(_reader(file, reading))
@@ -87,6 +92,14 @@ def is_picture(path: Path) -> bool:
         return False
     except ImageError:
         return True
+
+
+def _reader_of_folder(folder: Path, reading: Reading) -> Codec:
+    kind = folder_of(folder)
+    if kind is None:
+        marks = next(known.marks for known in FORMATS if folder.suffix.lower() in known.endings)
+        raise NoPictureError(f"a folder without {', '.join(marks)} is no image")
+    return kind.load()(folder, reading)
 
 
 def _reader(file: BinaryIO, reading: Reading) -> Codec:

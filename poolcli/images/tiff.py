@@ -49,6 +49,8 @@ _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
 class Segments:
     """A page whose strips or tiles are decoded as boxes touch them; those of some rows of tiles are kept."""
 
+    together = 1
+
     def __init__(self, page: Any, info: Info, tile: Pair | None) -> None:
         self._page, self.info, self.tile = page, info, tile
         self._planes = page.samplesperpixel if page.planarconfig == 2 else 1

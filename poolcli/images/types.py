@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 if TYPE_CHECKING:  # Pillow and NumPy are imported when the first image is read
     from numpy.typing import NDArray
 
-    from poolcli.images.boxes import Banded, Boxes
+    from poolcli.images.boxes import Banded, Boxes, Canvas, Outline
     from poolcli.images.structure import Said, Structure
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
@@ -38,6 +39,16 @@ class NoPictureError(ImageError):
 
 
 @dataclass(frozen=True)
+class Stack:
+    """The array whose planes the images of a file are: the names and lengths of the axes before rows and columns."""
+
+    names: tuple[str | None, ...]
+    lengths: tuple[int, ...]
+    stored: Any = field(default=None, repr=False)  # what an output of the same format takes over
+    says: Sequence[Said] = ()  # that such an output says too
+
+
+@dataclass(frozen=True)
 class Info:
     """What a file says of its image beside the pixels; `write_image` carries it over."""
 
@@ -56,6 +67,7 @@ class Info:
     nodata: str = ""  # the value that means none
     structure: Structure | None = field(default=None, repr=False)  # what a TIFF says of the places of its pixels
     note: str = ""  # what is to be said of a result, beside the record
+    stack: Stack | None = None  # the array that the image is a plane of
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ class Reading:
     keep_palette: bool = False
     layout: Literal["hwc", "chw"] = "hwc"
     convert: bool = False
+    layout_given: bool = False  # or that is what is usual
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class Codec:
     """A format: an object is an open file of it, and the class writes files.
 
     A format is a subclass, in a file of its own, and a row of the table in `images/formats.py`. One that is only read
-    has no `encode`.
+    has no `encode`. One of folders has `create` instead, and is given the path of the folder.
     """
 
     frames: int = 1
@@ -101,7 +114,7 @@ class Codec:
     says: Sequence[Said] = ()  # what it says beside its images, which is lost unless an output keeps it
     nodata: str = ""  # the value that means none, which modes take for a value unless it is ignored
 
-    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+    def __init__(self, file: BinaryIO | Path, reading: Reading) -> None:
         """Read the headers, and check what they claim by `check_size`; nothing is decoded yet."""
         raise NotImplementedError
 
@@ -126,6 +139,11 @@ class Codec:
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
         """Write images, which are as the format's row says that it holds them, to a file in memory or a stream."""
+        raise NotImplementedError
+
+    @classmethod
+    def create(cls, folder: Path, outline: Outline, writing: Writing) -> Canvas:
+        """Begin an output in an empty folder, if the format's row says that it is one."""
         raise NotImplementedError
 
     @classmethod

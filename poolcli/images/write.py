@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from poolcli.files import WriteError, is_name, located, place
-from poolcli.images.boxes import Banded
-from poolcli.images.fitting import check_count, fitted
-from poolcli.images.formats import WRITABLE, Format, format_of
+from poolcli.files import WriteError, is_name, located, place, place_folder
+from poolcli.images.boxes import Banded, Canvas, Outline
+from poolcli.images.fitting import check_alike, check_count, fitted
+from poolcli.images.formats import WRITABLE, Format, folder_of, format_of
 from poolcli.images.types import Frame, ImageError, Writing
 
 
@@ -29,6 +29,11 @@ def write_frames(
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path or PurePath())
     check_count(kind, count)
     pictures = (fitted(image, info, kind, writing, count) for image, info in frames)
+    if kind.marks:
+        if path is None:
+            raise ImageError(f"{kind.name} is a folder, and no stream takes one: a path does")
+        _write_whole(pictures, count, path, ending, writing)
+        return
 
     def encode(file: BinaryIO) -> None:
         first = next(pictures)
@@ -44,6 +49,31 @@ def write_frames(
         place(lambda file: file.write(encoded.getbuffer()), path, writing.overwrite)
     else:
         _send(encoded, target)  # type: ignore[arg-type]
+
+
+def _write_whole(pictures: Iterator[Frame], count: int, path: Path, ending: str | None, writing: Writing) -> None:
+    """Write images to a folder, each at once."""
+    first = next(pictures)
+    shape, dtype = first[0].shape, first[0].dtype
+    outline = Outline(path, shape, dtype, range(count), first[1], ((0.0, 1.0), (0.0, 1.0)))
+
+    def paint(canvas: Canvas) -> None:
+        for k, (image, _) in enumerate(chain([first], pictures)):
+            check_alike(image, shape, dtype)
+            canvas.write([k], (0, shape[0]), (0, shape[1]), image[None])
+
+    write_boxes(outline, ending, writing, paint)
+
+
+def write_boxes(outline: Outline, ending: str | None, writing: Writing, paint: Callable[[Canvas], object]) -> None:
+    """Write an output to a folder: a function writes all its boxes."""
+    path = Path(outline.name)
+    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
+
+    def create(folder: Path) -> None:
+        paint(kind.load().create(folder, outline, writing))
+
+    place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind)
 
 
 def write_bands(image: Banded, path: Path, ending: str | None, writing: Writing) -> None:
