@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
-from poolcli.batch.boxes import Parts, goes_in_parts, parts_of, seen_shape
+from poolcli.batch.boxes import Parts, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
@@ -28,7 +30,9 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.images.boxes import Banded
     from poolcli.images.types import Frame
+    from poolcli.stored import Take
     from poolcli.tiling import Box
 
 Compute = Callable[..., Any]
@@ -173,55 +177,112 @@ class Worker:
             make_folder(job.indices.parent)
         self._prepare()
         parts = self._parts(picture, target, found)
-        if parts:
-            self._encode_parts(parts, target, found)
+        if job.indices and parts:
+            self._save_indices(parts, picture, target, found)
+        elif parts:
+            self._encode_parts(parts, picture, target, found)
         else:
             self._encode(self._results(picture, target, found), target)
+            if job.indices and (indices := found.indices) is not None:
+                self._place_indices(target, found, indices.shape, lambda take: take(indices))
         found.warn(picture.warnings(settings.writing, found.ignored, found.kept and target.kind.nodata))
-        if job.indices and found.indices is not None:
-            from poolcli.stored import save_indices
-
-            window = window_of(job.step.arguments)
-            planes, overwrite = job.step.planes, settings.writing.overwrite
-            save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
         return "written"
 
-    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> Parts | None:
-        """Return the parts that the result is made in, or None where it is made at once."""
-        if len(target.frames) > 1 or not goes_in_parts(target.job):
+    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> dict[int, Parts]:
+        """Return the parts of each frame whose result is made so."""
+        if not target.kind.bands:
+            return {}
+        parts = {frame: self._parts_of(picture, frame, target, found) for frame in target.frames}
+        return {frame: own for frame, own in parts.items() if own}
+
+    def _parts_of(self, picture: Shared, frame: int, target: _Target, found: _Findings) -> Parts | None:
+        """Return the parts that the result of a frame is made in, or None where it is made at once."""
+        boxes, settings = picture.boxes(frame), self._settings
+        if boxes is None or (target.kind.array and settings.writing.layout == "chw" and len(boxes.shape) > 2):
             return None
-        boxes = picture.boxes(target.frames[0])
-        if boxes and not self._settings.layout_given:
-            found.advice.on_layout(*seen_shape(boxes))
-        parts = parts_of(boxes, target.job, self._settings) if boxes else None
-        if parts is None:
-            return None
-        image, info = seen_shape(parts.boxes)
+        image, info = seen_shape(boxes)
+        if not settings.layout_given:
+            found.advice.on_layout(image, info)
+        step = _resolved(target.job.step, image, info, found)
+        parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings)
         # What is converted to another dtype is converted as a whole.
-        final = self._fitting(image, info, target)[1]
-        return parts if final == target.job.step.dtype_after(image.dtype.name) else None
-
-    def _encode_parts(self, parts: Parts, target: _Target, found: _Findings) -> None:
-        """Write a result to its file, part by part."""
-        from poolcli.files import clean
-        from poolcli.images.boxes import Banded
-        from poolcli.images.write import write_bands
-
-        job, settings, (image, info) = target.job, self._settings, seen_shape(parts.boxes)
-        assert job.output
+        if parts is None or self._fitting(image, info, target)[1] != step.dtype_after(image.dtype.name):
+            return None
         found.note_shapes(image.shape, parts.tiling.shape)
         found.advice.on_size(image.shape, parts.tiling.shape)
-        info, _ = self._fitting(image, info, target)
-        operate = imported("pictures:operate_box")
+        return parts
 
-        def make(part: NDArray[Any], box: Box) -> Any:
+    def _encode_parts(
+        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings, take: Take | None = None
+    ) -> None:
+        """Write results to their file, part by part, and hand their indices over."""
+        from poolcli.files import clean
+        from poolcli.images.write import write_bands
+
+        job = target.job
+        if job.output:
+            make_folder(job.output.parent)
+            clean(job.output.parent)
+        images = self._banded(parts, picture, target, found, take)
+        writing = replace(self._settings.writing, record=job.record(self._settings))
+        write_bands(images, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
+
+    def _banded(
+        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings, take: Take | None
+    ) -> Iterator[Banded]:
+        """Yield the images to be written, each in bands that are made as they are taken."""
+        import numpy as np
+
+        from poolcli.images.boxes import Banded
+
+        for frame in target.frames:
+            own = parts.get(frame)
+            if own is None:
+                planes, info = self._made(picture, frame, target, found)
+                for plane in planes:
+                    self._go_on()
+                    yield Banded([plane], plane.shape, plane.dtype, info)
+                continue
+            (image, info), step = seen_shape(own.boxes), own.tiling.step
+            info, final = self._fitting(image, info, target)
+            info = replace(info, nodata=_nodata_of(step, image, final))
+            found.kept = bool(info.nodata)
+            for rank in range(max(1, step.planes)):
+                bands = self._bands(own, rank, info, take)
+                yield Banded(bands, own.tiling.shape, np.dtype(final), info, own.boxes.tile)
+
+    def _bands(self, parts: Parts, rank: int, info: Info, take: Take | None) -> Iterator[NDArray[Any]]:
+        """Yield bands of an output, or of one of its planes, and hand their indices over."""
+        operate, planes = imported("pictures:operate_box"), parts.tiling.step.planes
+
+        def make(part: NDArray[Any], box: Box) -> tuple[NDArray[Any], ...]:
             self._go_on()
-            return self._compute(operate, parts.tiling, part, box, info, settings.linear, self._notice)
+            made = self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
+            made = made if isinstance(made, tuple) else (made,)
+            return tuple(each[rank] for each in made) if planes else made
 
-        make_folder(job.output.parent)
-        clean(job.output.parent)
-        banded = Banded(parts.bands(make), parts.tiling.shape[0], info, parts.boxes.tile)
-        write_bands(banded, job.output, job.ending or None, replace(settings.writing, record=job.record(settings)))
+        with closing(parts.bands(make)) as bands:
+            for band, *indices in bands:
+                if take:
+                    take(*indices)
+                yield band
+
+    def _save_indices(self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings) -> None:
+        """Write a result in parts, and its indices as they come; both files appear when they are whole."""
+        (own,), planes = parts.values(), target.job.step.planes
+        shape = (planes, *own.tiling.shape) if planes else own.tiling.shape
+        encode = partial(self._encode_parts, parts, picture, target, found)
+        self._place_indices(target, found, shape, encode)
+
+    def _place_indices(
+        self, target: _Target, found: _Findings, shape: tuple[int, ...], fill: Callable[[Take], object]
+    ) -> None:
+        from poolcli.stored import about_indices, save_indices
+
+        job, overwrite = target.job, self._settings.writing.overwrite
+        assert job.indices
+        about = about_indices(found.before, window_of(job.step.arguments), job.step.planes)
+        save_indices(job.indices, shape, about, overwrite, fill)
 
     def _frames(self, picture: Shared) -> Sequence[int]:
         return range(picture.frames) if self._settings.frame is None else [self._settings.frame]

@@ -39,10 +39,11 @@ class Boxes(Protocol):
 
 
 class Banded(NamedTuple):
-    """An image to be written: bands of its rows, one below the other, and how many rows they are together."""
+    """An image to be written: bands of its rows, one below the other, and what they are together."""
 
     bands: Iterable[NDArray[Any]]
-    height: int
+    shape: tuple[int, ...]  # (H, W) or (H, W, C)
+    dtype: np.dtype[Any]
     info: Info
     tile: tuple[int, int] | None = None  # of the file, if it is to have tiles
 

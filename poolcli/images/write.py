@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePath
@@ -15,6 +16,8 @@ from poolcli.images.boxes import Banded
 from poolcli.images.fitting import check_count, fitted
 from poolcli.images.formats import WRITABLE, Format, format_of
 from poolcli.images.types import Frame, ImageError, Writing
+
+_PIECE = 1 << 20  # bytes that are sent at once
 
 
 def write_frames(
@@ -43,20 +46,38 @@ def write_frames(
     if path:
         place(lambda file: file.write(encoded.getbuffer()), path, writing.overwrite)
     else:
-        _send(encoded, target)  # type: ignore[arg-type]
+        _send([encoded.getbuffer()], target)  # type: ignore[arg-type]
 
 
-def write_bands(image: Banded, path: Path, ending: str | None, writing: Writing) -> None:
-    """Write an image to a file in bands of rows, each before the next is made."""
-    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
-    pictures = (fitted(band, image.info, kind, writing, 1) for band in image.bands)
+def write_bands(
+    images: Iterator[Banded], count: int, target: Path | BinaryIO, ending: str | None, writing: Writing
+) -> None:
+    """Write one image or more to a file in bands of rows, each before the next is made.
+
+    What is sent to a file that is open, and may be a pipe, lies in a temporary one until it is whole.
+    """
+    path = target if isinstance(target, Path) else None
+    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path or PurePath())
+    check_count(kind, count)
 
     def encode(file: BinaryIO) -> None:
-        first, info = next(pictures)
-        bands = chain([first], (band for band, _ in pictures))
-        kind.load().encode_bands(file, image._replace(bands=bands, info=info), writing)
+        kind.load().encode_bands(file, (_fitted(image, kind, writing, count) for image in images), count, writing)
 
-    place(encode, path, writing.overwrite)
+    if path:
+        place(encode, path, writing.overwrite)
+        return
+    with tempfile.TemporaryFile() as file:
+        encode(file)
+        file.seek(0)
+        _send(iter(lambda: file.read(_PIECE), b""), target)  # type: ignore[arg-type]
+
+
+def _fitted(image: Banded, kind: Format, writing: Writing, count: int) -> Banded:
+    """Return an image as its format holds it, band by band."""
+    bands = (fitted(band, image.info, kind, writing, count) for band in image.bands)
+    first, info = next(bands)
+    shape = (image.shape[0], *first.shape[1:])
+    return Banded(chain([first], (band for band, _ in bands)), shape, first.dtype, info, image.tile)
 
 
 def _known(path: PurePath) -> Format:
@@ -68,10 +89,11 @@ def _known(path: PurePath) -> Format:
     return kind
 
 
-def _send(encoded: io.BytesIO, target: BinaryIO) -> None:
+def _send(pieces: Iterable[bytes | memoryview], target: BinaryIO) -> None:
     """Write to a file that is open, whose reader may have gone."""
     try:
-        target.write(encoded.getbuffer())
+        for piece in pieces:
+            target.write(piece)
     except BrokenPipeError:
         raise
     except OSError as error:
