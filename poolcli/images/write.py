@@ -66,8 +66,8 @@ def write_bands(
     if path:
         place(encode, path, writing.overwrite)
         return
-    with tempfile.TemporaryFile() as file:
-        encode(file)
+    with tempfile.NamedTemporaryFile() as file:  # tifffile asks for a name
+        encode(file)  # type: ignore[arg-type]
         file.seek(0)
         _send(iter(lambda: file.read(_PIECE), b""), target)  # type: ignore[arg-type]
 
