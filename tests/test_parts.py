@@ -212,6 +212,30 @@ def test_nodata_stays_outside_in_parts(tmp_path, monkeypatch, given):
         assert tiff.pages[0].nodata == 7
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+def test_a_map_is_reduced_in_bands_where_that_gives_the_same(tmp_path, monkeypatch, dtype):
+    image = picture(dtype, (70, 53, 3), 1)
+    if dtype == "float32":
+        image[image > 0.9], image[3, 4, 1] = -0.0, np.nan
+    source = written(tmp_path, "a.tif", image, tile=(16, 16), compression="zlib")
+    modes = ("gmp", "max", "min") if dtype == "float32" else ("gap", "gmp", "min", "average")
+    for name, how in (("whole", ()), ("parts", ("--memory", "8K")), ("narrow", ("--memory", "1K"))):
+        for mode in modes:
+            run("reduce", "-m", mode, source, "-o", tmp_path / f"{name}-{mode}.csv", *how)
+        monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole, after the first
+    for mode in modes:
+        assert (tmp_path / f"parts-{mode}.csv").read_text() == (tmp_path / f"whole-{mode}.csv").read_text()
+        assert (tmp_path / f"narrow-{mode}.csv").read_text() == (tmp_path / f"whole-{mode}.csv").read_text()
+
+
+def test_a_reduction_that_sees_the_whole_is_the_same(tmp_path):
+    source = written(tmp_path, "a.tif", picture("uint8", (70, 53, 3), 1), tile=(16, 16))
+    for mode in ("gap,median,max", "spp", "covariance"):
+        for name, how in (("whole", ()), ("parts", ("--memory", "1K"))):
+            run("reduce", "-m", mode, source, "-o", tmp_path / f"{name}.csv", "--overwrite", *how)
+        assert (tmp_path / "parts.csv").read_text() == (tmp_path / "whole.csv").read_text()
+
+
 def test_parts_go_to_standard_output(tmp_path):
     source = written(tmp_path, "a.tif", picture("uint8", (40, 53, 3), 1), tile=(16, 16))
     for ending in ("npy", "tif"):

@@ -96,6 +96,19 @@ def _size(before: tuple[int, ...], after: tuple[int, ...], pixel: int, most: int
     return rows, min(columns, after[1])
 
 
+def bands_of(boxes: Boxes, settings: Settings) -> Iterator[NDArray[Any]] | None:
+    """Return bands of the rows of an image, the next of which is read while one is in use; or None of a small one."""
+    from poolcli.images.read import read_box
+
+    height, width = boxes.shape[:2]
+    if settings.tile is None and prod(boxes.shape) * boxes.dtype.itemsize <= settings.memory:
+        return None
+    row = prod(boxes.shape[1:]) * max(boxes.dtype.itemsize, 4)
+    rows = settings.tile[0] if settings.tile else max(1, settings.memory // _SHARE // row)
+    ends = ((top, min(top + rows, height)) for top in range(0, height, rows))
+    return ahead(read_box(boxes, own, (0, width)) for own in ends)
+
+
 def seen_shape(boxes: Boxes) -> tuple[NDArray[Any], Info]:
     """Return an array of the shape and the dtype of an image, without its pixels, and what its file says of it."""
     import numpy as np

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
-from poolcli.batch.boxes import Parts, parts_of, seen_shape
+from poolcli.batch.boxes import Parts, bands_of, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
@@ -151,6 +151,8 @@ class Worker:
     def _row(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row:
         from poolcli.images.colour import in_colour
 
+        if folded := self._folded(picture, frame, step, found):
+            return folded
         image, info = self._read(picture, frame, found)
         if self._settings.colour:
             image, info = in_colour(image, info, self._settings.colour, self._settings.writing.background)
@@ -159,6 +161,28 @@ class Worker:
         found.note_shapes(image.shape, values.shape)
         if step.ignores_order and image.ndim > 2:
             found.advice.on_colours(image, info, values.reshape(1, -1, image.shape[-1]))
+        channels = channel_names((*image.shape, 1)[2], info)
+        return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
+
+    def _folded(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row | None:
+        """Return the row of a map that is read in bands, or None where it is read as a whole."""
+        boxes, settings = None if self._settings.colour else picture.boxes(frame), self._settings
+        bands = bands_of(boxes, settings) if boxes else None
+        if boxes is None or bands is None:
+            return None
+        from poolcli.folding import Folding
+
+        image, info = seen_shape(boxes)
+        fold = None if step.blends and (info.alpha or settings.linear) else Folding.of(step, image.shape, image.dtype)
+        if fold is None:
+            return None
+        if not settings.layout_given:
+            found.advice.on_layout(image, info)
+        for band in bands:
+            self._go_on()
+            self._compute(imported("pictures:fold_box"), fold, band, step, self._notice)
+        values = self._compute(fold.result)
+        found.note_shapes(image.shape, values.shape)
         channels = channel_names((*image.shape, 1)[2], info)
         return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
 
