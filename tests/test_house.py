@@ -15,7 +15,7 @@ LAYERS = (
     ("poolcli.__main__", "poolcli.torch"),
     ("poolcli.cli",),
     ("poolcli.batch",),
-    ("poolcli.pictures", "poolcli.tiling"),
+    ("poolcli.pictures", "poolcli.tiling", "poolcli.folding"),
     ("poolcli.commands",),
     ("poolcli.gradient", "poolcli.resizing"),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",
