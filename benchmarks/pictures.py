@@ -114,6 +114,37 @@ def write(image: Array, path: Path) -> None:
         Image.fromarray(image).save(path, **options.get(path.suffix, {}))  # type: ignore[arg-type]
 
 
+def map_in(ending: str) -> Callable[[Shape], Path]:
+    """Return the maker of a file of bytes that may be larger than memory: the same waves with noise, again and again.
+
+    A TIFF has compressed tiles. In an array that is large rows between them are 0, and holes in the file.
+    """
+    return lambda shape: _map(ending, shape)
+
+
+@cache
+def _map(ending: str, shape: Shape) -> Path:
+    path, (height, width), side = scratch() / f"map_{shape[0]}x{shape[1]}.{ending}", shape[:2], 512
+    y, x = np.ogrid[:side, :side]
+    grain = np.random.default_rng(0).standard_normal((side, side)) * 3
+    tile = (128 + 60 * np.sin(x / 37) + 50 * np.cos(y / 53) + grain).clip(0, 255).astype(np.uint8)
+    if ending == "npy":
+        array = np.lib.format.open_memmap(path, "w+", np.uint8, (height, width))
+        across = np.tile(tile, (1, -(-width // side)))[:, :width]
+        for top in range(0, height, max(side, height // 32)):
+            array[top : top + side] = across[: height - top]
+        array.flush()
+        return path
+    import imagecodecs
+    import tifffile
+
+    data = imagecodecs.zlib_encode(imagecodecs.delta_encode(tile, axis=-1), level=1)
+    tiles = iter([bytes(data)] * (-(-height // side) * -(-width // side)))
+    options: dict[str, Any] = {"tile": (side, side), "compression": "zlib", "predictor": True}
+    tifffile.imwrite(path, tiles, shape=(height, width), dtype=np.uint8, metadata=None, **options)
+    return path
+
+
 @cache
 def flat(shape: Shape) -> Path:
     """Return a file of one bit a pixel, all alike: a thousand times smaller than its image."""

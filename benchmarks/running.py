@@ -14,7 +14,7 @@ from benchmarks.rows import BEST, HEIGHT, LIMIT, Call, Prepare, Row, Shape, smal
 from benchmarks.timing import Amount, in_turns, timed_once, turns_for
 
 GROUPS = ("downsample", "upsample", "resize", "reduce", "backward", "maps", "pyramids", "files", "folders", "start",
-          "memory", "scaling")  # fmt: skip
+          "memory", "parts", "scaling")  # fmt: skip
 QUICK_HEIGHT = 240  # of the images of --quick
 COLD_TURNS = 2  # of what has no warm call before
 

@@ -15,6 +15,7 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.folding import Folding
     from poolcli.light import Alpha
     from poolcli.tiling import Box, Tiling
 
@@ -34,6 +35,12 @@ def operate_box(tiling: Tiling, image: NDArray[Any], box: Box, info: Info, linea
 
     with _announcing(image, tiling.step, notice):
         return tile(tiling, image, box, tiling.step.arguments.get("dtype"), _alpha(info), linear)
+
+
+def fold_box(fold: Folding, image: NDArray[Any], step: Step, notice: Notice) -> None:
+    """Join a box of an image to what a reduction has of it."""
+    with _announcing(image, step, notice):
+        fold.add(image)
 
 
 def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:

@@ -51,6 +51,7 @@ class Making(NamedTuple):
     name: str
     source: str
     tiling: Tiling
+    dtype: np.dtype[Any]
 
 
 def levels_of(step: Step, shape: tuple[int, ...], dtype: np.dtype[Any], blends_colour: bool = False) -> list[Level]:
@@ -130,20 +131,21 @@ def checked(step: Step) -> tuple[int | None, int]:
 
 def makings(levels: list[Level], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Making]:
     """Yield what has to be made of an image, one after the other: each of what was made before, or of the base, "0"."""
-    sums = ""
+    import numpy as np
+
+    sums, floats = "", np.dtype(np.float64)
     for number, level in enumerate(levels, 1):
         source = str(level.source)
         if level.sums:
             before, sums = sums, f"{number}.sums"
             if before:
-                yield Making(sums, before, _Added(level, levels[number - 2]))
+                yield Making(sums, before, _Added(level, levels[number - 2]), floats)
             else:
-                yield Making(sums, source, _Sums(level, shape, _tiling(level.step, shape), dtype.kind != "f"))
-            yield Making(str(number), sums, _Means(level, shape, dtype))
+                yield Making(sums, source, _Sums(level, shape, _tiling(level.step, shape), dtype.kind != "f"), floats)
+            yield Making(str(number), sums, _Means(level, shape, dtype), dtype)
         else:
-            yield Making(
-                str(number), source, _tiling(level.step, levels[level.source - 1].shape if level.source else shape)
-            )
+            before_it = levels[level.source - 1].shape if level.source else shape
+            yield Making(str(number), source, _tiling(level.step, before_it), dtype)
 
 
 def _tiling(step: Step, shape: tuple[int, ...]) -> Tiling:

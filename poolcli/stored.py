@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from errno import ENOENT
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from poolcli import geometry, remote
-from poolcli.files import fetched, is_name, is_remote, located, place
+from poolcli.files import WriteError, fetched, is_name, is_remote, located, place
 from poolcli.parameters import SAME
 
 Pair = tuple[int, int]
@@ -62,21 +64,47 @@ def _load(path: Path, file: bytes | Path) -> Mapping[str, NDArray[Any]]:
         return {name: loaded[name] for name in loaded.files}
 
 
-def save_indices(
-    path: Path,
-    indices: NDArray[np.int64],
-    shape: tuple[int, ...],
-    window: Mapping[str, Any],
-    planes: int,
-    overwrite: bool,
-) -> None:
-    """Write indices, of so many planes where they have that axis, with the size of the image, and its windows."""
+Take = Callable[[NDArray[np.int64]], object]
+"""Takes the next rows of indices."""
+
+
+def about_indices(shape: tuple[int, ...], window: Mapping[str, Any], planes: int) -> dict[str, Any]:
+    """Return what is stored with indices: the size of the image, its windows, how many planes if there is that axis."""
     asked = geometry.shape(**window)
     about: dict[str, Any] = {"shape": shape[:2], **asdict(asked)}
     about |= {"padding": np.ravel(asked.padding), "size": asked.size or ()}
-    about |= {"planes": planes} if planes else {}
-    stored: Any = {name: np.array(value) for name, value in about.items()}
-    place(lambda file: np.savez_compressed(file, indices=indices, **stored), path, overwrite)
+    return about | ({"planes": planes} if planes else {})
+
+
+def save_indices(
+    path: Path, shape: tuple[int, ...], about: Mapping[str, Any], overwrite: bool, fill: Callable[[Take], object]
+) -> None:
+    """Write indices of this shape, as `fill` hands them over, and what is stored with them; as NumPy's archives are."""
+
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open("indices.npy", "w", force_zip64=True) as member:
+                write_header(member, shape, np.dtype(np.int64))
+                fill(partial(_take, path, member))
+            for name, value in about.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    npy_format.write_array(member, np.array(value), allow_pickle=False)
+
+    place(write, path, overwrite)
+
+
+def _take(path: Path, member: IO[bytes], rows: NDArray[np.int64]) -> None:
+    """Write rows of indices; what goes wrong is the fault of their file, not of another that is written meanwhile."""
+    try:
+        member.write(np.ascontiguousarray(rows).data)
+    except OSError as error:
+        raise WriteError(error.strerror or str(error), path) from error
+
+
+def write_header(file: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Write what comes before the numbers of an .npy file, in row order."""
+    header = {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy_format.write_array_header_1_0(file, header)
 
 
 @dataclass(frozen=True)

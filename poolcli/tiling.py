@@ -16,6 +16,7 @@ from poolcli.commands import Step
 from poolcli.downsample import MODES, Asked, check_indices, window_of
 from poolcli.filters import FILTERS
 from poolcli.light import Blend, Light
+from poolcli.nodata import check_ignore
 from poolcli.parameters import resolve
 from poolcli.resize import Enlargement, Resampler, as_batch, as_given, asked_of, output_grid
 from poolcli.resizing import Request, request
@@ -96,9 +97,9 @@ def tile(
     array([[26, 27],
            [34, 35]], dtype=uint8)
     """
-    light = Light(alpha, linear)
-    if tiling.blend is None or not light:
+    if tiling.blend is None or not (alpha or linear):
         return tiling.make(image, box, dtype)
+    light = Light(alpha, linear, tiling.step.arguments.get("ignore"))
     blend = Blend(_without_layout(tiling, box), tiling.blend.relative, tiling.blend.mean, mixes=tiling.blend.mixes)
     return blend.seen(image, light, "hwc", dtype)
 
@@ -127,8 +128,7 @@ class _Pooling:
         from poolcli import geometry
 
         row, arguments = MODES[step.mode], {**step.arguments}
-        if {"return_indices", "ignore", "valid"} & {*arguments}:
-            return None
+        check_ignore(row, arguments)
         grid = row.grid(shape[0], shape[1], geometry.shape(**window_of(arguments)), _parameters(step))
         reach = grid
         if row.low_pass:
@@ -149,10 +149,12 @@ class _Pooling:
         """Return a box of the output."""
         from poolcli import dtypes
 
-        row, joint = MODES[self.step.mode], self.step.arguments.get("joint")
+        row, given = MODES[self.step.mode], {**self.step.arguments, **more}
+        joint, ignore, with_indices = given.get("joint"), given.get("ignore"), bool(given.get("return_indices"))
         values = _parameters(self.step, **more)
-        if joint is not None:
-            check_indices(row, values, "joint")
+        for option, wanted in (("return_indices", with_indices), ("joint", joint is not None)):
+            if wanted:
+                check_indices(row, values, option)
         asked = Asked.of(image, row, values, "hwc", joint is None)
         target = asked.source if dtype is None else dtypes.check(dtype)
         needs = self.needs(box)
@@ -162,14 +164,23 @@ class _Pooling:
                 self.grid, box.sides, needs.sides, self.image[:2], strict=True
             )
         )
-        return asked.made((rows, columns), target, joint)
+        nodata = None if ignore is None else asked.nodata(ignore, given.get("valid"), target)
+        made = asked.made((rows, columns), target, joint, with_indices, nodata)
+        return (made[0], self._of_whole(made[1], needs)) if with_indices else made
+
+    def _of_whole(self, indices: NDArray[Any], own: Box) -> NDArray[Any]:
+        """Return indices of the pixels of a box, those of the whole image; -1 stays."""
+        import numpy as np
+
+        y, x = np.divmod(indices, own.size[1])
+        return np.where(indices < 0, indices, (y + own.top) * self.image[1] + x + own.left)
 
 
 def _parameters(step: Step, **more: Any) -> dict[str, Any]:
     """Return the parameters of a local pool, those given and defaults."""
-    others = ("dtype", "joint", *window_of(step.arguments))
-    given = {name: value for name, value in step.arguments.items() if name not in others}
-    values: dict[str, Any] = resolve(step.mode, MODES[step.mode].parameters, {**given, **more}, takes(MODES))
+    others = ("dtype", "joint", "ignore", "valid", "return_indices", *window_of(step.arguments))
+    given = {name: value for name, value in {**step.arguments, **more}.items() if name not in others}
+    values: dict[str, Any] = resolve(step.mode, MODES[step.mode].parameters, given, takes(MODES))
     return values
 
 

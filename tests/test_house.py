@@ -15,7 +15,7 @@ LAYERS = (
     ("poolcli.__main__", "poolcli.torch"),
     ("poolcli.cli",),
     ("poolcli.batch",),
-    ("poolcli.pictures", "poolcli.chunks", "poolcli.tiling", "poolcli.pyramid", "poolcli.placing"),
+    ("poolcli.pictures", "poolcli.chunks", "poolcli.tiling", "poolcli.folding", "poolcli.pyramid", "poolcli.placing"),
     ("poolcli.commands",),
     ("poolcli.gradient", "poolcli.resizing"),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",

@@ -126,6 +126,172 @@ def test_a_damaged_part_leaves_no_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
 
 
+def indices_of(path):
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+@pytest.mark.parametrize("ending", ["tif", "npy"])
+def test_indices_in_parts_are_those_of_the_whole(tmp_path, monkeypatch, ending):
+    source = written(tmp_path, "a.tif", picture("uint8", (70, 53, 3), 1), tile=(16, 16), compression="zlib")
+    for step in (("-m", "max", "-F", 3, "-S", 2), ("-m", "kmax", "--k", 3), ("-m", "median", "--ignore", 9)):
+        for name, how in (("whole", ()), ("parts", ("--tile", "5x11"))):
+            saved = ("--save-indices", tmp_path / f"{name}.npz", "-o", tmp_path / f"{name}.{ending}")
+            run("downsample", *step, source, *saved, "--overwrite", *how)
+        np.testing.assert_array_equal(read(tmp_path / f"parts.{ending}"), read(tmp_path / f"whole.{ending}"))
+        parts, whole = (indices_of(tmp_path / f"{name}.npz") for name in ("parts", "whole"))
+        assert parts.keys() == whole.keys()
+        for name, values in whole.items():
+            np.testing.assert_array_equal(parts[name], values)
+
+
+def test_a_full_disk_leaves_neither_indices_nor_image(tmp_path, monkeypatch):
+    source = written(tmp_path, "a.npy", picture("uint8", (40, 40), 1))
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zipfile._ZipWriteFile.write", full)
+    words = ["downsample", "-m", "max", source, "--save-indices", tmp_path / "b.npz", "-o", tmp_path / "b.npy"]
+    result = CliRunner().invoke(commands, [*map(str, words), "--tile", "4"])
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'b.npz'}: No space left on device" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+@pytest.mark.parametrize("ending", ["tif", "npy"])
+@pytest.mark.parametrize("step", [("max",), ("kmax", "--k", 3)], ids=str)
+def test_pages_and_planes_go_in_parts(tmp_path, monkeypatch, step, ending):
+    source = tmp_path / "a.tif"
+    with tifffile.TiffWriter(source) as tiff:
+        for i in range(3):
+            tiff.write(picture("uint8", (40, 53), i), tile=(16, 16), photometric="minisblack")
+    run("downsample", "-m", *step, source, "-o", tmp_path / f"whole.{ending}")
+    monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole
+    run("downsample", "-m", *step, source, "-o", tmp_path / f"parts.{ending}", "--tile", 6)
+    np.testing.assert_array_equal(read(tmp_path / f"parts.{ending}"), read(tmp_path / f"whole.{ending}"))
+    assert len(read(tmp_path / f"parts.{ending}")) == 3 * (3 if step[0] == "kmax" else 1)
+
+
+def test_pages_of_several_sizes_go_in_parts_or_whole(tmp_path):
+    """A large page goes in parts, one that is small or has a palette goes as a whole, each in its turn."""
+    source = tmp_path / "a.tif"
+    with tifffile.TiffWriter(source) as tiff:
+        tiff.write(picture("uint8", (40, 53), 0), tile=(16, 16), photometric="minisblack")
+        tiff.write(picture("uint8", (9, 7), 1), photometric="minisblack")
+        tiff.write(
+            picture("uint8", (20, 30), 2),
+            photometric="palette",
+            colormap=np.arange(768, dtype=np.uint16).reshape(3, 256),
+        )
+    run("downsample", "-m", "max", source, "-o", tmp_path / "whole.tif")
+    run("downsample", "-m", "max", source, "-o", tmp_path / "parts.tif", "--memory", "1K")
+    with tifffile.TiffFile(tmp_path / "whole.tif") as whole, tifffile.TiffFile(tmp_path / "parts.tif") as parts:
+        assert len(parts.pages) == 3
+        for one, other in zip(whole.pages, parts.pages, strict=True):
+            np.testing.assert_array_equal(other.asarray(), one.asarray())
+    result = CliRunner().invoke(
+        commands, ["downsample", "-m", "max", str(source), "-o", str(tmp_path / "b.npy"), "--memory", "1K"]
+    )
+    assert "do not fit in one array" in result.output
+
+
+@pytest.mark.parametrize(
+    "given", [("--ignore", "auto"), ("--ignore", 7), ("--ignore", "auto", "--valid", 0.9)], ids=str
+)
+def test_nodata_stays_outside_in_parts(tmp_path, monkeypatch, given):
+    image = picture("int16", (40, 53), 1)
+    image[np.random.default_rng(1).random(image.shape) < 0.3] = 7
+    source = tmp_path / "a.tif"
+    tifffile.imwrite(source, image, tile=(16, 16), extratags=[(42113, 2, 2, "7", True)])
+    run("downsample", "-m", "average", *given, source, "-o", tmp_path / "whole.tif")
+    monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole
+    run("downsample", "-m", "average", *given, source, "-o", tmp_path / "parts.tif", "--tile", 6)
+    np.testing.assert_array_equal(read(tmp_path / "parts.tif"), read(tmp_path / "whole.tif"))
+    with tifffile.TiffFile(tmp_path / "parts.tif") as tiff:
+        assert tiff.pages[0].nodata == 7
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+def test_a_map_is_reduced_in_bands_where_that_gives_the_same(tmp_path, monkeypatch, dtype):
+    image = picture(dtype, (70, 53, 3), 1)
+    if dtype == "float32":
+        image[image > 0.9], image[3, 4, 1] = -0.0, np.nan
+    source = written(tmp_path, "a.tif", image, tile=(16, 16), compression="zlib")
+    modes = ("gmp", "max", "min") if dtype == "float32" else ("gap", "gmp", "min", "average")
+    for name, how in (("whole", ()), ("parts", ("--memory", "8K")), ("narrow", ("--memory", "1K"))):
+        for mode in modes:
+            run("reduce", "-m", mode, source, "-o", tmp_path / f"{name}-{mode}.csv", *how)
+        monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole, after the first
+    for mode in modes:
+        assert (tmp_path / f"parts-{mode}.csv").read_text() == (tmp_path / f"whole-{mode}.csv").read_text()
+        assert (tmp_path / f"narrow-{mode}.csv").read_text() == (tmp_path / f"whole-{mode}.csv").read_text()
+
+
+def test_a_reduction_that_sees_the_whole_is_the_same(tmp_path):
+    source = written(tmp_path, "a.tif", picture("uint8", (70, 53, 3), 1), tile=(16, 16))
+    for mode in ("gap,median,max", "spp", "covariance"):
+        for name, how in (("whole", ()), ("parts", ("--memory", "1K"))):
+            run("reduce", "-m", mode, source, "-o", tmp_path / f"{name}.csv", "--overwrite", *how)
+        assert (tmp_path / "parts.csv").read_text() == (tmp_path / "whole.csv").read_text()
+
+
+def test_parts_go_to_standard_output(tmp_path):
+    source = written(tmp_path, "a.tif", picture("uint8", (40, 53, 3), 1), tile=(16, 16))
+    for ending in ("npy", "tif"):
+        run("downsample", "-m", "max", source, "-o", tmp_path / f"whole.{ending}")
+        words = ["downsample", "-m", "max", str(source), "-o", "-", "--format", ending, "--tile", "6"]
+        (tmp_path / f"parts.{ending}").write_bytes(CliRunner().invoke(commands, words).stdout_bytes)
+        np.testing.assert_array_equal(read(tmp_path / f"parts.{ending}"), read(tmp_path / f"whole.{ending}"))
+
+
+def test_parts_of_jpeg_have_the_pixels_of_the_whole(tmp_path, monkeypatch):
+    source = tmp_path / "a.tif"
+    for photometric, channels in (("minisblack", 1), ("rgb", 3)):
+        image = picture("uint8", (70, 53, channels), 1)
+        options = {"compression": "jpeg", "compressionargs": {"level": 90}, "photometric": photometric}
+        tifffile.imwrite(source, image, tile=(16, 32), planarconfig="contig" if channels > 1 else None, **options)
+        for name, how in (("whole", ()), ("parts", ("--tile", 9))):
+            run("downsample", "-m", "max", "-F", 3, source, "-o", tmp_path / f"{name}.npy", "--overwrite", *how)
+        np.testing.assert_array_equal(read(tmp_path / "parts.npy"), read(tmp_path / "whole.npy"))
+
+
+def test_parts_beyond_the_limit_of_tiff_are_bigtiff(tmp_path, monkeypatch):
+    source = written(tmp_path, "a.tif", picture("uint8", (70, 53, 3), 1), tile=(16, 16))
+    run("downsample", "-m", "max", source, "-o", tmp_path / "small.tif", "--tile", 9)
+    monkeypatch.setattr("poolcli.images.tiff._BIG", 2000)
+    run("downsample", "-m", "max", source, "-o", tmp_path / "large.tif", "--tile", 9)
+    with tifffile.TiffFile(tmp_path / "small.tif") as small, tifffile.TiffFile(tmp_path / "large.tif") as large:
+        assert (small.is_bigtiff, large.is_bigtiff) == (False, True)
+        np.testing.assert_array_equal(large.asarray(), small.asarray())
+
+
+def test_parts_of_premultiplied_colour_have_the_pixels_of_the_whole(tmp_path):
+    image = picture("uint8", (70, 53, 4), 1)
+    image[..., :3] = np.minimum(image[..., :3], image[..., 3:])
+    source = written(tmp_path, "a.tif", image, tile=(16, 16), extrasamples=["assocalpha"])
+    for ending in ("tif", "npy"):
+        for name, how in (("whole", ()), ("parts", ("--tile", 9))):
+            run("downsample", "-m", "l2", "--linear", source, "-o", tmp_path / f"{name}.{ending}", *how)
+        np.testing.assert_array_equal(read(tmp_path / f"parts.{ending}"), read(tmp_path / f"whole.{ending}"))
+    with open_picture(tmp_path / "parts.tif", Reading()) as made:
+        assert made.read()[1].premultiplied
+
+
+def test_a_damaged_tile_is_one_line_and_leaves_no_file(tmp_path):
+    source = written(tmp_path, "a.tif", picture("uint8", (70, 53), 1), tile=(16, 16), compression="zlib")
+    with tifffile.TiffFile(source) as tiff:
+        begin, count = tiff.pages[0].dataoffsets[-3], tiff.pages[0].databytecounts[-3]
+    data = bytearray(source.read_bytes())
+    data[begin : begin + count] = b"\xff" * count
+    source.write_bytes(data)
+    words = ["downsample", "-m", "max", source, "-o", tmp_path / "b.tif", "--tile", 6]
+    result = CliRunner().invoke(commands, [*map(str, words), "-q"])
+    assert result.exit_code == 1
+    assert result.output == f"error: {source}: damaged or unsupported: its compressed pixels cannot be unpacked\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
 MEASURED = """
 import sys
 from poolcli.cli import commands

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from effort import EXAMPLES, JIT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import picture
 
@@ -17,28 +17,31 @@ DTYPES = ["uint8", "int16", "float32", "float64"] if JIT else ["uint8", "float32
 
 
 def by_boxes(image, step, box_size, **how):
-    """Return what a step makes of an image, box by box; each sees no more of the image than it asks for."""
+    """Return the arrays that a step makes of an image, box by box; each sees no more of the image than it asks for."""
     tiling = tiling_of(step, image.shape)
-    height, width = tiling.shape[:2]
-    out = None
+    (height, width), axis = tiling.shape[:2], 1 if step.planes else 0
+    out = ()
     for top in range(0, height, box_size[0]):
         for left in range(0, width, box_size[1]):
             box = Box(top, min(top + box_size[0], height), left, min(left + box_size[1], width))
             own = np.ascontiguousarray(image[tiling.needs(box).slices])
-            made = tile(tiling, own, box, step.arguments.get("dtype"), **how)
-            axis = 1 if step.planes else 0
-            if out is None:
-                out = np.empty((*made.shape[:axis], height, width, *made.shape[axis + 2 :]), made.dtype)
-            out[(slice(None),) * axis + box.slices] = made
+            made = arrays(tile(tiling, own, box, step.arguments.get("dtype"), **how))
+            out = out or [np.empty((*a.shape[:axis], height, width, *a.shape[axis + 2 :]), a.dtype) for a in made]
+            for whole, part in zip(out, made, strict=True):
+                whole[(slice(None),) * axis + box.slices] = part
     return out
 
 
+def arrays(made):
+    return made if isinstance(made, tuple) else (made,)
+
+
 def assert_alike(image, step, box_size, **how):
-    whole = step.apply(image, **how)
-    parts = by_boxes(image, step, box_size, **how)
-    assert parts.shape == whole.shape
-    assert parts.dtype == whole.dtype
-    assert bytes_of(parts) == bytes_of(whole)
+    whole = arrays(step.apply(image, **how))
+    for one, parts in zip(whole, by_boxes(image, step, box_size, **how), strict=True):
+        assert parts.shape == one.shape
+        assert parts.dtype == one.dtype
+        assert bytes_of(parts) == bytes_of(one)
 
 
 def bytes_of(array):
@@ -114,6 +117,49 @@ def test_boxes_of_a_pool_are_those_of_the_whole(mode, dtype):
     check()
 
 
+FEWER = settings(EXAMPLES, max_examples=10 if JIT else 2)
+larger = st.tuples(st.integers(2, 9), st.integers(2, 9))
+
+
+@pytest.mark.parametrize("mode", [name for name, row in poolcli.MODES.items() if not row.stacks])
+def test_boxes_around_nodata_are_those_of_the_whole(mode):
+    @FEWER
+    @given(
+        st.sampled_from(["uint8", "float32"]), st.integers(7, 20), st.sampled_from([None, 3]), st.data(), larger,
+        st.sampled_from([None, 0.0, 0.6]), st.sampled_from([0.02, 0.5]), st.integers(0, 2**32 - 1),
+    )  # fmt: skip
+    def check(dtype, n, channels, data, box_size, valid, share, seed):
+        image = picture(dtype, (n, n) if channels is None else (n, n, channels), seed)
+        ignore = np.nan if dtype == "float32" else 7
+        image[np.random.default_rng(seed).random(image.shape) < share] = ignore
+        arguments = data.draw(windows(n)) | arguments_of(mode) | {"ignore": ignore, "valid": valid}
+        assert_alike(image, Step("downsample", mode, arguments), box_size)
+
+    check()
+
+
+@pytest.mark.parametrize("mode", [name for name, row in poolcli.MODES.items() if row.finds])
+def test_indices_of_boxes_are_those_of_the_whole(mode):
+    @FEWER
+    @given(st.integers(7, 20), st.sampled_from([None, 3]), st.data(), larger, st.booleans(), st.integers(0, 2**32 - 1))
+    def check(n, channels, data, box_size, ignored, seed):
+        image = picture("uint8", (n, n + 3) if channels is None else (n, n + 3, channels), seed) // 16
+        arguments = data.draw(windows(n)) | arguments_of(mode) | {"return_indices": True}
+        arguments |= {"k": 3, "kernel_size": (2, 3), "size": None} if mode == "kmax" else {}
+        arguments |= {"ignore": 3, "valid": 0.4} if ignored else {}
+        assert_alike(image, Step("downsample", mode, arguments), box_size)
+
+    check()
+
+
+def test_a_box_says_where_in_the_image_its_values_stood():
+    image = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    tiling = tiling_of(Step("downsample", "max", {"return_indices": True}), image.shape)
+    values, indices = tile(tiling, image[2:4, 2:6], Box(1, 2, 1, 3), None)
+    np.testing.assert_array_equal(values, [[21, 23]])
+    np.testing.assert_array_equal(indices, [[21, 23]])
+
+
 @pytest.mark.parametrize("mode", [name for name, row in poolcli.MODES.items() if not row.stacks])
 def test_boxes_of_large_windows_are_those_of_the_whole(mode, monkeypatch):
     monkeypatch.setattr(regions, "_WIDTH", 16)
@@ -122,6 +168,8 @@ def test_boxes_of_large_windows_are_those_of_the_whole(mode, monkeypatch):
         image[np.isinf(image)] = 0.5  # NumPy warns of their differences
         windows = {"size": size} if size else {"kernel_size": kernel, "stride": (33, 9), "padding": (7, 11)}
         assert_alike(image, Step("downsample", mode, windows | arguments_of(mode)), (1, 2))
+        if size:
+            assert_alike(image, Step("downsample", mode, windows | arguments_of(mode) | {"ignore": np.nan}), (1, 2))
 
 
 def test_boxes_in_padding_alone_have_what_is_made_of_nothing():
@@ -194,6 +242,13 @@ def test_boxes_with_alpha_in_linear_light_are_those_of_the_whole(step):
     image = picture("uint8", (17, 19, 4), 3)
     for how in ({"alpha": True}, {"linear": True}, {"alpha": True, "linear": True}):
         assert_alike(image, step, (4, 5), **how)
+
+
+def test_boxes_around_nodata_in_linear_light_are_those_of_the_whole():
+    image = picture("uint8", (17, 19, 3), 3) // 8
+    for mode in ("average", "soft"):
+        step = Step("downsample", mode, {"kernel_size": 3, "stride": 2, "ignore": 5, "valid": 0.5})
+        assert_alike(image, step, (4, 5), linear=True)
 
 
 def test_one_pixel_is_chosen_by_its_key_in_boxes_too():

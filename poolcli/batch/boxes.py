@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from poolcli.batch.jobs import Job, Settings
+from poolcli.batch.ahead import ahead
+from poolcli.batch.jobs import Settings
+from poolcli.commands import Step
 from poolcli.images import Info
 
 if TYPE_CHECKING:
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
 
     from poolcli.images.boxes import Boxes
     from poolcli.tiling import Box, Tiling
+
+Made = tuple["NDArray[Any]", ...]
+"""Pixels of a part; and, where they are asked for, the indices that say where these come from."""
+Make = Callable[["NDArray[Any]", "Box"], Made]
 
 _SHARE = 8  # of the memory, for the pixels of a part: decoding, computing and encoding take the rest
 _NARROWEST = 64  # columns of a part, unless a smaller one is asked for
@@ -28,44 +36,52 @@ class Parts:
     tiling: Tiling
     size: tuple[int, int]  # rows and columns of a part
 
-    def bands(self, make: Callable[[NDArray[Any], Box], Any]) -> Iterator[NDArray[Any]]:
-        """Yield bands of the rows of the output, each made of parts side by side."""
+    def bands(self, make: Make) -> Generator[Made]:
+        """Yield bands of the rows of the output, each made of parts side by side.
+
+        A part is read, another is computed, and the band before that is in use, all at once.
+        """
+        with closing(ahead(self._bands(make))) as bands:
+            yield from bands
+
+    def _bands(self, make: Make) -> Iterator[Made]:
         import numpy as np
 
+        with closing(ahead(self._read())) as parts:
+            row: list[Made] = []
+            for image, box in parts:
+                row.append(make(image, box))
+                if box.right == self.tiling.shape[1]:
+                    yield row[0] if len(row) == 1 else tuple(np.concatenate(each, 1) for each in zip(*row, strict=True))
+                    row = []
+
+    def _read(self) -> Iterator[tuple[NDArray[Any], Box]]:
+        """Yield what each box of the output is made of, and that box."""
         from poolcli.images.read import read_box
         from poolcli.tiling import Box
 
         (height, width), (rows, columns) = self.tiling.shape[:2], self.size
-        for top in range(0, height, rows):
-            parts = []
-            for left in range(0, width, columns):
-                box = Box(top, min(top + rows, height), left, min(left + columns, width))
-                needs = self.tiling.needs(box)
-                parts.append(make(read_box(self.boxes, *needs.sides), box))
-            yield parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+        for top, left in product(range(0, height, rows), range(0, width, columns)):
+            box = Box(top, min(top + rows, height), left, min(left + columns, width))
+            yield read_box(self.boxes, *self.tiling.needs(box).sides), box
 
 
-def goes_in_parts(job: Job) -> bool:
-    """Return whether a job is of a kind that is done in parts, if its image and its mode are."""
-    return bool(job.output and job.kind and job.kind.bands and not job.indices and not job.step.planes)
-
-
-def parts_of(boxes: Boxes, job: Job, settings: Settings) -> Parts | None:
+def parts_of(boxes: Boxes, step: Step, settings: Settings) -> Parts | None:
     """Return the parts that a result is made in, or None where it is made at once: it is small, or its mode needs it.
 
     A result is small if it takes, with its image, no more than the memory that is allowed.
     """
-    before, after = boxes.shape, job.step.shape_after(boxes.shape)
-    pixel = boxes.dtype.itemsize * boxes.together
-    if settings.tile is None and (prod(before) + prod(after)) * pixel <= settings.memory:
+    before, after = boxes.shape, step.shape_after(boxes.shape)
+    pixel, planes = boxes.dtype.itemsize * boxes.together, max(1, step.planes)
+    if settings.tile is None and (prod(before) + planes * prod(after)) * pixel <= settings.memory:
         return None
     from poolcli.tiling import tiling_of
 
-    tiling = tiling_of(job.step, before)
+    tiling = tiling_of(step, before)
     if tiling is None:
         return None
     pixel = max(boxes.dtype.itemsize, 4) * boxes.together
-    return Parts(boxes, tiling, settings.tile or size_of_parts(before, after, pixel, settings.memory))
+    return Parts(boxes, tiling, settings.tile or size_of_parts(before, after, pixel, settings.memory // planes))
 
 
 def size_of_parts(before: tuple[int, ...], after: tuple[int, ...], pixel: int, memory: int) -> tuple[int, int]:
@@ -79,6 +95,19 @@ def size_of_parts(before: tuple[int, ...], after: tuple[int, ...], pixel: int, m
     rows = min(max(int(most / row), 1), after[0])
     columns = after[1] if row <= most else max(int(after[1] * most / row), _NARROWEST)
     return rows, min(columns, after[1])
+
+
+def bands_of(boxes: Boxes, settings: Settings) -> Iterator[NDArray[Any]] | None:
+    """Return bands of the rows of an image, the next of which is read while one is in use; or None of a small one."""
+    from poolcli.images.read import read_box
+
+    height, width = boxes.shape[:2]
+    if settings.tile is None and prod(boxes.shape) * boxes.dtype.itemsize <= settings.memory:
+        return None
+    row = prod(boxes.shape[1:]) * max(boxes.dtype.itemsize, 4)
+    rows = settings.tile[0] if settings.tile else max(1, settings.memory // _SHARE // row)
+    ends = ((top, min(top + rows, height)) for top in range(0, height, rows))
+    return ahead(read_box(boxes, own, (0, width)) for own in ends)
 
 
 def seen_shape(boxes: Boxes) -> tuple[NDArray[Any], Info]:

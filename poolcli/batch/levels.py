@@ -6,29 +6,28 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poolcli.batch.boxes import Parts, size_of_parts
+from poolcli.batch.boxes import Made, Make, Parts, size_of_parts
 from poolcli.batch.jobs import Job, Settings
 from poolcli.files import WriteError, shown
 from poolcli.images import ImageError, Info, Reading, Writing
 from poolcli.pyramid import Making, levels_of, makings
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from poolcli.images.boxes import Boxes
-    from poolcli.tiling import Box, Tiling
 
 TILE = (256, 256)
 """Tiles of files whose image has none."""
 
 _PLAN = "plan.json"
-Make = Callable[["Tiling", "NDArray[Any]", "Box"], Any]
 
 
 @dataclass(frozen=True)
@@ -87,13 +86,14 @@ class Kept(ExitStack):
         """Return whether an array is there."""
         return self._path(name).exists()
 
-    def put(self, name: str, parts: Parts, make: Callable[[NDArray[Any], Box], Any]) -> None:
+    def put(self, name: str, parts: Parts, make: Make, dtype: np.dtype[Any]) -> None:
         """Keep an array that is made in parts."""
         from poolcli.images.boxes import Banded
         from poolcli.images.write import write_bands
 
-        banded = Banded(parts.bands(make), parts.tiling.shape[0], Info())
-        write_bands(banded, self._path(name), None, Writing(overwrite=True))
+        with closing(parts.bands(make)) as made:
+            banded = Banded((band for (band,) in made), parts.tiling.shape, dtype, Info())
+            write_bands(iter([banded]), 1, self._path(name), None, Writing(overwrite=True))
 
     def boxes(self, name: str) -> Boxes:
         """Return an array, to be read by boxes."""
@@ -112,7 +112,9 @@ class Kept(ExitStack):
         return self._folder / f"{name}.npy"
 
 
-def build(job: Job, boxes: Boxes, info: Info, settings: Settings, make: Make, warn: Callable[[str], object]) -> None:
+def build(
+    job: Job, boxes: Boxes, info: Info, settings: Settings, make: Callable[..., Made], warn: Callable[[str], object]
+) -> None:
     """Write an image and its levels to the file of a job."""
     from poolcli.images.boxes import Banded
     from poolcli.images.write import write_levels
@@ -127,11 +129,11 @@ def build(job: Job, boxes: Boxes, info: Info, settings: Settings, make: Make, wa
             for making in makings(levels, boxes.shape, boxes.dtype):
                 if not kept.has(making.name):
                     source = boxes if making.source == "0" else kept.boxes(making.source)
-                    kept.put(making.name, _parts(source, making, settings), partial(make, making.tiling))
+                    kept.put(making.name, _parts(source, making, settings), partial(make, making.tiling), making.dtype)
             made = [boxes, *(kept.boxes(str(number)) for number in range(1, len(levels) + 1))]
             infos = [info, *(replace(info, exif=None, xmp=None, dpi=None, structure=None) for _ in levels)]
             banded = [
-                Banded(_bands(each, settings.memory), each.shape[0], said, boxes.tile or TILE)
+                Banded(_bands(each, settings.memory), each.shape, each.dtype, said, boxes.tile or TILE)
                 for each, said in zip(made, infos, strict=True)
             ]
             writing = replace(settings.writing, record=job.record(settings))
@@ -161,6 +163,6 @@ def _bands(boxes: Boxes, memory: int) -> Iterator[NDArray[Any]]:
     from poolcli.images.read import read_box
 
     height, width = boxes.shape[:2]
-    (rows, _) = size_of_parts(boxes.shape, boxes.shape, boxes.dtype.itemsize, memory)
+    (rows, _) = size_of_parts(boxes.shape, boxes.shape, max(boxes.dtype.itemsize, 4), memory)
     for top in range(0, height, rows):
         yield read_box(boxes, (top, min(top + rows, height)), (0, width))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
-from poolcli.batch.boxes import Parts, goes_in_parts, parts_of, seen_shape
+from poolcli.batch.boxes import Parts, bands_of, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.painting import Painting
 from poolcli.batch.source import Shared, Source
@@ -31,8 +33,10 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.images.boxes import Banded
     from poolcli.images.structure import Said
     from poolcli.images.types import Frame
+    from poolcli.stored import Take
     from poolcli.tiling import Box, Tiling
 
 Compute = Callable[..., Any]
@@ -160,6 +164,8 @@ class Worker:
     def _row(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row:
         from poolcli.images.colour import in_colour
 
+        if folded := self._folded(picture, frame, step, found):
+            return folded
         image, info = self._read(picture, frame, found)
         if self._settings.colour:
             image, info = in_colour(image, info, self._settings.colour, self._settings.writing.background)
@@ -168,6 +174,28 @@ class Worker:
         found.note_shapes(image.shape, values.shape)
         if step.ignores_order and image.ndim > 2:
             found.advice.on_colours(image, info, values.reshape(1, -1, image.shape[-1]))
+        channels = channel_names((*image.shape, 1)[2], info)
+        return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
+
+    def _folded(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row | None:
+        """Return the row of a map that is read in bands, or None where it is read as a whole."""
+        boxes, settings = None if self._settings.colour else picture.boxes(frame), self._settings
+        bands = bands_of(boxes, settings) if boxes else None
+        if boxes is None or bands is None:
+            return None
+        from poolcli.folding import Folding
+
+        image, info = seen_shape(boxes)
+        fold = None if step.blends and (info.alpha or settings.linear) else Folding.of(step, image.shape, image.dtype)
+        if fold is None:
+            return None
+        if not settings.layout_given:
+            found.advice.on_layout(image, info)
+        for band in bands:
+            self._go_on()
+            self._compute(imported("pictures:fold_box"), fold, band, step, self._notice)
+        values = self._compute(fold.result)
+        found.note_shapes(image.shape, values.shape)
         channels = channel_names((*image.shape, 1)[2], info)
         return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
 
@@ -189,67 +217,123 @@ class Worker:
         if job.step.does.makes_levels:
             self._build(picture, target, found)
         elif target.kind.marks:
-            made = self._by_parts(parts, picture, target, found) if parts else self._at_once(picture, target, found)
+            own = parts.get(target.frames[0])
+            made = self._by_parts(own, picture, target, found) if own else self._at_once(picture, target, found)
             self._paint(made, target)
+        elif job.indices and parts:
+            self._save_indices(parts, picture, target, found)
         elif parts:
-            self._encode_parts(parts, target, found)
+            self._encode_parts(parts, picture, target, found)
         else:
             self._encode(self._results(picture, target, found), target)
+            if job.indices and (indices := found.indices) is not None:
+                self._place_indices(target, found, indices.shape, lambda take: take(indices))
         found.warn(picture.warnings(settings.writing, found.ignored, found.kept))
-        if job.indices and found.indices is not None:
-            from poolcli.stored import save_indices
-
-            window = window_of(job.step.arguments)
-            planes, overwrite = job.step.planes, settings.writing.overwrite
-            save_indices(job.indices, found.indices, found.before, window, planes, overwrite)
         return "written"
 
-    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> Parts | None:
-        """Return the parts that the result is made in, or None where it is made at once."""
-        if (len(target.frames) > 1 and not target.kind.marks) or not goes_in_parts(target.job):
-            return None
-        boxes = picture.boxes(target.frames[0])
-        if boxes and not self._settings.layout_given:
-            found.advice.on_layout(*seen_shape(boxes))
-        parts = parts_of(boxes, target.job, self._settings) if boxes else None
-        if parts is None:
-            return None
-        image, info = seen_shape(parts.boxes)
-        # What is converted to another dtype is converted as a whole.
-        final = self._fitting(image, info, target)[1]
-        return parts if final == target.job.step.dtype_after(image.dtype.name) else None
+    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> dict[int, Parts]:
+        """Return the parts of each frame whose result is made so."""
+        if not target.kind.bands:
+            return {}
+        frames = target.frames[:1] if target.kind.marks else target.frames
+        parts = {frame: self._parts_of(picture, frame, target, found) for frame in frames}
+        return {frame: own for frame, own in parts.items() if own}
 
-    def _encode_parts(self, parts: Parts, target: _Target, found: _Findings) -> None:
-        """Write a result to its file, part by part."""
-        from poolcli.images.boxes import Banded
+    def _parts_of(self, picture: Shared, frame: int, target: _Target, found: _Findings) -> Parts | None:
+        """Return the parts that the result of a frame is made in, or None where it is made at once."""
+        boxes, settings = picture.boxes(frame), self._settings
+        if boxes is None or (target.kind.array and settings.writing.layout == "chw" and len(boxes.shape) > 2):
+            return None
+        image, info = seen_shape(boxes)
+        if not settings.layout_given:
+            found.advice.on_layout(image, info)
+        step = _resolved(target.job.step, image, info, found)
+        parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings)
+        # What is converted to another dtype is converted as a whole.
+        if parts is None or self._fitting(image, info, target)[1] != step.dtype_after(image.dtype.name):
+            return None
+        found.note_shapes(image.shape, parts.tiling.shape)
+        found.advice.on_size(image.shape, parts.tiling.shape)
+        return parts
+
+    def _encode_parts(
+        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings, take: Take | None = None
+    ) -> None:
+        """Write results to their file, part by part, and hand their indices over."""
         from poolcli.images.write import write_bands
 
-        job, writing, info = target.job, self._begin(target), self._begin_parts(parts, target, found)
-        assert job.output
-        operate = imported("pictures:operate_box")
+        job, writing = target.job, self._begin(target)
+        images = self._banded(parts, picture, target, found, take)
+        write_bands(images, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
 
-        def make(part: NDArray[Any], box: Box) -> Any:
+    def _banded(
+        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings, take: Take | None
+    ) -> Iterator[Banded]:
+        """Yield the images to be written, each in bands that are made as they are taken."""
+        import numpy as np
+
+        from poolcli.images.boxes import Banded
+
+        for frame in target.frames:
+            own = parts.get(frame)
+            if own is None:
+                planes, info = self._made(picture, frame, target, found)
+                for plane in planes:
+                    self._go_on()
+                    yield Banded([plane], plane.shape, plane.dtype, info)
+                continue
+            info, step = self._said(own, target, found), own.tiling.step
+            dtype = np.dtype(step.dtype_after(own.boxes.dtype.name))
+            for rank in range(max(1, step.planes)):
+                yield Banded(self._bands(own, rank, info, take), own.tiling.shape, dtype, info, own.boxes.tile)
+
+    def _bands(self, parts: Parts, rank: int, info: Info, take: Take | None) -> Iterator[NDArray[Any]]:
+        """Yield bands of an output, or of one of its planes, and hand their indices over."""
+        operate, planes = imported("pictures:operate_box"), parts.tiling.step.planes
+
+        def make(part: NDArray[Any], box: Box) -> tuple[NDArray[Any], ...]:
             self._go_on()
-            return self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
+            made = self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
+            made = made if isinstance(made, tuple) else (made,)
+            return tuple(each[rank] for each in made) if planes else made
 
-        banded = Banded(parts.bands(make), parts.tiling.shape[0], info, parts.boxes.tile)
-        write_bands(banded, job.output, job.ending or None, writing)
+        with closing(parts.bands(make)) as bands:
+            for band, *indices in bands:
+                if take:
+                    take(*indices)
+                yield band
+
+    def _save_indices(self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings) -> None:
+        """Write a result in parts, and its indices as they come; both files appear when they are whole."""
+        (own,), planes = parts.values(), target.job.step.planes
+        shape = (planes, *own.tiling.shape) if planes else own.tiling.shape
+        encode = partial(self._encode_parts, parts, picture, target, found)
+        self._place_indices(target, found, shape, encode)
+
+    def _place_indices(
+        self, target: _Target, found: _Findings, shape: tuple[int, ...], fill: Callable[[Take], object]
+    ) -> None:
+        from poolcli.stored import about_indices, save_indices
+
+        job, overwrite = target.job, self._settings.writing.overwrite
+        assert job.indices
+        about = about_indices(found.before, window_of(job.step.arguments), job.step.planes)
+        save_indices(job.indices, shape, about, overwrite, fill)
 
     def _begin(self, target: _Target) -> Writing:
         """Make the folder of an output, free it of what was left behind there, and return how it is written."""
         from poolcli.files import clean
 
-        assert target.job.output
-        make_folder(target.job.output.parent)
-        clean(target.job.output.parent)
+        if target.job.output:
+            make_folder(target.job.output.parent)
+            clean(target.job.output.parent)
         return replace(self._settings.writing, record=target.job.record(self._settings))
 
-    def _begin_parts(self, parts: Parts, target: _Target, found: _Findings) -> Info:
-        """Return what is said of a result that is made in parts, once it is sure that it can be written."""
+    def _said(self, parts: Parts, target: _Target, found: _Findings) -> Info:
+        """Return what is said of a result that is made in parts."""
         image, info = seen_shape(parts.boxes)
-        found.note_shapes(image.shape, parts.tiling.shape)
-        found.advice.on_size(image.shape, parts.tiling.shape)
-        info = replace(self._fitting(image, info, target)[0], nodata="")
+        info, final = self._fitting(image, info, target)
+        info = replace(info, nodata=_nodata_of(parts.tiling.step, image, final))
         found.note_kept(info, target.kind)
         return info
 
@@ -268,7 +352,7 @@ class Worker:
         from poolcli.images.read import read_box
 
         job, image, operate = target.job, seen_shape(parts.boxes)[0], imported("pictures:operate_box")
-        info = self._begin_parts(parts, target, found)
+        info = self._said(parts, target, found)
         assert job.output
 
         def make(k: int, box: Box) -> Any:
@@ -313,7 +397,6 @@ class Worker:
     def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
         """Write an image and its smaller levels to a file."""
         from poolcli.batch.levels import Memory, build
-        from poolcli.files import clean
         from poolcli.pyramid import levels_of
 
         if len(target.frames) > 1:
@@ -331,11 +414,9 @@ class Worker:
 
         def make(tiling: Tiling, part: NDArray[Any], box: Box) -> Any:
             self._go_on()
-            return self._compute(operate, tiling, part, box, info, settings.linear, self._notice)
+            return (self._compute(operate, tiling, part, box, info, settings.linear, self._notice),)
 
-        assert job.output
-        make_folder(job.output.parent)
-        clean(job.output.parent)
+        self._begin(target)
         build(job, boxes, info, settings, make, found.warnings.append)
 
     def _frames(self, picture: Shared) -> Sequence[int]:
@@ -422,12 +503,8 @@ class Worker:
         """Write images to their file, or to standard output."""
         from poolcli.images.write import write_frames
 
-        job = target.job
-        if job.output is None:
-            writing = replace(self._settings.writing, record=job.record(self._settings))
-            write_frames(results, target.count, sys.stdout.buffer, job.ending, writing)
-            return
-        write_frames(results, target.count, job.output, job.ending or None, self._begin(target))
+        job, writing = target.job, self._begin(target)
+        write_frames(results, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
 
 
 def _resolved(step: Step, image: NDArray[Any], info: Info, found: _Findings) -> Step:

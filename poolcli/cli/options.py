@@ -189,14 +189,21 @@ def written(command: Command) -> Command:
     )  # fmt: skip
 
 
+_MEMORY = click.option("--memory", type=Bytes(), metavar="BYTES", help="Work in parts above it.  [default: 256M]")
+
+
+def memory(command: Command) -> Command:
+    """Add the option that says which images go in parts, for a command that writes none."""
+    return section("Images", command, (_MEMORY,))
+
+
 def parts(command: Command) -> Command:
     """Add the options that say which images go in parts."""
     return section(
         "Images",
         command,
         (
-            click.option("--memory", type=Bytes(), metavar="BYTES",
-                         help="Work in parts above it.  [default: 256M]"),
+            _MEMORY,
             click.option("--tile", type=Size(), callback=both,
                          help="Work in parts of the output of this size."),
         ),

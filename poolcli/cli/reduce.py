@@ -36,6 +36,7 @@ _IN_MEMORY = 1 << 26  # bytes of a table, before a file holds them
 @options.inputs
 @options.numbers
 @options.nodata
+@options.memory
 @mode_parameters(REDUCTIONS)
 def reduce(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Reduce whole images or feature maps to vectors, a row each.

@@ -26,7 +26,7 @@ from poolcli.engine.choices import Choice, Region
 from poolcli.engine.folds import Fold, Weighing, itself, lifted, valued
 from poolcli.engine.operation import CURSOR, TAP, Operation, Task, record
 from poolcli.engine.windows import OPERATOR, ROWS, row_table
-from poolcli.geometry import Windows, adaptive
+from poolcli.geometry import Windows, adaptive, of_whole
 from poolcli.nodata import Nodata
 
 Grid = tuple[Windows, Windows]
@@ -36,8 +36,9 @@ _LARGE = 1 << 12  # values of a window; more are not added up one after the othe
 _PLANE_ROWS = 128  # of the image, whose weights are there at once
 
 ABOUT = record(
-    "images", "channels", "item_bytes", "out_bytes", "planes", "row_step", "column_step", "taps", "divides_by_all"
-)
+    "images", "channels", "item_bytes", "out_bytes", "planes", "row_step", "column_step", "taps", "divides_by_all",
+    "row", "column",
+)  # fmt: skip
 """What all bands share."""
 
 _bytes2 = types.Array(types.uint8, 2, "C")
@@ -136,7 +137,7 @@ def _again(
     """Pool the lanes that have so many values left, but for those where it is 0."""
     if not left.any():
         return
-    rows, columns = grid
+    _, rows, columns = of_whole(image.shape, *grid)
     if rows.max_count * columns.max_count > _LARGE:
         for at in np.argwhere(left).tolist():
             out[:, at[0], at[1], at[2], at[3]] = _of_large(image, pool, grid, nodata, at)
@@ -151,7 +152,7 @@ def _pool_lanes(
     images, height, width, channels = image.shape
     about = np.array(
         [(images, channels, image.itemsize, out.itemsize, len(out), rows.step, columns.step,
-          rows.max_count * columns.max_count, nodata.divides_by_all)], ABOUT,
+          rows.max_count * columns.max_count, nodata.divides_by_all, rows.begin, columns.begin)], ABOUT,
     )  # fmt: skip
     _pooling.run(
         _pooler(),
@@ -183,7 +184,7 @@ def _pool_left(start, stop, operator, image, outside, rows, columns, about, left
     for i in range(start, stop):
         n, y = i // rows.size, i % rows.size
         window = rows[y]
-        cursor.row = y
+        cursor.row = own.row + y
         for lane in range(left.shape[1]):
             if left[i, lane] == 0:
                 continue
@@ -204,7 +205,7 @@ def _pool_left(start, stop, operator, image, outside, rows, columns, about, left
                     tap.column = column
                     tap.weight = 1
                     count += 1
-            cursor.column = j
+            cursor.column = own.column + j
             cursor.channel = c
             cursor.divisor = window.divisor * across.divisor if own.divides_by_all else count
             if not operator(image, taps[:count], cursors, parameters, table, result):
@@ -231,7 +232,8 @@ def _of_large(image: NDArray[Any], pool: Any, grid: Grid, nodata: Nodata, at: li
     if isinstance(pool, Choice):
         down, across = np.divmod(kept, int(columns.count[j]))
         places = (ys.start + down * rows.step) * image.shape[2] + xs.start + across * columns.step
-        region = Region(values[None], (i, j, c), (ys.start, xs.start), (1, 1), image.shape[2], places)
+        place = rows.begin + i, columns.begin + j, c
+        region = Region(values[None], place, (ys.start, xs.start), (1, 1), image.shape[2], places)
         return dtypes.saturate_cast(np.array(pool.of_region(region)), pool.operation.target)
     n_all = int(rows.divisor[i] * columns.divisor[j]) if nodata.divides_by_all else len(kept)
     along = replace(adaptive(len(kept), 1), divisor=np.array([n_all], np.int64))
@@ -261,7 +263,7 @@ def _weighed(
         own = slice(begin, begin + step)
         if not wanted[:, own].any():
             continue
-        part = rows[own]
+        part = rows.part(begin, begin + step, height)
         top, bottom = int(part.first.min()), int((part.first + (part.count - 1) * part.step).max()) + 1
         above, below = max(top - 1, 0), min(bottom + 1, height)
         planes = weighing.planes(image[:, above:below], nodata.outside[:, above:below])
@@ -285,7 +287,7 @@ def _sums(plane: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
 
 def _limits(image: NDArray[Any], operation: Operation, seen: Grid, nodata: Nodata, own: slice) -> NDArray[Any]:
     """Return the smallest and the largest value of windows, without nodata, (2, N, rows, columns, C)."""
-    grid = seen[0][own], seen[1]
+    grid = seen[0].part(own.start, own.stop, image.shape[1]), seen[1]
     out = windows.pool(image, operation, *grid)
     missing = _missing(nodata.outside, *grid)
     left = _counts_of(*grid) - missing

@@ -44,12 +44,18 @@ class Boxes(Protocol):
 
 
 class Banded(NamedTuple):
-    """An image to be written: bands of its rows, one below the other, and how many rows they are together."""
+    """An image to be written: bands of its rows, one below the other, and what they are together."""
 
     bands: Iterable[NDArray[Any]]
-    height: int
+    shape: tuple[int, ...]  # (H, W) or (H, W, C)
+    dtype: np.dtype[Any]
     info: Info
     tile: tuple[int, int] | None = None  # of the file, if it is to have tiles
+
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes the values are, uncompressed."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)

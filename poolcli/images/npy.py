@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poolcli.dtypes import check
 from poolcli.images.boxes import Banded, Boxes, Plain
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size
+from poolcli.stored import write_header
 
 _HEADER = 10_000  # bytes, as NumPy allows
 _NAMED = 6  # arrays of a file
@@ -74,15 +75,14 @@ class Npy(Codec):
         return values.reshape(shape, order="F" if self._fortran else "C")
 
     @classmethod
-    def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
-        """Write an image, one band after the other."""
-        bands = iter(image.bands)
-        first = next(bands)
-        shape = (image.height, *first.shape[1:])
-        header = {"descr": npy_format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": shape}
-        npy_format.write_array_header_1_0(file, header)
-        for band in chain([first], bands):
-            file.write(np.ascontiguousarray(band).data)
+    def encode_bands(cls, file: BinaryIO, images: Iterator[Banded], count: int, writing: Writing) -> None:
+        """Write one image, or several of one shape and dtype with a leading axis, one band after the other."""
+        first = next(images)
+        write_header(file, (count, *first.shape) if count > 1 else first.shape, first.dtype)
+        for image in chain([first], images):
+            _check_alike(image, first)
+            for band in image.bands:
+                file.write(np.ascontiguousarray(band).data)
 
     @classmethod
     def encode(cls, file: BinaryIO, frames: Iterator[Frame], count: int, writing: Writing) -> None:
@@ -92,13 +92,8 @@ class Npy(Codec):
             values = np.moveaxis(array, -1, 0) if array.ndim == 3 and writing.layout == "chw" else array
             if first is None:
                 first = values
-                shape = (*_stacked(info, count), *values.shape)
-                header = {"descr": npy_format.dtype_to_descr(values.dtype), "fortran_order": False, "shape": shape}
-                npy_format.write_array_header_1_0(file, header)
-            elif (values.shape, values.dtype) != (first.shape, first.dtype):
-                both = f"{first.shape} of {first.dtype} and {values.shape} of {values.dtype}"
-                way = "frame=N takes one, .tif holds all"
-                raise ImageError(f"frames {both} do not fit in one array: {way}", "frame")
+                write_header(file, (*_stacked(info, count), *values.shape), values.dtype)
+            _check_alike(values, first)
             file.write(np.ascontiguousarray(values).data)
 
 
@@ -127,6 +122,14 @@ def _stacked(info: Info, count: int) -> tuple[int, ...]:
     if info.stack and math.prod(info.stack.lengths) == count:
         return info.stack.lengths
     return (count,) if count > 1 else ()
+
+
+def _check_alike(values: NDArray[Any] | Banded, first: NDArray[Any] | Banded) -> None:
+    """Raise an ImageError if a frame does not fit in one array with the first."""
+    if (values.shape, values.dtype) != (first.shape, first.dtype):
+        both = f"{first.shape} of {first.dtype} and {values.shape} of {values.dtype}"
+        way = "frame=N takes one, .tif holds all"
+        raise ImageError(f"frames {both} do not fit in one array: {way}", "frame")
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from itertools import chain, product
 from threading import Lock
 from typing import Any, BinaryIO
@@ -69,8 +72,9 @@ class Segments:
         samples = self._page.samplesperpixel
         out = np.empty((rows[1] - rows[0], columns[1] - columns[0], samples), self._page.dtype)
         across = range(columns[0] // width, -(-columns[1] // width))
-        for y, x, p in product(range(rows[0] // height, -(-rows[1] // height)), across, range(self._planes)):
-            part = self._segment((p * self._down + y) * self._across + x)
+        touched = [*product(range(rows[0] // height, -(-rows[1] // height)), across, range(self._planes))]
+        parts = self._decoded([(p * self._down + y) * self._across + x for y, x, p in touched])
+        for (y, x, p), part in zip(touched, parts, strict=True):
             top, left = y * height, x * width
             bottom, right = min(top + len(part), rows[1]), min(left + part.shape[1], columns[1])
             own = part[max(rows[0] - top, 0) : bottom - top, max(columns[0] - left, 0) : right - left]
@@ -79,26 +83,40 @@ class Segments:
             into[..., p : p + own.shape[2]] = own
         return _values(out if samples > 1 else out[..., 0], self._page)
 
-    def _segment(self, index: int) -> NDArray[Any]:
-        """Return a decoded strip or tile, (H, W, samples), without what lies beyond the image."""
-        if index in self._kept:
-            self._kept.move_to_end(index)
-            return self._kept[index]
-        page, tables = self._page, {}
+    def _decoded(self, indices: list[int]) -> Iterator[NDArray[Any]]:
+        """Yield strips or tiles, (H, W, samples), without what lies beyond the image: decoded by several threads."""
+        found = {index: self._kept.pop(index) for index in indices if index in self._kept}
+        missing = [index for index in indices if index not in found]
+        found |= zip(missing, _threads().map(self._segment, missing, map(self._data, missing)), strict=True)
+        for index in indices:
+            self._kept[index] = part = found.pop(index)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+            yield part
+
+    def _data(self, index: int) -> bytes | None:
+        """Return the bytes of a strip or tile, or None where it has none."""
+        page = self._page
         handle = page.parent.filehandle
         handle.seek(page.dataoffsets[index])
-        data = handle.read(page.databytecounts[index]) if page.databytecounts[index] else None
+        return handle.read(page.databytecounts[index]) if page.databytecounts[index] else None
+
+    def _segment(self, index: int, data: bytes | None) -> NDArray[Any]:
+        """Return a strip or tile of these bytes."""
+        page, tables = self._page, {}
         if page.compression in _JPEGS:
             tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
         values, _, (_, height, width, samples) = page.decode(data, index, **tables)
         if values is None:
-            part = np.full((height, width, samples), page.nodata, page.dtype)
-        else:
-            part = values.reshape(values.shape[-3:])[:height, :width]
-        self._kept[index] = part
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+            return np.full((height, width, samples), page.nodata, page.dtype)
+        part: NDArray[Any] = values.reshape(values.shape[-3:])[:height, :width]
         return part
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads that decode strips and tiles."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, "segments")
 
 
 class Tiff(Codec):
@@ -236,21 +254,21 @@ class Tiff(Codec):
             _append_exif(file, first[1].exif)
 
     @classmethod
-    def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
-        """Write an image as a page of tiles or strips; BigTIFF where it needs it."""
-        page = _banded_page(image, writing, True)
-        with tifffile.TiffWriter(file, bigtiff=_size(page) > _BIG) as tiff:
-            tiff.write(**page)
-        if image.info.exif and not writing.strip:
-            _append_exif(file, image.info.exif)
+    def encode_bands(cls, file: BinaryIO, images: Iterator[Banded], count: int, writing: Writing) -> None:
+        """Write images as pages of tiles or strips, each before the next is begun; BigTIFF where they need it."""
+        first = next(images)
+        with tifffile.TiffWriter(file, bigtiff=first.nbytes * count > _BIG) as tiff:
+            for i, image in enumerate(chain([first], images)):
+                tiff.write(**_banded_page(image, writing, i == 0, count))
+        if first.info.exif and not writing.strip:
+            _append_exif(file, first.info.exif)
 
     @classmethod
     def encode_levels(cls, file: BinaryIO, levels: Iterator[Banded], count: int, writing: Writing) -> None:
         """Write an image as a page of tiles, and its smaller levels as pages below that one."""
         base = next(levels)
-        page = _banded_page(base, writing, True)
-        with tifffile.TiffWriter(file, bigtiff=_size(page) > _BIG / 2) as tiff:
-            tiff.write(**page, subifds=count - 1)
+        with tifffile.TiffWriter(file, bigtiff=2 * base.nbytes > _BIG) as tiff:
+            tiff.write(**_banded_page(base, writing, True), subifds=count - 1)
             for level in levels:
                 tiff.write(**_banded_page(level, replace(writing, record=""), False), subfiletype=1)
         if base.info.exif and not writing.strip:
@@ -430,24 +448,18 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool, count:
     return page
 
 
-def _banded_page(image: Banded, writing: Writing, first: bool) -> dict[str, Any]:
-    """Return the arguments that write a page of tiles or strips, of bands of its rows."""
-    bands = iter(image.bands)
-    begin = next(bands)
-    shape = (image.height, *begin.shape[1:])
-    page = _page(np.broadcast_to(begin[:1, :1], shape), image.info, writing, first)
-    rows = image.tile[0] if image.tile else max(1, _STRIP // begin[0].nbytes)
-    parts = banded(chain([begin], bands), rows)
+def _banded_page(image: Banded, writing: Writing, first: bool, count: int = 1) -> dict[str, Any]:
+    """Return the arguments that write one page of so many in bands."""
+    page = _page(np.broadcast_to(np.zeros((), image.dtype), image.shape), image.info, writing, first, count)
+    width, pixel = image.shape[1], math.prod(image.shape[2:]) * image.dtype.itemsize
+    rows = image.tile[0] if image.tile else max(1, _STRIP // (width * pixel))
+    parts = banded(image.bands, rows)
     if image.tile:
-        width = image.tile[1]
-        parts = (band[:, left : left + width] for band in parts for left in range(0, shape[1], width))
-    page |= {"data": parts, "shape": shape, "dtype": begin.dtype}
-    return page | ({"tile": image.tile} if image.tile else {"rowsperstrip": rows})
-
-
-def _size(page: Mapping[str, Any]) -> int:
-    """Return how many bytes a page has, before it is compressed."""
-    return int(math.prod(page["shape"]) * page["dtype"].itemsize)
+        across = image.tile[1]
+        parts = (band[:, left : left + across] for band in parts for left in range(0, width, across))
+    page |= {"data": parts, "shape": image.shape, "dtype": image.dtype, "contiguous": False}
+    page |= {"tile": image.tile} if image.tile else {"rowsperstrip": rows}
+    return page | {"maxworkers": os.cpu_count() or 1, "buffersize": _BUFFER}
 
 
 def _described(info: Info, writing: Writing, first: bool) -> dict[str, Any]:

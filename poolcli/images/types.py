@@ -127,8 +127,8 @@ class Codec:
         return None
 
     @classmethod
-    def encode_bands(cls, file: BinaryIO, image: Banded, writing: Writing) -> None:
-        """Write an image band by band, if the format's row says that it is written so."""
+    def encode_bands(cls, file: BinaryIO, images: Iterator[Banded], count: int, writing: Writing) -> None:
+        """Write images band by band, each before the next is begun, if the format's row says that it is written so."""
         raise NotImplementedError
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -15,6 +16,8 @@ from poolcli.images.boxes import Banded, Canvas, Outline
 from poolcli.images.fitting import check_alike, check_count, fitted
 from poolcli.images.formats import WRITABLE, Format, folder_of, format_of
 from poolcli.images.types import Frame, ImageError, Writing
+
+_PIECE = 1 << 20  # bytes that are sent at once
 
 
 def write_frames(
@@ -48,14 +51,14 @@ def write_frames(
     if path:
         place(lambda file: file.write(encoded.getbuffer()), path, writing.overwrite)
     else:
-        _send(encoded, target)  # type: ignore[arg-type]
+        _send([encoded.getbuffer()], target)  # type: ignore[arg-type]
 
 
 def _write_whole(pictures: Iterator[Frame], count: int, path: Path, ending: str | None, writing: Writing) -> None:
     """Write images to a folder, each at once."""
     first = next(pictures)
     shape, dtype = first[0].shape, first[0].dtype
-    outline = Outline(path, shape, dtype, range(count), first[1], ((0.0, 1.0), (0.0, 1.0)))
+    outline = Outline(path, shape, dtype, range(count), first[1], ((1.0, 0.0), (1.0, 0.0)))
 
     def paint(canvas: Canvas) -> None:
         for k, (image, _) in enumerate(chain([first], pictures)):
@@ -76,28 +79,46 @@ def write_boxes(outline: Outline, ending: str | None, writing: Writing, paint: C
     place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind)
 
 
-def write_bands(image: Banded, path: Path, ending: str | None, writing: Writing) -> None:
-    """Write an image to a file in bands of rows, each before the next is made."""
-    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
-    place(lambda file: kind.load().encode_bands(file, _fitted(image, kind, writing), writing), path, writing.overwrite)
-
-
 def write_levels(levels: Sequence[Banded], path: Path, ending: str | None, writing: Writing) -> None:
     """Write an image and its smaller levels to a file, each in bands of rows."""
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
 
     def encode(file: BinaryIO) -> None:
-        fitting = (_fitted(level, kind, writing) for level in levels)
+        fitting = (_fitted(level, kind, writing, 1) for level in levels)
         kind.load().encode_levels(file, fitting, len(levels), writing)
 
     place(encode, path, writing.overwrite)
 
 
-def _fitted(image: Banded, kind: Format, writing: Writing) -> Banded:
-    """Return an image as its format holds it."""
-    pictures = (fitted(band, image.info, kind, writing, 1) for band in image.bands)
-    first, info = next(pictures)
-    return image._replace(bands=chain([first], (band for band, _ in pictures)), info=info)
+def write_bands(
+    images: Iterator[Banded], count: int, target: Path | BinaryIO, ending: str | None, writing: Writing
+) -> None:
+    """Write one image or more to a file in bands of rows, each before the next is made.
+
+    What is sent to a file that is open, and may be a pipe, lies in a temporary one until it is whole.
+    """
+    path = located(target) if is_name(target) else None
+    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path or PurePath())
+    check_count(kind, count)
+
+    def encode(file: BinaryIO) -> None:
+        kind.load().encode_bands(file, (_fitted(image, kind, writing, count) for image in images), count, writing)
+
+    if path:
+        place(encode, path, writing.overwrite)
+        return
+    with tempfile.NamedTemporaryFile() as file:  # tifffile asks for a name
+        encode(file)  # type: ignore[arg-type]
+        file.seek(0)
+        _send(iter(lambda: file.read(_PIECE), b""), target)  # type: ignore[arg-type]
+
+
+def _fitted(image: Banded, kind: Format, writing: Writing, count: int) -> Banded:
+    """Return an image as its format holds it, band by band."""
+    bands = (fitted(band, image.info, kind, writing, count) for band in image.bands)
+    first, info = next(bands)
+    shape = (image.shape[0], *first.shape[1:])
+    return Banded(chain([first], (band for band, _ in bands)), shape, first.dtype, info, image.tile)
 
 
 def _known(path: PurePath) -> Format:
@@ -109,10 +130,11 @@ def _known(path: PurePath) -> Format:
     return kind
 
 
-def _send(encoded: io.BytesIO, target: BinaryIO) -> None:
+def _send(pieces: Iterable[bytes | memoryview], target: BinaryIO) -> None:
     """Write to a file that is open, whose reader may have gone."""
     try:
-        target.write(encoded.getbuffer())
+        for piece in pieces:
+            target.write(piece)
     except BrokenPipeError:
         raise
     except OSError as error:
