@@ -15,15 +15,19 @@ from numba.core.registry import cpu_target
 from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 from numba.np.numpy_support import as_dtype
-from numba.np.ufunc.parallel import threading_layer
+from numba.np.ufunc.parallel import _launch_threads, threading_layer
 
 __all__ = [
+    "FOR_C_ALONE",
+    "FOR_PYTHON_ALONE",
+    "PARALLEL_FOR",
     "NullCache",
     "address_of",
     "as_dtype",
     "compiler_lock",
     "is_compiled",
     "keep_in",
+    "launch_threads",
     "packed",
     "processor",
     "threading_layer",
@@ -32,6 +36,24 @@ __all__ = [
 
 compiler_lock = global_compiler_lock
 """Held by the thread that compiles."""
+
+FOR_C_ALONE: dict[str, Any] = {"no_cpython_wrapper": True}
+FOR_PYTHON_ALONE: dict[str, Any] = {"no_cfunc_wrapper": True}
+"""Options of functions that are called by their address alone, or never: code for the other callers takes time."""
+
+PARALLEL_FOR = "numba_parallel_for"
+"""The function of the threading layer, for code that is compiled: of a function for C and of what it is called with,
+
+    function(arguments, &count, steps, data)
+
+addresses of arguments, of how often it is called, of steps and of data, and numbers: of further counts, of arguments,
+of threads.
+"""
+
+
+def launch_threads() -> None:
+    """Start the threads, and let compiled code find what they offer."""
+    _launch_threads()
 
 
 def is_compiled(function: Any) -> bool:
