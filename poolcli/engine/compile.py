@@ -27,7 +27,7 @@ _NAME = 100  # characters of a name that tell people what it is; a checksum tell
 
 def scalar(function: Compiled) -> Compiled:
     """Compile a function of a few numbers, or of rows, that kernels call: it becomes part of each of them."""
-    compiled: Any = njit(error_model="numpy", **internals.FOR_PYTHON_ALONE)(function)
+    compiled: Any = njit(error_model="numpy")(function)
     return compiled  # type: ignore[no-any-return]
 
 
@@ -66,7 +66,7 @@ def _compiled(function: Callable[..., Any], signature: Any, bound: dict[str, Any
     compiled: Any = njit(error_model="numpy", **options)(copy)
     if compiled is not copy:  # NUMBA_DISABLE_JIT leaves the function as it is
         internals.keep_in(compiled, KernelCache(f"{function.__module__.rpartition('.')[2]}.{copy.__name__}"))
-        with _no_collection():
+        with _no_collection(), internals.parts_alone():
             compiled.compile(signature)
         compiled.disable_compile()
     return compiled
