@@ -43,5 +43,5 @@ def _plainly_viewed(array: Any, dtype: Any) -> Any:
     return array.view(dtype)
 
 
-numbers_of: Any = _plainly_viewed if config.DISABLE_JIT else _viewed
+numbers_of: Any = _plainly_viewed if config.DISABLE_JIT else _viewed  # type: ignore[attr-defined]
 """Return a C-contiguous array of bytes as one of numbers of a dtype: whole ones, which nothing checks."""
