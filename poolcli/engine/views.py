@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -43,5 +44,5 @@ def _plainly_viewed(array: Any, dtype: Any) -> Any:
     return array.view(dtype)
 
 
-numbers_of: Any = _plainly_viewed if config.DISABLE_JIT else _viewed  # type: ignore[attr-defined]
+numbers_of: Callable[..., Any] = _plainly_viewed if config.DISABLE_JIT else _viewed  # type: ignore[attr-defined]
 """Return a C-contiguous array of bytes as one of numbers of a dtype: whole ones, which nothing checks."""
