@@ -4,6 +4,7 @@ import numba
 import numpy as np
 import pytest
 from effort import JIT
+from llvmlite import binding as llvm
 from numba import njit, types
 from numba.core import event
 from numba.core.caching import NullCache, _Cache
@@ -57,6 +58,41 @@ def test_the_address_of_a_function(double):
     address, library = internals.address_of(double, SIGNATURE)
     assert address > 0, changed("get_pointer_to_function")
     assert library is not None
+
+
+@compiled_only
+def test_parts_are_compiled_into_what_calls_them():
+    @njit
+    def part(x):
+        if x < 0:
+            raise ValueError("negative", x)
+        return np.empty(x, np.uint8).size
+
+    whole = njit(lambda x: part(x) + 1)
+    with internals.parts_alone():
+        whole.compile(SIGNATURE)
+    (result,) = part.overloads.values()
+    assert result.library._finalized, changed("CodeLibrary._finalize_final_module")
+    assert whole(2) == 3, changed("compiler.compile_extra")
+    with pytest.raises(ValueError, match=r"'negative', -1"):  # whose number is given by the part
+        whole(-1)
+    with pytest.raises(KeyError, match="popitem"):  # rather than end the process
+        part(2)
+    assert njit(lambda x: part(x))(2) == 2, changed("compile_extra")
+
+
+@compiled_only
+def test_code_for_one_caller_alone():
+    for options, given in ((internals.FOR_C_ALONE, "cfunc"), (internals.FOR_PYTHON_ALONE, "cpython")):
+        function = njit(SIGNATURE, **options)(lambda x: x + 1)
+        (result,) = function.overloads.values()
+        names = " ".join(one.name for one in result.library.get_defined_functions())
+        assert [word for word in ("cfunc", "cpython") if word in names] == [given], changed("wrappers")
+
+
+def test_the_threading_layer_has_a_loop():
+    internals.launch_threads()
+    assert llvm.address_of_symbol(internals.PARALLEL_FOR), changed("numba_parallel_for")
 
 
 def test_the_processor_has_a_name():

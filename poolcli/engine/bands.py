@@ -10,34 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import cache
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
-from numba import get_num_threads, prange, set_num_threads, types
+from numba import get_num_threads, set_num_threads, types
 
 from poolcli.engine.compile import check, pointer, specialise
-from poolcli.engine.internals import compiler_lock, threading_layer
+from poolcli.engine.internals import compiler_lock, is_compiled, launch_threads, threading_layer
+from poolcli.engine.launch import run_bands
 
 _turn = Lock()
 _forked = False
-
-
-class Launcher:
-    """A function with a parallel loop, to call as it is."""
-
-    def __init__(self, function: Callable[..., Any], signature: Any, **bound: Any) -> None:
-        self._function, self._signature, self._bound = function, signature, bound
-        self._compiled = cache(self._compile)
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Run the loop, in parallel where that is safe."""
-        compiled = self._compiled(not _forked)
-        with nullcontext() if _layer() == "omp" else _turn:
-            return compiled(*arguments)
-
-    def _compile(self, parallel: bool) -> Any:
-        return specialise(self._function, self._signature, parallel=parallel, **self._bound)
 
 
 class Bands:
@@ -63,10 +47,9 @@ class Bands:
 
     def __init__(self, *arguments: Any, each: int = 16, least: int = 1) -> None:
         """Cut rows into `each` bands for each thread, but none of less than `least` rows."""
+        self._arguments = arguments
         self._signature = types.int64(types.int64, types.int64, *arguments)
         self._each, self._least = each, least
-        launched = (types.FunctionType(self._signature), types.int64, types.int64, *arguments)
-        self._launch = Launcher(_launch_of(len(arguments)), types.int64(*launched))
 
     def compile(self, function: Callable[..., int], **bound: Any) -> Any:
         """Return a function of a band, with its placeholders bound, as `run` takes it."""
@@ -74,8 +57,19 @@ class Bands:
 
     def run(self, band: Any, rows: int, *arguments: Any) -> None:
         """Do all rows, or raise a MemoryError if a band found no memory for itself."""
-        bands = max(1, min(self._each * get_num_threads(), rows // self._least))
-        check(self._launch(band, rows, bands, *arguments), bands)
+        threads = get_num_threads()
+        bands = max(1, min(self._each * threads, rows // self._least))
+        launch = self._launch
+        with nullcontext() if _layer() == "omp" else _turn:
+            done = launch(band, rows, bands, 1 if _forked else min(threads, bands), *arguments)
+        check(done, bands)
+
+    @cached_property
+    def _launch(self) -> Callable[..., int]:
+        launch_threads()
+        launched = (types.FunctionType(self._signature), *[types.int64] * 3, *self._arguments)
+        launch: Callable[..., int] = specialise(_launch_of(len(self._arguments)), types.int64(*launched))
+        return launch if is_compiled(launch) else _in_turn
 
 
 def _launch_of(count: int) -> Callable[..., int]:
@@ -85,13 +79,10 @@ def _launch_of(count: int) -> Callable[..., int]:
     """
     arguments = ", ".join(f"a{k}" for k in range(count))
     text = f"""
-def _launch(band, rows, bands, {arguments}):
-    done = 0
-    for b in prange(bands):
-        done += band(b * rows // bands, (b + 1) * rows // bands, {arguments})
-    return done
+def _launch(band, rows, bands, threads, {arguments}):
+    return run_bands(band, threads, (rows, bands, {arguments}))
 """
-    names: dict[str, Any] = {"prange": prange, "__name__": __name__}
+    names: dict[str, Any] = {"run_bands": run_bands, "__name__": __name__}
     exec(text, names)
     launch: Callable[..., int] = names["_launch"]
     return launch
@@ -100,6 +91,11 @@ def _launch(band, rows, bands, {arguments}):
 def use_threads(count: int) -> None:
     """Run the loops that this thread starts on no more threads than these."""
     set_num_threads(min(count, get_num_threads()))
+
+
+def _in_turn(band: Callable[..., int], rows: int, bands: int, threads: int, *arguments: Any) -> int:
+    """Do the same where nothing is compiled."""
+    return sum(band(b * rows // bands, (b + 1) * rows // bands, *arguments) for b in range(bands))
 
 
 def _layer() -> str:

@@ -21,6 +21,7 @@ from poolcli.engine.arithmetic import saturate_cast
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, inlined
 from poolcli.engine.operation import record
+from poolcli.engine.views import numbers_of
 from poolcli.geometry import Windows, of_whole
 from poolcli.outputs import room
 
@@ -201,7 +202,7 @@ def _finished_four(a, b, c, d):
 def _fold_fours(start, stop, image, rows, tiles, settings, out):
     about = settings[0]
     channels = few_channels if few_channels else about.channels
-    lines, results = image.view(source), out.view(target)
+    lines, results = numbers_of(image, source), numbers_of(out, target)
     height = len(lines) // about.images
     for i in range(start, stop):
         line = i // len(rows) * height + rows[i % len(rows)].first
@@ -228,7 +229,7 @@ def _fold_fours(start, stop, image, rows, tiles, settings, out):
 def _fold_axes(start, stop, image, rows, tiles, settings, out):
     about = settings[0]
     channels = about.channels
-    lines, results = image.view(source), out.view(target)
+    lines, results = numbers_of(image, source), numbers_of(out, target)
     height = len(lines) // about.images
     folded, states = np.empty(about.capacity, number), np.empty(about.capacity, number)
     for i in range(start, stop):
@@ -255,7 +256,7 @@ def _row(lines, y, begin, size):
 def _fold_regions(start, stop, image, rows, columns, settings, out):
     about = settings[0]
     channels = about.channels
-    lines, results = image.view(source), out.view(target)
+    lines, results = numbers_of(image, source), numbers_of(out, target)
     height = len(lines) // about.images
     begin, end = columns[0].first, columns[0].first
     for x in range(len(columns)):

@@ -50,12 +50,14 @@ class Choice:
     operation: Operation
     of_region: Callable[[Region], Sequence[Any] | NDArray[Any]]  # as many results as the operation has planes
     sliding: Callable[..., NDArray[Any] | None] | None = None  # of an image and windows that overlap much
+    whole: Operation | None = None  # the same for windows of `taps` values, of which there is less to compile
+    taps: int = 0
 
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) of (N, H, W, C)."""
         if not regions.are_large(image.shape, rows, columns, divisible=False, separable=False):
             slid = self.sliding(image, rows, columns) if self.sliding and image.size else None
-            return windows.pool(image, self.operation, rows, columns) if slid is None else slid
+            return windows.pool(image, self._operation(rows, columns), rows, columns) if slid is None else slid
         images, _, width, channels = image.shape
         out = np.empty((self.operation.planes, images, rows.size, columns.size, channels), self.operation.target)
         for n, i, j, c in np.ndindex(images, rows.size, columns.size, channels):
@@ -66,6 +68,11 @@ class Choice:
             )
             out[:, n, i, j, c] = dtypes.saturate_cast(np.array(chosen), self.operation.target)
         return out
+
+    def _operation(self, rows: Windows, columns: Windows) -> Operation:
+        """Return what pools these windows."""
+        fewest = min(rows.count.tolist(), default=0) * min(columns.count.tolist(), default=0)
+        return self.whole if self.whole and fewest == self.taps else self.operation
 
 
 def unless_nan(planes: int, of_region: Callable[[Region], Sequence[Any]]) -> Callable[[Region], Sequence[Any]]:

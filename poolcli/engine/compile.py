@@ -6,6 +6,7 @@ of it in which they have values. Its name, and so its file in the cache, is made
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -55,20 +56,37 @@ def _bind(function: Callable[..., Any], bound: tuple[tuple[str, Any], ...]) -> A
     return inlined(_copy(function, dict(bound), None))
 
 
-def specialise(function: Callable[..., Any], signature: Any, parallel: bool = False, **bound: Any) -> Any:
+def specialise(function: Callable[..., Any], signature: Any, **bound: Any) -> Any:
     """Compile `function` for a signature, with placeholders bound, or load it from the disk."""
-    copy = _copy(function, bound, (signature, parallel))
-    compiled: Any = njit(parallel=parallel, error_model="numpy")(copy)
+    return _compiled(function, signature, bound, internals.FOR_PYTHON_ALONE)
+
+
+def _compiled(function: Callable[..., Any], signature: Any, bound: dict[str, Any], options: dict[str, Any]) -> Any:
+    copy = _copy(function, bound, (signature, options))
+    compiled: Any = njit(error_model="numpy", **options)(copy)
     if compiled is not copy:  # NUMBA_DISABLE_JIT leaves the function as it is
         internals.keep_in(compiled, KernelCache(f"{function.__module__.rpartition('.')[2]}.{copy.__name__}"))
-        compiled.compile(signature)
+        with _no_collection(), internals.parts_alone():
+            compiled.compile(signature)
         compiled.disable_compile()
     return compiled
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the garbage collector wait: Numba makes so many objects that it takes a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def pointer(function: Callable[..., Any], signature: Any, **bound: Any) -> Any:
     """Specialise a function and return what can be passed to a kernel as an argument."""
-    compiled = specialise(function, signature, **bound)
+    compiled = _compiled(function, signature, bound, internals.FOR_C_ALONE)
     return Pointer(compiled, signature) if internals.is_compiled(compiled) else compiled
 
 

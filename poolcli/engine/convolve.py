@@ -20,6 +20,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, inlined, scalar
 from poolcli.engine.interleave import decimation, interleave_phases, load
 from poolcli.engine.operation import record
+from poolcli.engine.views import numbers_of
 from poolcli.outputs import room
 from poolcli.sampling import beyond
 
@@ -260,7 +261,7 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
                     if row_index[line] < 0:
                         fill_row(ring[slot], blend(0))
                     else:
-                        values = image.view(source)[n * height + row_index[line]]
+                        values = numbers_of(image, source)[n * height + row_index[line]]
                         loading = row if step > 1 else ring[slot]
                         load(values, index, before, channels, blend(0), loading, blend)
                         _multiply(loading, before, channels, given_down[row_index[line]], given_across)
@@ -284,7 +285,7 @@ def _band(start, stop, image, settings, row_index, row_tap, row_offset, down_by,
                 begin, end = (max(inner, outer) * channels, size) if side else (0, inner * channels)
                 _frame(ring, slot_of, start_of, weight_of, count, total, across_by[s::phases], channels, planes[s],
                        begin, end)  # fmt: skip
-        result = out.view(target)[i]
+        result = numbers_of(out, target)[i]
         whole = phases * size == result.size
         interleave(planes, result if whole else padded, phases, channels, pixels)
         if not whole:

@@ -22,6 +22,7 @@ from poolcli.engine.arithmetic import alike, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import scalar
 from poolcli.engine.operation import record
+from poolcli.engine.views import numbers_of
 from poolcli.geometry import Windows
 from poolcli.outputs import room
 
@@ -81,7 +82,7 @@ def _compiled(image: np.dtype[Any], narrow: bool) -> Any:
 def _band(start, stop, image, rows, tiles, settings, ranks, out):
     about = settings[0]
     together, blocks = about.together, (about.rows + about.together - 1) // about.together  # of an image
-    lines, target = image.view(source), out.view(source)
+    lines, target = numbers_of(image, source), numbers_of(out, source)
     there = np.empty((together, 16), np.bool_)
     for t in range(len(tiles)):
         tile = tiles[t]

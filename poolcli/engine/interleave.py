@@ -19,6 +19,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, inlined, pointer, scalar
 from poolcli.engine.operation import CURSOR, record
 from poolcli.engine.vectors import LANES, copy_vector
+from poolcli.engine.views import numbers_of
 from poolcli.outputs import room
 
 unit: Any = None  # bound to an unsigned integer as wide as the dtype that is moved
@@ -66,7 +67,7 @@ def deinterleave_row(image, cursors, needed, ring, scratch):
     planes are `plane` numbers apart.
     """
     cursor = cursors[0]
-    row, planes, groups = _dealt(image.view(unit), cursor, ring.view(unit))
+    row, planes, groups = _dealt(numbers_of(image, unit), cursor, numbers_of(ring, unit))
     deinterleave(row, planes, plane_count, 0, 1, groups)
     _deal_rest(row, planes, cursor, groups)
 
@@ -78,8 +79,8 @@ def deinterleave_in_two(image, cursors, needed, ring, scratch):
     """
     cursor = cursors[0]
     channels, stride, pixels = cursor.channels, cursor.stride, cursor.pixels
-    row, planes, groups = _dealt(image.view(unit), cursor, ring.view(unit))
-    colours = scratch.view(unit)[: channels * pixels].reshape((channels, pixels))
+    row, planes, groups = _dealt(numbers_of(image, unit), cursor, numbers_of(ring, unit))
+    colours = numbers_of(scratch, unit)[: channels * pixels].reshape((channels, pixels))
     for part in range(1 + channels):
         if part == 0:
             source, to, count, first, step, size = row, colours, channels, 0, 1, pixels
@@ -128,8 +129,8 @@ def decimate_row(result, cursors, out):
     channels, stride, size = cursor.channels, cursor.stride, cursor.windows
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
-        target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
-        decimate(result.view(unit)[p], target, channels, stride, size)
+        target = numbers_of(out, unit)[row, cursor.into * channels : (cursor.into + size) * channels]
+        decimate(numbers_of(result, unit)[p], target, channels, stride, size)
 
 
 def _decimate(row, target, channels, stride, size):
@@ -153,11 +154,11 @@ def interleave_row(result, cursors, out):
     channels, plane, size = cursor.channels, cursor.plane, cursor.windows
     for p in range(len(result)):
         row = cursor.out + p * (len(out) // len(result))
-        target = out.view(unit)[row, cursor.into * channels : (cursor.into + size) * channels]
+        target = numbers_of(out, unit)[row, cursor.into * channels : (cursor.into + size) * channels]
         if few_channels == 1:
-            copy_row(result.view(unit)[p, :size], target)
+            copy_row(numbers_of(result, unit)[p, :size], target)
         else:
-            planes = result.view(unit)[p, : channels * plane].reshape((channels, plane))
+            planes = numbers_of(result, unit)[p, : channels * plane].reshape((channels, plane))
             interleave(planes, target, few_channels if few_channels else channels, 1, size)
 
 
@@ -303,7 +304,7 @@ def take_columns(row, columns, plain, channels, result):
 
 def _take(start, stop, image, taken, rows, columns, out):
     height, width, channels, phases = taken[0].height, taken[0].width, taken[0].channels, taken[0].phases
-    source, target = image.view(unit), out.view(unit)
+    source, target = numbers_of(image, unit), numbers_of(out, unit)
     planes = np.zeros((max(phases, 1), width * channels), unit)
     last = -1  # line of the source
     for i in range(start, stop):

@@ -17,6 +17,7 @@ from poolcli.engine.arithmetic import alike, fill_row, logarithm
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import scalar
 from poolcli.engine.operation import record
+from poolcli.engine.views import numbers_of
 
 number: Any = None  # bound to the float of the gradient
 source: Any = None  # bound to the dtype of the image
@@ -53,8 +54,8 @@ def _weigher(dtype: np.dtype[Any], slope: Any) -> Any:
 
 def _weigh_back(start, stop, above, below, values, weights, bound):
     for i in range(start, stop):
-        a, w = above.view(number)[i], below.view(number)[i]
-        to_value, to_weight = values.view(number)[i], weights.view(number)[i]
+        a, w = numbers_of(above, number)[i], numbers_of(below, number)[i]
+        to_value, to_weight = numbers_of(values, number)[i], numbers_of(weights, number)[i]
         for j in range(a.size):
             steep = slope(logarithm(w[j]), number(bound))
             to_weight[j] = (a[j] * to_value[j] - w[j] * to_weight[j]) * steep
@@ -117,7 +118,7 @@ def _band(image: np.dtype[Any], gradient: np.dtype[Any]) -> Any:
 def _add_gradient(start, stop, image, logits, numbers, about, out):
     height, width, channels = about[0].height, about[0].width, about[0].channels
     hidden, inputs = about[0].hidden, about[0].inputs
-    values, grads, target = image.view(source), logits.view(number), out.view(number)
+    values, grads, target = numbers_of(image, source), numbers_of(logits, number), numbers_of(out, number)
     step = channels if inputs == 1 else 1  # lanes of a pixel among hidden values
     size = width * step
     block = max(_LANES // step, 1) * step

@@ -13,6 +13,7 @@ the same for a region.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,7 @@ from poolcli.geometry import Windows
 rank: Any = None
 read_sorted: Any = None
 shortcut: Any = None
+sort: Any = None  # bound to what puts the wanted ranks of a block into their places
 
 WIDEST = 1024  # taps; a wider network does more work than a sort
 # Taps from which counting is faster than a network, for windows at every pixel 9 x 9; it goes through all pixels.
@@ -93,7 +95,7 @@ def _sort(values):
 
 
 @scalar
-def _sort_columns(block):
+def _sort_columns(block, table):
     """Sort each column; one that holds a NaN becomes NaN."""
     column = np.empty(len(block), block.dtype)
     for j in range(block.shape[1]):
@@ -111,17 +113,22 @@ def _sort_columns(block):
 
 
 @scalar
-def _sorted_block(lines, taps, table, size):
-    """Return the taps with the wanted ranks in their places."""
+def _sort_either(block, table):
+    """Run the network, or sort each column of windows that it is not for."""
+    if len(table) and table[0, 0] == len(block):
+        _exchange(block, table)
+    else:
+        _sort_columns(block, table)
+
+
+@scalar
+def _block_of(lines, taps, size):
+    """Return the taps, a row each."""
     block = np.empty((len(taps), size), lines.dtype)
     for k in range(len(taps)):
         values, wire = tap(lines, taps, k, size), block[k]
         for j in range(size):
             wire[j] = values[j]
-    if len(table) and table[0, 0] == len(taps):
-        _exchange(block, table)
-    else:
-        _sort_columns(block)
     return block
 
 
@@ -135,7 +142,8 @@ def _read_ranks(lines, taps, cursor, constants, table, result):
     """Write the values of the wanted ranks, one a plane."""
     if shortcut(lines, taps, result[0][: cursor.lanes]):
         return
-    block = _sorted_block(lines, taps, table, cursor.lanes)
+    block = _block_of(lines, taps, cursor.lanes)
+    sort(block, table)
     for p in range(len(result)):
         wire, out = block[rank(p, len(taps), constants)], result[p]
         for j in range(cursor.lanes):
@@ -146,7 +154,24 @@ def _read_sorted(lines, taps, cursor, constants, table, result):
     """Write what is read from sorted windows."""
     if shortcut(lines, taps, result[0][: cursor.lanes]):
         return
-    read_sorted(_sorted_block(lines, taps, table, cursor.lanes), constants, result[0][: cursor.lanes])
+    block = _block_of(lines, taps, cursor.lanes)
+    sort(block, table)
+    read_sorted(block, constants, result[0][: cursor.lanes])
+
+
+def _read_at_once(lines, taps, cursor, constants, table, result):
+    """Write what is read without sorting: of windows that all have a shortcut."""
+    shortcut(lines, taps, result[0][: cursor.lanes])
+
+
+def _both(operator: Any, task: Task, shortcut: Any, bound: dict[str, Any], *given: Any, **settings: Any) -> Any:
+    """Return two operations: for all windows, and for those of as many values as the task tells."""
+    table = settings["table"]
+    own = {**bound, "shortcut": shortcut or no_shortcut, "sort": _sort_either}
+    every = Operation(operator, task.source, task.target, own, *given, **settings)
+    if shortcut:
+        return every, replace(every, operator=_read_at_once, bound={"shortcut": shortcut})
+    return every, replace(every, bound={**own, "sort": _exchange if len(table) else _sort_columns})
 
 
 def ranked(
@@ -155,15 +180,13 @@ def ranked(
     """Return the pool that reads values by rank; a `shortcut` does so without sorting where it can."""
     python = plain(rank)
     table = network_for(task, *(python(p, task.taps, constants) for p in range(planes)))
-    bound = {"rank": rank, "shortcut": shortcut or no_shortcut}
 
     def of_region(region: Region) -> list[Any]:
         n = region.values.size
         return selection.of_ranks(region.values, [python(p, n, constants) for p in range(planes)])
 
-    operation = Operation(
-        _read_ranks, task.source, task.target, bound, constants, table=table, planes=planes, **settings
-    )
+    settings |= {"table": table, "planes": planes}
+    operation, whole = _both(_read_ranks, task, shortcut, {"rank": rank}, constants, **settings)
 
     def sliding(image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any] | None:
         apart = image.shape[1] * image.shape[2] / (rows.size * columns.size)  # pixels for each window
@@ -172,7 +195,7 @@ def ranked(
         return counts.pool(image, rows, columns, lambda n: python(0, n, constants))
 
     counted = task.source.itemsize == 1 and planes == 1
-    return Choice(operation, unless_nan(planes, of_region), sliding if counted else None)
+    return Choice(operation, unless_nan(planes, of_region), sliding if counted else None, whole, task.taps)
 
 
 def read(
@@ -188,9 +211,8 @@ def read(
     A `shortcut` does so without sorting where it can.
     """
     table = network_for(task, *ranks)
-    bound = {"read_sorted": read_sorted, "shortcut": shortcut or no_shortcut}
-    operation = Operation(_read_sorted, task.source, task.target, bound, constants, table=table)
-    return Choice(operation, unless_nan(1, lambda region: [of_region(region)]))
+    operation, whole = _both(_read_sorted, task, shortcut, {"read_sorted": read_sorted}, constants, table=table)
+    return Choice(operation, unless_nan(1, lambda region: [of_region(region)]), whole=whole, taps=task.taps)
 
 
 def network_for(task: Task, *ranks: int) -> NDArray[np.int64]:

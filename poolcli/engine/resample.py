@@ -22,6 +22,7 @@ from poolcli.engine.interleave import interleave_phases, load
 from poolcli.engine.operation import record
 from poolcli.engine.pixels import BEYOND, gather
 from poolcli.engine.shrink import AXIS, shrink
+from poolcli.engine.views import numbers_of
 from poolcli.outputs import room
 from poolcli.sampling import Axis, Cut
 
@@ -270,9 +271,9 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
                 for s in range(len(ring)):
                     fill_row(ring[s, slot], blend(beyond))
                 continue
-            load(image.view(source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
+            load(numbers_of(image, source)[n * height + row_index[p]], index, before, channels, outside, row, blend)
             across(row, first, weights_across, channels, ring, slot, size)
-        result = out.view(target)[i]
+        result = numbers_of(out, target)[i]
         for s in range(len(ring)):  # one call: what it inlines takes long to compile
             sum_down(ring[s], slots, down, shift, result if phases < 2 else planes[s], size)
         interleave(planes, result, phases, channels, pixels)

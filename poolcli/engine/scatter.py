@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poolcli.engine.bands import Bands
 from poolcli.engine.operation import record
+from poolcli.engine.views import numbers_of
 
 SURVEY = record("smallest", "largest", "astray")
 """Of a row of indices: the smallest, the largest, and how many lie outside their region."""
@@ -128,10 +129,10 @@ def _scatter(start, stop, values, indices, surveyed, scattered, out):
     """Fill some rows of the output: all values first, then the larger of those that share a place."""
     about = scattered[0]
     height, channels, rows, width = about.height, about.channels, about.rows, about.width
-    source = values.view(number)
+    source = numbers_of(values, number)
     while start < stop:  # image after image
         image = start // rows
-        target = out[image].view(number)
+        target = numbers_of(out[image], number)
         end = min(stop, (image + 1) * rows)
         low, high = (start - image * rows) * width, (end - image * rows) * width
         for larger in range(2):
@@ -153,12 +154,12 @@ def _return(start, stop, grads, values, indices, surveyed, scattered, out):
     """Give what some rows of the output have to the values that were put there: each to one, so bands never meet."""
     about = scattered[0]
     height, channels, rows, width = about.height, about.channels, about.rows, about.width
-    source, target = values.view(number), out.view(sent)
+    source, target = numbers_of(values, number), numbers_of(out, sent)
     while start < stop:  # image after image
         image = start // rows
         end = min(stop, (image + 1) * rows)
         low, high = (start - image * rows) * width, (end - image * rows) * width
-        given = grads.view(sent)[image][low * channels : high * channels]
+        given = numbers_of(grads, sent)[image][low * channels : high * channels]
         owners = np.full(given.size, -1)
         for i in range(image * height, (image + 1) * height):
             if surveyed[i].largest < low or surveyed[i].smallest >= high:

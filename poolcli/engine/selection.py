@@ -6,16 +6,16 @@ highest 16 bits; those with the digit that holds the wanted rank are counted by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, prange, types
+from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from poolcli.dtypes import saturate_cast
-from poolcli.engine.bands import Launcher
+from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, specialise
 
 _DIGIT = 16  # bits
@@ -38,17 +38,18 @@ def _key(bits, flip, sign):
 key: Any = None
 
 
-def _count(values, flip, sign, shift, mask, prefix, counts):
+def _count(start, stop, values, flip, sign, shift, mask, prefix, counts):
     """Count, part by part, the digit at `shift` of the keys that begin with this prefix."""
     rows, parts = values.shape[0], counts.shape[0]
     digit = unit(counts.shape[1] - 1)
-    for part in prange(parts):
+    for part in range(start, stop):
         count = counts[part]
         for y in range(part * rows // parts, (part + 1) * rows // parts):
             for x in range(values.shape[1]):
                 k = key(values[y, x], flip, sign)
                 if k & mask == prefix:
                     count[(k >> shift) & digit] += 1
+    return 1
 
 
 def _collect(values, flip, sign, low, high, out):
@@ -65,10 +66,10 @@ def _collect(values, flip, sign, low, high, out):
     return found
 
 
-def _tally(values, flip, sign, keys, counts, full):
+def _tally(start, stop, values, flip, sign, keys, counts, full):
     """Count, part by part, how often each key is there, in tables of their own, until one of them is full."""
     rows, parts, room = values.shape[0], counts.shape[0], counts.shape[1]
-    for part in prange(parts):
+    for part in range(start, stop):
         table, count = keys[part], counts[part]
         used, before, slot = 0, unit(0), -1
         for y in range(part * rows // parts, (part + 1) * rows // parts):
@@ -87,23 +88,32 @@ def _tally(values, flip, sign, keys, counts, full):
                     before = k
                 count[slot] += 1
             full[part] = 2 * used + values.shape[1] > room
+    return 1
 
 
-def _find_nan(values, found):
+def _find_nan(start, stop, values, found):
     """Say, part by part, whether a value is no number."""
     rows, parts = values.shape[0], found.shape[0]
-    for part in prange(parts):
+    for part in range(start, stop):
         count = 0
         for y in range(part * rows // parts, (part + 1) * rows // parts):
             for x in range(values.shape[1]):
                 count += values[y, x] != values[y, x]
         found[part] = count > 0
+    return 1
 
 
 @cache
-def _finding(dtype: np.dtype[Any]) -> Any:
+def _finding(dtype: np.dtype[Any]) -> Callable[..., None]:
     values = types.Array(from_dtype(dtype), 2, "A", readonly=True)
-    return Launcher(_find_nan, types.void(values, types.Array(types.boolean, 1, "C")))
+    return _in_parts(_find_nan, values, types.Array(types.boolean, 1, "C"))
+
+
+def _in_parts(function: Callable[..., int], *arguments: Any, **bound: Any) -> Callable[..., None]:
+    """Return a loop over parts, as many as the last of the arguments has, of these types."""
+    bands = Bands(*arguments)
+    band = cache(lambda: bands.compile(function, **bound))
+    return lambda *given: bands.run(band(), len(given[-1]), *given)
 
 
 def holds_nan(values: NDArray[Any]) -> bool:
@@ -121,13 +131,11 @@ def _functions(size: int) -> tuple[Any, Any, Any]:
     values, flag = types.Array(n, 2, "A", readonly=True), types.boolean
     bound = {"unit": number, "key": bind(_key, unit=number)}
     table, counts = types.Array(n, 2, "C"), types.Array(types.int64, 2, "C")
-    counting = types.void(values, flag, n, n, n, n, counts)
     collecting = types.int64(values, flag, n, n, n, types.Array(n, 1, "C"))
-    tallying = types.void(values, flag, n, table, counts, types.Array(flag, 1, "C"))
     return (
-        Launcher(_count, counting, **bound),
+        _in_parts(_count, values, flag, n, n, n, n, counts, **bound),
         specialise(_collect, collecting, **bound),
-        Launcher(_tally, tallying, **bound),
+        _in_parts(_tally, values, flag, n, table, counts, types.Array(flag, 1, "C"), **bound),
     )
 
 

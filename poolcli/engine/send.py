@@ -17,6 +17,7 @@ from poolcli.engine.arithmetic import fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.operation import record
 from poolcli.engine.spread import cover
+from poolcli.engine.views import numbers_of
 from poolcli.geometry import Windows
 
 number: Any = None  # bound to the float of the gradient
@@ -82,7 +83,7 @@ def _send_each(start, stop, values, indices, windows, about, placed, out):
     count = 0
     band = start
     height, width, channels, rows = about[0].height, about[0].width, about[0].channels, about[0].rows
-    source, target = values.view(number), out.view(number)
+    source, target = numbers_of(values, number), numbers_of(out, number)
     images = len(target) // height
     if about[0].fresh:
         for i in range(start, stop):
@@ -114,7 +115,7 @@ def _gather(start, stop, values, indices, down, across, about, placed, out):
     """Write to the pixels of some rows, or add to them, what windows that cover them send there, in the same order."""
     count = 0
     height, width, channels, rows = about[0].height, about[0].width, about[0].channels, about[0].rows
-    source, target = values.view(number), out.view(number)
+    source, target = numbers_of(values, number), numbers_of(out, number)
     planes = len(source) * height // (len(target) * rows)
     for i in range(start, stop):
         image, y, row = i // height, i % height, target[i]

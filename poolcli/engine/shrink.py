@@ -16,6 +16,7 @@ from poolcli.engine.interleave import load_pixels
 from poolcli.engine.operation import record
 from poolcli.engine.pixels import BEYOND, gather_groups, gather_pixels, grouped
 from poolcli.engine.vectors import LANES
+from poolcli.engine.views import numbers_of
 from poolcli.sampling import Axis
 
 SETTINGS = record("height", "channels", "before")
@@ -100,7 +101,7 @@ def _add_lines(lines, which, w, count, total):
 
 def _band(start, stop, image, settings, row_index, row_first, row_weights, index, first, weights, groups, fill, out):
     height, channels, before = settings[0].height, settings[0].channels, settings[0].before
-    lines = image.view(source)
+    lines = numbers_of(image, source)
     after = before + lines.shape[1] // channels
     row = np.zeros(index.size * channels + BEYOND, blend)
     inside = row[before * channels : after * channels]
@@ -123,8 +124,8 @@ def _band(start, stop, image, settings, row_index, row_first, row_weights, index
         _add_lines(lines, which, w, count, inside)
         load_pixels(inside, index, 0, before, channels, outside, row, blend)
         load_pixels(inside, index, after, index.size, channels, outside, row, blend)
-        across(row, first, taps, groups.view(blend), channels, sums)
-        result = out.view(target)[i]
+        across(row, first, taps, numbers_of(groups, blend), channels, sums)
+        result = numbers_of(out, target)[i]
         for j in range(result.size):
             result[j] = saturate_cast(sums[j], result)
     return 1

@@ -21,6 +21,7 @@ from poolcli.engine.arithmetic import copy_row, fill_row
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, pointer, scalar
 from poolcli.engine.operation import CURSOR, Sliding, Task, record
+from poolcli.engine.views import numbers_of
 from poolcli.geometry import Windows
 from poolcli.outputs import room
 
@@ -200,15 +201,25 @@ def _band(start, stop, down, across, put, image, rows, tiles, runs, settings, ou
 
 def _down(image, top, begin, end, before, rows, kept, where, line):
     """Call a function of columns with arrays of its dtypes; a new line holds what changes nothing."""
-    columns = line.view(number)
+    columns = numbers_of(line, number)
     if where[0] < 0:
         fill_row(columns, identity)
-    down(image.view(source), top, begin, rows[0], kept.view(number), where, columns[before : before + end - begin])
+    down(
+        numbers_of(image, source),
+        top,
+        begin,
+        rows[0],
+        numbers_of(kept, number),
+        where,
+        columns[before : before + end - begin],
+    )
 
 
 def _across(line, spare, span, channels, runs, rows, out):
     """Call a function of rows with arrays of its dtypes."""
-    across(line.view(number), spare.view(wide), span, channels, runs, rows[0].divisor, out.view(made))
+    across(
+        numbers_of(line, number), numbers_of(spare, wide), span, channels, runs, rows[0].divisor, numbers_of(out, made)
+    )
 
 
 def _join(a, b, out):

@@ -23,6 +23,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.compile import scalar
 from poolcli.engine.interleave import interleave_phases
 from poolcli.engine.operation import reader, record
+from poolcli.engine.views import numbers_of
 from poolcli.geometry import Windows
 from poolcli.outputs import room
 
@@ -189,7 +190,7 @@ def _repeat(line, owners, weights, begin, end, about, planes, out):
 
 def _spread_evenly(start, stop, sent, down, heights, across, widths, about, out):
     height, rows, width = about[0].height, about[0].rows, about[0].width
-    lines, target = sent.view(number), out.view(number)
+    lines, target = numbers_of(sent, number), numbers_of(out, number)
     total = np.empty(lines.shape[1], number)
     planes = np.empty((about[0].stride, width // about[0].stride * about[0].channels), number)
     part = np.empty(target.shape[1], number)
@@ -219,7 +220,7 @@ def _spread_steeply(start, stop, image, sent, down, heights, across, widths, abo
     height, rows, width, channels = about[0].height, about[0].rows, about[0].width, about[0].channels
     pixels, slots = about[0].pixels, about[0].slots
     constants = read(parameters)
-    values, lines, target = image.view(source), sent.view(number), out.view(number)
+    values, lines, target = numbers_of(image, source), numbers_of(sent, number), numbers_of(out, number)
     ring = np.empty((slots, len(across), NUMBERS, pixels * channels), number)
     loaded = np.empty(slots, np.int64)
     ones = np.ones(width)

@@ -25,6 +25,7 @@ from poolcli.engine import interleave, sliding
 from poolcli.engine.bands import Bands
 from poolcli.engine.compile import bind, pointer
 from poolcli.engine.operation import CURSOR, TAP, Operation, reader, record
+from poolcli.engine.views import numbers_of
 from poolcli.geometry import Windows, singles
 from poolcli.outputs import room
 
@@ -257,7 +258,7 @@ read: Any = None
 
 def _typed(lines, taps, cursors, parameters, table, result):
     """Call an operator with arrays of its dtypes: the loop knows bytes only."""
-    operator(lines.view(source), taps, cursors[0], read(parameters), table, result.view(target))
+    operator(numbers_of(lines, source), taps, cursors[0], read(parameters), table, numbers_of(result, target))
     return 1
 
 

@@ -18,6 +18,7 @@ from poolcli.engine.bands import Bands
 from poolcli.engine.choices import Choice, Region
 from poolcli.engine.compile import bind
 from poolcli.engine.operation import Operation, record
+from poolcli.engine.views import numbers_of
 
 choose: Any = None  # bound to the operator of the pool
 number: Any = None  # bound to the dtype of the image
@@ -143,7 +144,7 @@ def _picker(size: int) -> Any:
 
 def _pick(start, stop, image, indices, picked, out):
     rows, channels = picked[0].rows, picked[0].channels
-    source, target = image.view(number), out.view(number)
+    source, target = numbers_of(image, number), numbers_of(out, number)
     for i in range(start, stop):
         pixels, row, line = source[i // rows % len(source)], indices[i], target[i]
         for x in range(row.size // channels):
