@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack
 
 from poolcli.commands import Step
 from poolcli.downsample import PYRAMIDS, Mode
+from poolcli.nodata import check_ignore
 from poolcli.parameters import Parameters, find, resolve
 from poolcli.rows import takes
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from poolcli.downsample import Size
     from poolcli.geometry import Windows
     from poolcli.light import Alpha, Blend
+    from poolcli.placing import Placement
     from poolcli.tiling import Box, Tiling
 
 Pair = tuple[int, int]
@@ -29,6 +31,7 @@ UNTIL = 512
 
 STARTS = ("base", "previous")
 _OWN = ("kernel_size", "stride", "depth", "until", "start")
+_NODATA = ("ignore", "valid")
 _DEPTH = 32  # levels: the last would shrink 2^32 pixels to one
 _FIRST = 2  # the first level of which sums are kept: those of level 1 would take twice the memory of the image
 
@@ -43,6 +46,12 @@ class Level:
     source: int  # the number of the level it is made of; 0 is the base
     step: Step  # that makes it of that
     sums: bool = False  # or of sums, which are kept beside the levels
+
+    @property
+    def placement(self) -> Placement:
+        """Return where its pixels lie in the base."""
+        rows, columns = ((float(s), (f - 1) / 2) for s, f in zip(self.stride, self.kernel_size, strict=True))
+        return rows, columns
 
 
 class Making(NamedTuple):
@@ -72,7 +81,7 @@ def levels_of(step: Step, shape: tuple[int, ...], dtype: np.dtype[Any], blends_c
     asked = geometry.shape(arguments.get("kernel_size"), arguments.get("stride"))
     kernel, stride = asked.kernel_size, asked.stride
     own = {name: value for name, value in arguments.items() if name not in _OWN}
-    start = arguments.get("start") or _start(row, asked, dtype, blends_colour)
+    start = arguments.get("start") or _start(row, asked, dtype, blends_colour, {*arguments} & {*_NODATA})
     levels: list[Level] = []
     last, windows, strides = shape, kernel, stride
     while len(levels) < depth if depth is not None else max(last[:2]) > until:
@@ -96,12 +105,14 @@ def _zipped(function: Callable[..., int], *pairs: Pair) -> Pair:
     return height, width
 
 
-def _start(row: Mode, asked: Any, dtype: np.dtype[Any], blends_colour: bool) -> str:
+def _start(row: Mode, asked: Any, dtype: np.dtype[Any], blends_colour: bool, nodata: set[str]) -> str:
     """Return what the levels of a mode are made of, where nothing else is asked for."""
+    if "valid" in nodata:
+        return "base"
     if row.composes == "values" and all(f >= s for f, s in zip(asked.kernel_size, asked.stride, strict=True)):
         return "previous"
     exact = dtype.kind == "f" or (dtype.kind in "iu" and dtype.itemsize < 8)
-    if row.composes == "sums" and asked.kernel_size == asked.stride and exact and not blends_colour:
+    if row.composes == "sums" and asked.kernel_size == asked.stride and exact and not (blends_colour or nodata):
         return "sums"
     return "base"
 
@@ -122,10 +133,11 @@ def checked(step: Step) -> tuple[int | None, int]:
     stride = geometry.shape(arguments.get("kernel_size"), arguments.get("stride")).stride
     if max(stride) < 2:
         raise ValueError("stride=1 makes no smaller levels: stride must be 2 or more along an axis at least")
-    parameters = {name: value for name, value in arguments.items() if name not in _OWN}
+    parameters = {name: value for name, value in arguments.items() if name not in (*_OWN, *_NODATA)}
     values = resolve(step.mode, row.parameters, parameters, takes(PYRAMIDS))
     if row.planes(values):
         raise ValueError(f"mode {step.mode!r} makes {row.planes(values)} images of one: combine=mean makes one")
+    check_ignore(row, arguments)
     return depth, UNTIL if until is None else until
 
 
@@ -274,6 +286,8 @@ def pyramid(
     layout: Layout = "hwc",
     alpha: Alpha = False,
     linear: bool = False,
+    ignore: float | None = None,
+    valid: float | None = None,
     **parameters: Unpack[Parameters],
 ) -> list[NDArray[Any]]:
     """Return an image and its smaller levels, each made by a local pool.
@@ -295,6 +309,8 @@ def pyramid(
         layout: where channels are: "hwc" or "chw".
         alpha: whether the last channel is alpha; "premultiplied" as for `downsample`.
         linear: blend in linear light.
+        ignore: value that means none, as for `downsample`; averages are made of the image then.
+        valid: share of the values of a window of the image that must be left.
         **parameters: of the mode.
 
     Returns:
@@ -314,7 +330,14 @@ def pyramid(
     from poolcli import axes, dtypes
     from poolcli.tiling import Box, tile
 
-    given = {"kernel_size": kernel_size, "stride": stride, "depth": depth, "until": until, "start": start, **parameters}
+    given: dict[str, Any] = {
+        "kernel_size": kernel_size,
+        "stride": stride,
+        "depth": depth,
+        "until": until,
+        "start": start,
+    }
+    given |= {"ignore": ignore, "valid": valid, **parameters}
     step = Step("pyramid", mode, {name: value for name, value in given.items() if value is not None})
     array = axes.channels_last(axes.as_array(image), layout)
     dtype = dtypes.check(array.dtype)

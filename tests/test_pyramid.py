@@ -12,6 +12,8 @@ import naive
 import numpy as np
 import pytest
 import tifffile
+import yaozarrs
+import zarr
 from click.testing import CliRunner
 from comparison import assert_rounded, seen, selects
 from effort import EXAMPLES, JIT
@@ -171,6 +173,23 @@ def test_bad_input_is_named(arguments, line):
         poolcli.pyramid(image, mode, **arguments)
 
 
+@pytest.mark.parametrize("mode", ["max", "average", "majority"])
+@pytest.mark.parametrize("valid", [None, 0.6])
+def test_nodata_is_left_out_of_all_levels(tmp_path, mode, valid):
+    image = picture("int16", (40, 30), 3)
+    image[np.random.default_rng(0).random(image.shape) < 0.4] = -99
+    levels = poolcli.pyramid(image, mode, depth=3, ignore=-99, valid=valid)
+    for k in (1, 2, 3):
+        expected = poolcli.downsample(image, mode, kernel_size=2**k, ceil=True, ignore=-99, valid=valid)
+        np.testing.assert_array_equal(levels[k], expected)
+    tifffile.imwrite(tmp_path / "a.tif", image, extratags=[(42113, 2, 4, b"-99\0", True)])
+    share = [] if valid is None else ["--valid", valid]
+    run("-m", mode, "--levels", 3, "--ignore", "auto", *share, tmp_path / "a.tif", "-o", tmp_path / "out.tif", "-q")
+    assert_alike(levels_in(tmp_path / "out.tif"), levels)
+    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
+        assert tiff.pages[0].tags.valueof(42113) == "-99"
+
+
 @pytest.mark.skipif(not JIT, reason="files are the same, compiled or not")
 @pytest.mark.parametrize("mode", ["max", "average", "majority"])
 @pytest.mark.parametrize("name", ["a.tif", "a.npy"])
@@ -244,7 +263,7 @@ def test_an_image_that_is_small_is_written_alone(tmp_path):
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["-o", "out.png"], "out.png: PNG holds one size of an image: .tif holds all"),
+        (["-o", "out.png"], "out.png: PNG holds one size of an image: .tif, .ome.zarr hold all"),
         (["-o", "-"], "a pyramid is written to a file: -o FILE"),
         (["-o", "out.tif", "-S", "1"], "--stride 1 makes no smaller levels: it must be 2"),
         (["-o", "out.tif", "--levels", "2", "--until", "9"], "--levels 2 says how many levels there are, and"),
@@ -261,9 +280,75 @@ def test_wrong_usage(tmp_path, monkeypatch, options, line):
 def test_several_pages_need_one_to_be_named(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", picture("uint8", (2, 20, 20)), photometric="minisblack")
     said = run("-m", "max", "--levels", 1, tmp_path / "a.tif", "-o", tmp_path / "out.tif", code=1)
-    assert "a pyramid is made of one image, and there are 2: --frame N takes one" in said
+    assert "TIFF holds the levels of one image, and there are 2: --frame N takes one, and .ome.zarr holds all" in said
     run("-m", "max", "--levels", 1, tmp_path / "a.tif", "-o", tmp_path / "out.tif", "--frame", 1)
     assert_alike(levels_in(tmp_path / "out.tif"), poolcli.pyramid(picture("uint8", (2, 20, 20))[1], "max", depth=1))
+
+
+def arrays_of(folder):
+    group = zarr.open_group(folder, mode="r")
+    (entry,) = group.attrs["ome"]["multiscales"]
+    return [group[dataset["path"]][:] for dataset in entry["datasets"]], entry
+
+
+@pytest.mark.parametrize("mode", ["max", "average", "median"])
+def test_an_ome_zarr_has_the_levels_of_the_array(tmp_path, mode):
+    image = picture("uint16", (61, 50), 1)
+    out = tmp_path / "out.ome.zarr"
+    for how in ((), ("--memory", "2K"), ("--tile", "7x13")):
+        source = written(tmp_path / "a.tif", image)
+        run("-m", mode, "-F", 3, "-S", 2, "--until", 20, source, "-o", out, "--overwrite", "-q", *how)
+        found, entry = arrays_of(out)
+        assert_alike(found, poolcli.pyramid(image, mode, kernel_size=3, stride=2, until=20))
+        assert not [*tmp_path.glob(".*")], "nothing is left beside it"
+    assert [tuple(dataset["coordinateTransformations"]) for dataset in entry["datasets"]] == [
+        ({"type": "scale", "scale": [1.0, 1.0]},),
+        ({"type": "scale", "scale": [2.0, 2.0]}, {"type": "translation", "translation": [1.0, 1.0]}),
+        ({"type": "scale", "scale": [4.0, 4.0]}, {"type": "translation", "translation": [3.0, 3.0]}),
+    ]
+    assert entry["type"] == mode
+    assert entry["metadata"]["levels are made of"] == ("the level before" if mode == "max" else "the base")
+    yaozarrs.validate_zarr_store(str(out))
+
+
+def test_all_planes_of_a_zarr_have_levels(tmp_path):
+    image = picture("uint8", (2, 3, 40, 30), 1)
+    axes = [{"name": "c", "type": "channel"}, *({"name": name, "type": "space"} for name in "zyx")]
+    scale = {"type": "scale", "scale": [1.0, 2.0, 0.5, 0.25]}
+    group = zarr.create_group(tmp_path / "a.ome.zarr")
+    group.create_array("0", shape=image.shape, chunks=(1, 2, 16, 16), dtype="uint8")[:] = image
+    entry = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [entry]}
+    run("-m", "majority", "--levels", 2, tmp_path / "a.ome.zarr", "-q")
+    out = tmp_path / "a_majority_pyramid.ome.zarr"
+    found, entry = arrays_of(out)
+    for k, level in enumerate(found):
+        for c in range(2):
+            for z in range(3):
+                np.testing.assert_array_equal(level[c, z], poolcli.pyramid(image[c, z], "majority", depth=2)[k])
+    assert entry["axes"] == axes
+    assert entry["datasets"][2]["coordinateTransformations"] == [
+        {"type": "scale", "scale": [1.0, 2.0, 2.0, 1.0]},
+        {"type": "translation", "translation": [0.0, 0.0, 0.75, 0.375]},
+    ]
+    assert zarr.open_array(out / "1", mode="r").chunks == (1, 2, 16, 15)
+    yaozarrs.validate_zarr_store(str(out))
+
+
+def test_labels_of_an_image(tmp_path):
+    image, labels = picture("uint8", (40, 30), 1), picture("uint8", (40, 30), 2)
+    out = tmp_path / "image.ome.zarr"
+    run("-m", "average", "--levels", 1, written(tmp_path / "a.tif", image), "-o", out, "-q")
+    for name in ("cells", "nuclei"):
+        source = written(tmp_path / "labels.tif", labels)
+        run("-m", "majority", "--levels", 1, source, "-o", out / "labels" / name, "--format", "ome.zarr", "-q")
+    assert zarr.open_group(out / "labels", mode="r").attrs["ome"]["labels"] == ["cells", "nuclei"]
+    assert zarr.open_group(out / "labels/cells", mode="r").attrs["ome"]["image-label"] == {
+        "source": {"image": "../../"}
+    }
+    assert_alike(arrays_of(out / "labels/nuclei")[0], poolcli.pyramid(labels, "majority", depth=1))
+    yaozarrs.validate_zarr_store(str(out))
+    yaozarrs.validate_zarr_store(str(out / "labels/nuclei"))
 
 
 class TestResume:
@@ -278,10 +363,10 @@ class TestResume:
         run(*self.STEP, source, "-o", tmp_path / "whole.tif")
         put = Kept.put
 
-        def put_one(self, name, parts, make):
-            if name != "1":
+        def put_one(self, name, *given):
+            if name != "0-1":
                 raise WriteError("No space left on device", tmp_path)
-            put(self, name, parts, make)
+            put(self, name, *given)
 
         with monkeypatch.context() as patch:
             patch.setattr(Kept, "put", put_one)
@@ -293,7 +378,7 @@ class TestResume:
         source, out, kept = ended
         made = levels.makings
         assert f"error: {out}: No space left on device: --resume goes on with what is done\n" in self.said
-        assert sorted(path.name for path in kept.iterdir()) == ["1.npy", "plan.json"]
+        assert sorted(path.name for path in kept.iterdir()) == ["0-1.npy", "plan.json"]
         monkeypatch.setattr(levels, "makings", lambda *given: [making for making in made(*given) if making.name != "1"])
         run(*self.STEP, source, "-o", out, "--resume")
         assert out.read_bytes() == (tmp_path / "whole.tif").read_bytes()
@@ -301,7 +386,7 @@ class TestResume:
 
     def test_begins_anew_without_it(self, ended, tmp_path):
         source, out, kept = ended
-        (kept / "1.npy").write_bytes(b"no array")
+        (kept / "0-1.npy").write_bytes(b"no array")
         said = run(*self.STEP[:-1], source, "-o", out)
         assert f"levels of a run that was ended are made again: --resume goes on with those in {kept}" in said
         assert out.read_bytes() == (tmp_path / "whole.tif").read_bytes()
@@ -332,7 +417,7 @@ def test_a_run_that_is_killed_goes_on(tmp_path):
     ]
     subprocess.run([*step, tmp_path / "whole.tif", "-q"], check=True)
     process = subprocess.Popen([*step, tmp_path / "out.tif", "-q"])
-    while not (tmp_path / ".out.tif.levels/2.npy").exists() and process.poll() is None:
+    while not (tmp_path / ".out.tif.levels/0-2.npy").exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.boxes import Made, Make, Parts, size_of_parts
 from poolcli.batch.jobs import Job, Settings
-from poolcli.files import WriteError, shown
+from poolcli.files import WriteError, is_remote, real, shown
 from poolcli.images import ImageError, Info, Reading, Writing
-from poolcli.pyramid import Making, levels_of, makings
+from poolcli.placing import SAME
+from poolcli.pyramid import Level, Making, levels_of, makings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,42 +113,100 @@ class Kept(ExitStack):
         return self._folder / f"{name}.npy"
 
 
-def build(
-    job: Job, boxes: Boxes, info: Info, settings: Settings, make: Callable[..., Made], warn: Callable[[str], object]
-) -> None:
-    """Write an image and its levels to the file of a job."""
-    from poolcli.images.boxes import Banded
-    from poolcli.images.write import write_levels
+@dataclass(frozen=True)
+class Bases:
+    """The images of a file that pyramids are made of, all alike; and what is said of their results."""
 
+    images: Sequence[Boxes]
+    frames: Sequence[int]
+    info: Info
+
+
+def build(job: Job, bases: Bases, settings: Settings, make: Callable[..., Made], warn: Callable[[str], object]) -> None:
+    """Write images and their levels to the file of a job."""
     assert job.output
-    levels = levels_of(job.step, boxes.shape, boxes.dtype, job.step.blends and (bool(info.alpha) or settings.linear))
+    if is_remote(job.output):
+        raise ImageError("levels are kept beside the output until all are there: a pyramid is written to this machine")
+    base, info = bases.images[0], bases.info
+    levels = levels_of(job.step, base.shape, base.dtype, job.step.blends and (bool(info.alpha) or settings.linear))
     if not levels:
         warn(f"{shown(job.input)}: is as small as --until N asks: there are no smaller levels")
     with Kept(job.output, _plan(job, settings), settings.resume, warn) as kept:
         kept.begin()
         try:
-            for making in makings(levels, boxes.shape, boxes.dtype):
-                if not kept.has(making.name):
-                    source = boxes if making.source == "0" else kept.boxes(making.source)
-                    kept.put(making.name, _parts(source, making, settings), partial(make, making.tiling), making.dtype)
-            made = [boxes, *(kept.boxes(str(number)) for number in range(1, len(levels) + 1))]
-            infos = [info, *(replace(info, exif=None, xmp=None, dpi=None, structure=None) for _ in levels)]
-            banded = [
-                Banded(_bands(each, settings.memory), each.shape, each.dtype, said, boxes.tile or TILE)
-                for each, said in zip(made, infos, strict=True)
-            ]
-            writing = replace(settings.writing, record=job.record(settings))
-            write_levels(banded, job.output, job.ending or None, writing)
+            for number, image in enumerate(bases.images):
+                for making in makings(levels, base.shape, base.dtype):
+                    name = f"{number}-{making.name}"
+                    if not kept.has(name):
+                        source = image if making.source == "0" else kept.boxes(f"{number}-{making.source}")
+                        parts = _parts(source, making, settings)
+                        kept.put(name, parts, partial(make, making.tiling), making.dtype)
+            (_write_folder if job.kind and job.kind.marks else _write_file)(job, bases, levels, kept, settings)
         except WriteError as error:
             raise WriteError(f"{error}: --resume goes on with what is done", job.output, error.remedy) from error
         kept.remove()
 
 
+def _write_file(job: Job, bases: Bases, levels: Sequence[Level], kept: Kept, settings: Settings) -> None:
+    """Write an image and its levels to a file."""
+    from poolcli.images.boxes import Banded
+    from poolcli.images.write import write_levels
+
+    (image,), info = bases.images, bases.info
+    made = [image, *(kept.boxes(f"0-{number}") for number in range(1, len(levels) + 1))]
+    infos = [info, *(replace(info, exif=None, xmp=None, dpi=None, structure=None) for _ in levels)]
+    banded = [
+        Banded(_bands(each, settings.memory), each.shape, each.dtype, said, image.tile or TILE)
+        for each, said in zip(made, infos, strict=True)
+    ]
+    writing = replace(settings.writing, record=job.record(settings))
+    assert job.output
+    write_levels(banded, job.output, job.ending or None, writing)
+
+
+def _write_folder(job: Job, bases: Bases, levels: Sequence[Level], kept: Kept, settings: Settings) -> None:
+    """Write images and their levels to a folder."""
+    from poolcli.batch.painting import Painting
+    from poolcli.images.boxes import Canvas, Outline
+    from poolcli.images.read import read_box
+    from poolcli.images.write import write_sizes
+
+    assert job.output
+    base = bases.images[0]
+    shapes = [base.shape, *(level.shape for level in levels)]
+    places = [SAME, *(level.placement for level in levels)]
+    outlines = [
+        Outline(job.output, shape, base.dtype, bases.frames, bases.info, place, base.tile, method=_method(job, levels))
+        for shape, place in zip(shapes, places, strict=True)
+    ]
+
+    def paint(number: int, canvas: Canvas) -> None:
+        images = [kept.boxes(f"{k}-{number}") for k in range(len(bases.images))] if number else bases.images
+        shape, pixel = shapes[number], max(base.dtype.itemsize, 4)
+        size = size_of_parts(shape, shape, pixel, settings.memory)
+        Painting(outlines[number], size, lambda k, box: read_box(images[k], *box.sides)).paint(canvas)
+
+    writing = replace(settings.writing, record=job.record(settings))
+    write_sizes(outlines, job.ending or None, writing, paint)
+
+
+def _method(job: Job, levels: Sequence[Level]) -> dict[str, Any]:
+    """Return how levels were made."""
+    import poolcli
+
+    sums, sources = any(level.sums for level in levels), [level.source for level in levels]
+    made_of = "sums of the base" if sums else "the base" if not any(sources) else "the level before"
+    about = {"method": "poolcli pyramid", "version": poolcli.__version__, "levels are made of": made_of}
+    return {"type": job.step.mode, "metadata": about}
+
+
 def _plan(job: Job, settings: Settings) -> dict[str, Any]:
     """Return what levels depend on: those of another plan are of no use."""
-    state = os.stat(job.input) if job.input else None
-    read = [str(job.input and job.input.resolve()), *((state.st_size, state.st_mtime_ns) if state else ())]
-    return {"input": read, "command": job.record(settings)}
+    known: tuple[int, ...] = ()
+    if job.input and not is_remote(job.input):
+        state = os.stat(job.input)
+        known = state.st_size, state.st_mtime_ns
+    return {"input": [str(job.input and real(job.input)), *known], "command": job.record(settings)}
 
 
 def _parts(source: Boxes, making: Making, settings: Settings) -> Parts:

@@ -33,7 +33,7 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.images.boxes import Banded
+    from poolcli.images.boxes import Banded, Boxes
     from poolcli.images.structure import Said
     from poolcli.images.types import Frame
     from poolcli.stored import Take
@@ -395,20 +395,17 @@ class Worker:
         return Painting(outline, (shape[0], shape[1]), make)
 
     def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
-        """Write an image and its smaller levels to a file."""
-        from poolcli.batch.levels import Memory, build
+        """Write images and their smaller levels to a file."""
+        from poolcli.batch.levels import Bases, build
         from poolcli.pyramid import levels_of
 
-        if len(target.frames) > 1:
-            raise ImageError(f"a pyramid is made of one image, and there are {len(target.frames)}: --frame N takes one")
-        job, settings, frame = target.job, self._settings, target.frames[0]
-        boxes = picture.boxes(frame)
-        if boxes is None or prod(boxes.shape) * boxes.dtype.itemsize <= settings.memory:
-            boxes = Memory(*self._read(picture, frame, found), boxes.tile if boxes else None)
-        levels = levels_of(job.step, boxes.shape, boxes.dtype)
-        found.note_shapes(boxes.shape, levels[-1].shape if levels else boxes.shape)
-        info, _ = self._fitting(*seen_shape(boxes), target)
-        info = replace(info, nodata="")
+        settings, images = self._settings, self._bases(picture, target, found)
+        image, info = seen_shape(images[0])
+        job = replace(target.job, step=_resolved(target.job.step, image, info, found))
+        levels = levels_of(job.step, image.shape, image.dtype)
+        found.note_shapes(image.shape, levels[-1].shape if levels else image.shape)
+        info, dtype = self._fitting(image, info, target)
+        info = replace(info, nodata=_nodata_of(job.step, image, dtype))
         found.note_kept(info, target.kind)
         operate = imported("pictures:operate_box")
 
@@ -417,7 +414,24 @@ class Worker:
             return (self._compute(operate, tiling, part, box, info, settings.linear, self._notice),)
 
         self._begin(target)
-        build(job, boxes, info, settings, make, found.warnings.append)
+        build(job, Bases(images, target.frames, info), settings, make, found.warnings.append)
+
+    def _bases(self, picture: Shared, target: _Target, found: _Findings) -> list[Boxes]:
+        """Return the images that pyramids are made of; a single one that is not too large in memory."""
+        from poolcli.batch.levels import Memory
+        from poolcli.images.fitting import check_alike
+
+        if len(target.frames) > 1 and not target.kind.marks:
+            what = f"{target.kind.name} holds the levels of one image, and there are {len(target.frames)}"
+            raise ImageError(f"{what}: --frame N takes one, and .ome.zarr holds all")
+        images: list[Boxes] = []
+        for frame in target.frames:
+            boxes = picture.boxes(frame)
+            if boxes is None or (len(target.frames) == 1 and _bytes_of(boxes) <= self._settings.memory):
+                boxes = Memory(*self._read(picture, frame, found), boxes.tile if boxes else None)
+            images.append(boxes)
+            check_alike(seen_shape(boxes)[0], images[0].shape, images[0].dtype)
+        return images
 
     def _frames(self, picture: Shared) -> Sequence[int]:
         return range(picture.frames) if self._settings.frame is None else [self._settings.frame]
@@ -505,6 +519,10 @@ class Worker:
 
         job, writing = target.job, self._begin(target)
         write_frames(results, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
+
+
+def _bytes_of(boxes: Boxes) -> int:
+    return prod(boxes.shape) * boxes.dtype.itemsize
 
 
 def _resolved(step: Step, image: NDArray[Any], info: Info, found: _Findings) -> Step:

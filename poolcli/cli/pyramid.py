@@ -50,15 +50,17 @@ def levels(command: options.Command) -> options.Command:
 @options.output
 @options.files
 @options.written
+@options.nodata
 @options.parts
 @mode_parameters(PYRAMIDS)
 def pyramid(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> None:
     """Make pyramids: files of an image and of ever smaller levels of it, each made by a pool.
 
-    INPUT is a file, a folder or a quoted pattern. The output is a tiled TIFF, which viewers and GDAL open at any level.
+    INPUT is a file, a folder or a quoted pattern. The output is a tiled TIFF or an OME-Zarr, which viewers open at any
+    level.
 
     \b
-        poolcli pyramid --mode majority labels.tif -o levels.tif
+        poolcli pyramid --mode majority labels.tif -o labels.ome.zarr
         poolcli pyramid --mode average --until 256 scans/ -o pyramids/
     """  # noqa: D301
     settings, files = settings_of(values)
@@ -67,7 +69,7 @@ def pyramid(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> N
     if output == STREAM:
         raise click.UsageError("a pyramid is written to a file: -o FILE")
     if files["format"] is None and (output is None or is_folder(output, inputs, len(steps) > 1)):
-        files["format"] = "tif"
+        files["format"] = "ome.zarr" if all(name.rstrip("/").endswith(".zarr") for name in inputs) else "tif"
     with usage_errors():
         check_linear(steps, settings)
         for step in steps:
@@ -84,5 +86,5 @@ def _check(jobs: Jobs) -> None:
     """Raise a BatchError if a format holds one size of an image."""
     for job in jobs:
         if job.kind is not None and not job.kind.levels:
-            able = endings(lambda kind: kind.levels)
-            raise BatchError(f"{shown(job.output)}: {job.kind.name} holds one size of an image: {able} holds all")
+            able = f"{endings(lambda kind: kind.levels)}, .ome.zarr"
+            raise BatchError(f"{shown(job.output)}: {job.kind.name} holds one size of an image: {able} hold all")

@@ -106,7 +106,7 @@ def wanted_of(outline: Outline) -> Wanted:
     stack = outline.info.stack
     stored = stack.stored if stack and isinstance(stack.stored, Stored) else None
     image = stored.image if stored else None
-    is_ome = image is not None or outline.name.name.lower().endswith(_OME)
+    is_ome = bool(image or outline.method) or outline.name.name.lower().endswith(_OME)
     axes = [*_planes(outline, stored), *_sides(outline, stored)]
     channels = _channels(outline, stored, is_ome)
     if is_ome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -69,6 +69,7 @@ class Outline:
     info: Info  # of the first
     along: Sequence[tuple[float, float]]  # (step, first) of rows and columns: where pixel k lies in the input
     tile: tuple[int, int] | None = None  # of the input
+    method: Mapping[str, Any] | None = None  # how smaller sizes of it are made, if it is one of several
 
 
 class Canvas(Protocol):

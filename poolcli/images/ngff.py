@@ -36,6 +36,7 @@ class Image:
     level: Level
     rest: Mapping[str, Any] = field(default_factory=dict)  # of the same entry: its name, what is common to all arrays
     omero: Mapping[str, Any] | None = None  # how channels are called and shown
+    label: Mapping[str, Any] | None = None  # of what image it is labels, if it is
     others: Mapping[str, Any] = field(default_factory=dict)  # attributes that are no part of this
 
     @property
@@ -149,11 +150,24 @@ def attributes_of(image: Image, levels: Sequence[Level], zarr_format: int) -> di
     entry["datasets"] = [
         {"path": level.path, "coordinateTransformations": _transformations(level.lattice)} for level in levels
     ]
-    omero = {} if image.omero is None else {"omero": dict(image.omero)}
+    beside = {} if image.omero is None else {"omero": dict(image.omero)}
+    if image.label is not None:
+        beside |= {"image-label": {"version": version, **image.label} if zarr_format == 2 else dict(image.label)}
     if zarr_format == 2:
-        return {**image.others, "multiscales": [{"version": version, **entry}], **omero}
+        return {**image.others, "multiscales": [{"version": version, **entry}], **beside}
     more = image.others.get("ome", {})
-    return {**image.others, "ome": {"version": version, **more, "multiscales": [entry], **omero}}
+    return {**image.others, "ome": {"version": version, **more, "multiscales": [entry], **beside}}
+
+
+LABEL = {"source": {"image": "../../"}}
+"""What labels say of their image, in the folder `labels` of that."""
+
+
+def with_label(attributes: Mapping[str, Any], name: str, zarr_format: int) -> dict[str, Any]:
+    """Return the attributes of a group of labels that has got one more."""
+    own = attributes.get("ome", {}) if zarr_format == 3 else attributes
+    names = list(dict.fromkeys([*own.get("labels", ()), name]))
+    return {"ome": {"version": "0.5", **own, "labels": names}} if zarr_format == 3 else {"labels": names}
 
 
 def _transformations(lattice: Lattice) -> list[dict[str, Any]]:

@@ -142,6 +142,15 @@ class Codec:
         raise NotImplementedError
 
     @classmethod
+    def placed(cls, folder: Path) -> None:
+        """Tell others of an output that is a folder, and has got its name."""
+
+    @classmethod
+    def create_sizes(cls, folder: Path, outlines: Sequence[Outline], writing: Writing) -> Iterator[Canvas]:
+        """Begin an output of several sizes in an empty folder, if the format's row says that it is one."""
+        raise NotImplementedError
+
+    @classmethod
     def create(cls, folder: Path, outline: Outline, writing: Writing) -> Canvas:
         """Begin an output in an empty folder, if the format's row says that it is one."""
         raise NotImplementedError

@@ -77,6 +77,22 @@ def write_boxes(outline: Outline, ending: str | None, writing: Writing, paint: C
         paint(kind.load().create(folder, outline, writing))
 
     place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind)
+    kind.load().placed(path)
+
+
+def write_sizes(
+    outlines: Sequence[Outline], ending: str | None, writing: Writing, paint: Callable[[int, Canvas], object]
+) -> None:
+    """Write an output of several sizes to a folder: a function writes all boxes of each, by its number."""
+    path = Path(outlines[0].name)
+    kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
+
+    def create(folder: Path) -> None:
+        for number, canvas in enumerate(kind.load().create_sizes(folder, outlines, writing)):
+            paint(number, canvas)
+
+    place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind)
+    kind.load().placed(path)
 
 
 def write_levels(levels: Sequence[Banded], path: Path, ending: str | None, writing: Writing) -> None:

@@ -173,6 +173,28 @@ class Zarr(Codec):
         write_multiscales(folder, image, [image.level], level.zarr_format, more)
         return Sheet(create_level(folder, image.level.path, level), wanted.layout)
 
+    @classmethod
+    def placed(cls, folder: Path) -> None:
+        """Add labels to the list of those of their image."""
+        if is_label(folder):
+            add_label(folder)
+
+    @classmethod
+    def create_sizes(cls, folder: Path, outlines: Sequence[Outline], writing: Writing) -> Iterator[Canvas]:
+        """Begin an OME-Zarr image of several arrays, the largest first."""
+        all_wanted = [wanted_of(outline) for outline in outlines]
+        images = [wanted.image for wanted in all_wanted if wanted.image]
+        levels = [image.level._replace(path=str(number)) for number, image in enumerate(images)]
+        arrays = [_level(wanted, writing) for wanted in all_wanted]
+        image = replace(images[0], rest={**images[0].rest, **(outlines[0].method or {})})
+        if is_label(Path(outlines[0].name)):
+            image = replace(image, label=ngff.LABEL)
+        more = {} if writing.strip or not writing.record else {_RECORD: writing.record}
+        image = replace(image, others={}) if writing.strip else image
+        write_multiscales(folder, image, levels, arrays[0].zarr_format, more)
+        for level, array, wanted in zip(levels, arrays, all_wanted, strict=True):
+            yield Sheet(create_level(folder, level.path, array), wanted.layout)
+
 
 def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
     """Return an array, and what the group of an OME-Zarr image says of it, or raise an ImageError."""
@@ -191,6 +213,20 @@ def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
     with _tried():
         array = node[image.level.path]
     return array, image
+
+
+def is_label(folder: Path) -> bool:
+    """Return whether a folder is one of the labels of an image: `labels/` below that has it."""
+    labels = folder.parent
+    return labels.name == "labels" and any((labels.parent / mark).exists() for mark in ("zarr.json", ".zgroup"))
+
+
+def add_label(folder: Path) -> None:
+    """Add the name of labels to those that the group of them has."""
+    with _tried():
+        zarr_format = _library().open_group(str(folder), mode="r").metadata.zarr_format
+        group = _library().open_group(str(folder.parent), mode="a", zarr_format=zarr_format)
+        group.attrs.update(ngff.with_label(dict(group.attrs), folder.name, zarr_format))
 
 
 def names_of(array: Any) -> tuple[str | None, ...]:
