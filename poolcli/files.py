@@ -100,6 +100,11 @@ def _known_by(path: str | Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
+def may_be_done_again() -> bool:
+    """Return whether this is a job of many machines, of which one may have been lost while it did the same."""
+    return _proofs.get() is not None
+
+
 def is_own(target: Path) -> bool:
     """Return whether a file was written by the batch whose job is done, when it was done before."""
     proofs = _proofs.get()
@@ -246,6 +251,9 @@ def place_folder(write: Callable[[Path], object], target: Path, overwrite: bool,
             raise WriteError("given up before it was whole", target)
         check_free(target, overwrite)
         _check_alike(target, is_alike)
+        if proofs := _proofs.get():
+            proofs.folders.add(target.parent)
+            proofs.add(temporary, target)
         _exchange(temporary, target)
     except OSError as error:
         raise WriteError(error.strerror or str(error), target) from error

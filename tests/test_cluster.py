@@ -34,7 +34,7 @@ def placed(temporary, target, rename=files._rename_new):
         os._exit(1)
     rename(temporary, target)
     marker = target.parent / "lost"
-    if target.name == "unreported.png" and not marker.exists():
+    if target.stem == "unreported" and not marker.exists():
         marker.touch()
         os._exit(1)
 
@@ -103,6 +103,27 @@ def test_what_a_lost_worker_wrote_and_did_not_report_is_no_obstacle(scheduler, t
     result = process(*DOWNSAMPLE, "in/a.png", "-o", "out", "--scheduler", scheduler, folder=tmp_path)
     exists = "error: out/a.png: exists; --overwrite replaces it, --skip-existing leaves it\n"
     assert (result.returncode, result.stderr) == (1, exists)
+
+
+@pytest.mark.parametrize("ending", ["tif", "ome.zarr"])
+def test_pyramids_come_out_as_on_one_machine_though_a_worker_is_lost(scheduler, tmp_path, ending):
+    for i, name in enumerate(("a", "b", "unreported")):
+        picture(tmp_path / f"in/{name}.png", i, (90, 70))
+    step = ("pyramid", "-m", "max", "--until", "20", "in", "--format", ending, "-q")
+    assert process(*step, "-o", "here", folder=tmp_path).returncode == 0
+    result = process(*step, "-o", "there", "--scheduler", scheduler, folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "there/lost").exists() == (ending == "tif"), "folders are placed by another rename"
+    (tmp_path / "there/lost").unlink(missing_ok=True)
+    here, there = (
+        {
+            str(path.relative_to(tmp_path / name)): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("here", "there")
+    )
+    assert here == there
 
 
 def test_a_job_that_ends_its_workers_fails_and_those_beside_it_do_not(scheduler, tmp_path):

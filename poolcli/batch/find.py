@@ -108,9 +108,12 @@ def _named(name: str, search: Search, warn: Callable[[str], object] | None) -> I
 
 
 def what_is_input(path: Path) -> str:
-    """Return what a path leads to; what may not be looked at may be a file, and its failure is its own."""
+    """Return what a path leads to; what may not be looked at may be a file, and its failure is its own.
+
+    A folder that is an image is as good as a file.
+    """
     try:
-        return what_is(path)
+        return "file" if is_image_folder(path) else what_is(path)
     except PermissionError:
         return "file"
 

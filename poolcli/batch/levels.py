@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.boxes import Made, Make, Parts, size_of_parts
 from poolcli.batch.jobs import Job, Settings
-from poolcli.files import WriteError, is_remote, real, shown
+from poolcli.files import WriteError, is_remote, may_be_done_again, real, shown
 from poolcli.images import ImageError, Info, Reading, Writing
 from poolcli.placing import SAME
 from poolcli.pyramid import Level, Making, levels_of, makings
@@ -131,7 +131,7 @@ def build(job: Job, bases: Bases, settings: Settings, make: Callable[..., Made],
     levels = levels_of(job.step, base.shape, base.dtype, job.step.blends and (bool(info.alpha) or settings.linear))
     if not levels:
         warn(f"{shown(job.input)}: is as small as --until N asks: there are no smaller levels")
-    with Kept(job.output, _plan(job, settings), settings.resume, warn) as kept:
+    with Kept(job.output, _plan(job, settings), settings.resume or may_be_done_again(), warn) as kept:
         kept.begin()
         try:
             for number, image in enumerate(bases.images):

@@ -36,8 +36,8 @@ class Image:
     level: Level
     rest: Mapping[str, Any] = field(default_factory=dict)  # of the same entry: its name, what is common to all arrays
     omero: Mapping[str, Any] | None = None  # how channels are called and shown
-    label: Mapping[str, Any] | None = None  # of what image it is labels, if it is
     others: Mapping[str, Any] = field(default_factory=dict)  # attributes that are no part of this
+    label: Mapping[str, Any] | None = None  # of what image it is labels, if it is
 
     @property
     def names(self) -> tuple[str, ...]:
