@@ -40,7 +40,7 @@ def pixels(path):
 def test_an_unknown_command_is_told_the_commands():
     result = run("downsampel")
     hint = "error: there is no command 'downsampel', did you mean downsample? The commands are"
-    expected = f"{hint} downsample, upsample, resize, reduce, gradient, modes, shape, warmup, completion\n"
+    expected = f"{hint} downsample, upsample, resize, pyramid, reduce, gradient, modes, shape, warmup, completion\n"
     assert (result.returncode, result.stderr) == (2, expected)
 
 
@@ -405,7 +405,7 @@ def test_help_has_sections():
     assert first[:8] == ["-m", "-F", "-S", "--size", "-o", "--overwrite", "-r", "-h"]
 
 
-@pytest.mark.parametrize("command", ["downsample", "upsample", "resize", "reduce", "gradient", "shape"])
+@pytest.mark.parametrize("command", ["downsample", "upsample", "resize", "pyramid", "reduce", "gradient", "shape"])
 def test_help_fits_on_two_screens(command):
     text = run(command, "--help", env={**os.environ, "COLUMNS": "80"}).stdout
     assert len(text.splitlines()) <= 2 * 52

@@ -101,11 +101,11 @@ def test_lines_that_can_be_read(command, mode, arguments, shape, rows):
 
 
 def test_indices_in_a_file_know_their_windows(tmp_path):
-    from poolcli.stored import save_indices
+    from poolcli.stored import about_indices, save_indices
 
     window = {"kernel_size": 3, "stride": 2, "padding": 1}
     _, indices = poolcli.downsample(np.zeros((9, 9)), "max", return_indices=True, **window)
-    save_indices(tmp_path / "i.npz", indices, (9, 9), window, 0, False)
+    save_indices(tmp_path / "i.npz", indices.shape, about_indices((9, 9), window, 0), False, lambda take: take(indices))
     arguments = {"indices": tmp_path / "i.npz"}
     assert placement(Step("upsample", "unpool", arguments), (5, 5)) == ((0.5, 0.0), (0.5, 0.0))
     assert placement(Step("gradient", "max"), (5, 5)) == SAME

@@ -95,7 +95,6 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
         ("resize", "## Resizing", "## Gradients", []),
         ("downsample", "## From a shell", "### Pyramids", []),
         ("pyramid", "### Pyramids", "### Many machines", []),
-        ("downsample", "### Many machines", "## From Python", []),
     ],
 )
 def test_options_are_those_of_the_command(command, begin, end, others):

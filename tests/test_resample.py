@@ -108,9 +108,14 @@ def test_groups_of_pixels_are_added_as_pixels_are(count, channels, dtype):
     row = rng.normal(size=(7 + count) * channels + pixels.BEYOND).astype(dtype)
     row[(7 + count) * channels :] = np.nan
     out = np.empty((2, 4 * channels + pixels.BEYOND), dtype)
-    pixels.gather(row, first, weights, channels, out[0])
     by_groups = bind(pixels.gather_groups, pixel=channels)
-    by_groups(row, first, weights, pixels.grouped(weights, channels), channels, out[1])
+
+    @numba.njit  # of functions that become parts of others there may be no code that Python can call
+    def gather(row, first, weights, groups, out):
+        pixels.gather(row, first, weights, channels, out[0])
+        by_groups(row, first, weights, groups, channels, out[1])
+
+    gather(row, first, weights, pixels.grouped(weights, channels), out)
     expected = [
         (weights[i, :, None] * row[begin * channels : (begin + count) * channels].reshape(count, channels)).sum(axis=0)
         for i, begin in enumerate(first)

@@ -34,7 +34,7 @@ def picking(command: options.Command) -> options.Command:
                          help="Take one pixel of a window with all its channels, chosen by luminance, red, green, "
                          f"blue, alpha or a number ({_FINDERS})."),
             click.option("--save-indices", type=FileName(), metavar="FILE.npz",
-                         help="Write where the same modes took their values from, for unpool."),
+                         help="Write where these took their values, for unpool."),
         ),
     )  # fmt: skip
 

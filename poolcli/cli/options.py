@@ -86,7 +86,7 @@ def nodata(command: Command) -> Command:
         command,
         (
             click.option("--ignore", type=Nodata(),
-                         help="Leave these values out; auto: a TIFF's nodata."),
+                         help="Leave these values out; auto: the file's own."),
             click.option("--valid", type=Checked(SHARE), metavar="SHARE",
                          help="Share of a window that must be left, 0 to 1."),
         ),
@@ -159,7 +159,7 @@ _LOOKING = (
 _GOING = (
     click.option("-j", "--jobs", type=Count(1), metavar="N", help="Threads that read and write.  [default: the cores]"),
     click.option("--scheduler", metavar="ADDRESS",
-                 help="Let the workers of a Dask cluster do it, as tcp://HOST:PORT; they see the same files."),
+                 help="Let a Dask cluster do it, as tcp://HOST:PORT."),
     click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
