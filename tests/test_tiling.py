@@ -160,6 +160,7 @@ def test_a_box_says_where_in_the_image_its_values_stood():
     np.testing.assert_array_equal(indices, [[21, 23]])
 
 
+@pytest.mark.quick_when(lambda mode: JIT or mode in ("max", "average", "median"))  # uncompiled they take a minute
 @pytest.mark.parametrize("mode", [name for name, row in poolcli.MODES.items() if not row.stacks])
 def test_boxes_of_large_windows_are_those_of_the_whole(mode, monkeypatch):
     monkeypatch.setattr(regions, "_WIDTH", 16)
