@@ -164,7 +164,7 @@ def test_parts_of_a_step_have_the_pixels_of_the_whole(tmp_path, step):
     np.testing.assert_array_equal(opened(tmp_path / "parts.zarr")[...], expected)
 
 
-@settings(parent=EXAMPLES, max_examples=25 if JIT else 3)
+@settings(parent=EXAMPLES, max_examples=12 if JIT else 3)
 @given(data=st.data())
 def test_any_chunks_give_the_bytes_of_the_array(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("zarr")
