@@ -1,5 +1,7 @@
 """What TIFFs say of their pixels, OME, ImageJ, GeoTIFF and GDAL: it stays true in what is made of them."""
 
+import struct
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -399,6 +401,28 @@ def test_imagej(compression, tmp_path, monkeypatch):
         if compression == "fast":  # ImageJ reads the first page's offset and all that follows
             offsets = [page.dataoffsets[0] for page in file.pages]
             assert np.diff(offsets).tolist() == [24] * 23
+
+
+def test_planes_behind_one_page_are_all_read(tmp_path, monkeypatch):
+    """ImageJ writes one directory where a stack is larger than 4 GB."""
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("pages.tif", stack(), imagej=True, resolution=(5.0, 2.5), metadata=IMAGEJ)
+    content = bytearray(Path("pages.tif").read_bytes())
+    order = {b"II": "<", b"MM": ">"}[bytes(content[:2])]
+    (first,) = struct.unpack_from(f"{order}I", content, 4)
+    (tags,) = struct.unpack_from(f"{order}H", content, first)
+    struct.pack_into(f"{order}I", content, first + 2 + 12 * tags, 0)  # no page follows
+    Path("one.tif").write_bytes(content)
+    with tifffile.TiffFile("one.tif") as file:
+        assert len(file.pages) == 1
+    for name in ("pages", "one"):
+        for more in ((), ("--tile", "2")):
+            said("downsample", "-m", "max", f"{name}.tif", "-o", f"{name}_max.tif", "--overwrite", *more)
+        with tifffile.TiffFile(f"{name}_max.tif") as file:
+            assert (file.series[0].axes, file.series[0].shape) == ("TZCYX", (2, 3, 4, 5, 7))
+    np.testing.assert_array_equal(tifffile.imread("one_max.tif"), tifffile.imread("pages_max.tif"))
+    said("downsample", "-m", "max", "one.tif", "-o", "last.tif", "--frame", "23")
+    np.testing.assert_array_equal(tifffile.imread("last.tif"), tifffile.imread("pages_max.tif")[1, 2, 3])
 
 
 def test_one_page_of_imagej_and_another_dtype(tmp_path, monkeypatch):

@@ -142,13 +142,21 @@ class Tiff(Codec):
             raise damaged("no page can be read")
         page = self._tiff.pages[0]
         self.says, self.nodata = said_of(page), _nodata(page)
-        count = self.frames if self._pages == [*range(self.frames)] else 0  # some pages are left out, and others count
+        self._behind = _planes_behind(page) if self.frames == 1 else 1
+        if self._behind > 1:
+            self.frames, self._pages = self._behind, [0] * self._behind
+        whole = self._behind > 1 or self._pages == [*range(self.frames)]
+        count = self.frames if whole else 0  # some pages are left out, and others count
         of_pages = (self._part(kind, page, self.says, count) for kind in (Ome, ImageJ))
         self._parts = [part for part in of_pages if part]
 
     def read(self, frame: int) -> Frame:
         """Return one of the pages."""
         page: Any = self._tiff.pages[self._pages[frame]]
+        if self._behind > 1:
+            plane = self.boxes(frame)
+            assert plane is not None
+            return plane.read((0, plane.shape[0]), (0, plane.shape[1])), plane.info
         if _is_packed(page):
             self._file.seek(0)
             image, info = PackedTiff(self._file, self._reading).read(self._pages[frame])
@@ -186,7 +194,8 @@ class Tiff(Codec):
             samples = page.samplesperpixel
             shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
             stored = page.dtype.newbyteorder(page.parent.byteorder)
-            return Plain(self._file, page.dataoffsets[0], shape, stored, page.dtype, info)
+            before = frame * math.prod(shape) * stored.itemsize if self._behind > 1 else 0
+            return Plain(self._file, page.dataoffsets[0] + before, shape, stored, page.dtype, info)
         if math.prod(page.chunks) * page.dtype.itemsize > _SEGMENT:
             return None
         return Segments(page, info, tile)
@@ -317,6 +326,21 @@ def _opened(file: BinaryIO) -> tifffile.TiffFile:
 
 def _nodata(page: Any) -> str:
     return str(page.tags.valueof(NODATA, "")).strip("\0 ")
+
+
+def _planes_behind(page: Any) -> int:
+    """Return how many planes lie one after the other where a page says that the first is.
+
+    ImageJ writes one directory for all planes of a stack that is larger than 4 GB.
+    """
+    if not page.is_imagej or page.photometric != _PHOTOMETRIC.MINISBLACK or not page.is_contiguous:
+        return 1
+    try:
+        count = int((page.parent.imagej_metadata or {}).get("images", 1))
+    except (TypeError, ValueError):
+        return 1
+    free = page.parent.filehandle.size - page.dataoffsets[0]
+    return count if 1 < count <= free // max(sum(page.databytecounts), 1) else 1
 
 
 def _check_page(page: Any, reading: Reading) -> None:
