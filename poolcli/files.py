@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path, PurePath
@@ -232,20 +232,28 @@ def _mark() -> str:
     return f"{_MARK}{_HOST}-{os.getpid()}-"
 
 
-def place_folder(write: Callable[[Path], object], target: Path, overwrite: bool, is_alike: IsAlike) -> None:
+def place_folder(
+    write: Callable[[Path], object], target: Path, overwrite: bool, is_alike: IsAlike, last: Sequence[str] = ()
+) -> None:
     """Put a folder of data in place at once: written under a hidden name beside it, then renamed.
 
-    It replaces a file, or a folder that is alike: no other kind of folder.
+    It replaces a file, or a folder that is alike: no other kind of folder. What a URL names is written to a folder of
+    this machine, and sent when it is whole; files of the names that come last say that it is there.
     """
     import tempfile
 
     check_free(target, overwrite)
+    if is_remote(target) and not overwrite and what_is(target):
+        raise WriteError(_EXISTS, target, "overwrite")
     _check_alike(target, is_alike)
     temporary = None
     try:
-        temporary = tempfile.mkdtemp(dir=target.parent, prefix=_mark())
+        temporary = tempfile.mkdtemp(dir=None if is_remote(target) else target.parent, prefix=_mark())
         _writing.add(temporary)
         write(Path(temporary))
+        if is_remote(target):
+            remote.upload_folder(Path(temporary), target, overwrite, last)
+            return
         os.chmod(temporary, _mode_of(target, 0o777))
         if temporary not in _writing:  # given up: what was written after that is no whole
             raise WriteError("given up before it was whole", target)
@@ -265,7 +273,7 @@ def place_folder(write: Callable[[Path], object], target: Path, overwrite: bool,
 
 def _check_alike(target: Path, is_alike: IsAlike) -> None:
     """Raise a WriteError if a folder is in the way that is not to be replaced."""
-    if target.is_dir() and not is_alike(target):
+    if what_is(target) == "folder" and not is_alike(target):
         raise WriteError("is a folder of another kind, which is never replaced: another name is free", target)
 
 

@@ -10,7 +10,7 @@ import errno
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -149,6 +149,23 @@ def upload(source: str, target: Path, overwrite: bool, hidden: str) -> None:
             _put_hidden(source, target, overwrite, hidden)
 
 
+def upload_folder(source: Path, target: Path, overwrite: bool, last: Sequence[str]) -> None:
+    """Copy a folder of this machine; what says that it is an image, files of these names in it, comes last."""
+    if reason := unwritable(target):
+        raise OSError(errno.EROFS, reason, str(target))
+    with _in_words(target):
+        system, key = _system(target), _key(target).rstrip("/")
+        if system.exists(key):
+            if not overwrite:
+                raise FileExistsError(key)
+            system.rm(key, recursive=True)
+        names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+        for name in sorted(names, key=lambda name: (name in last, name)):
+            if scheme_of(str(target)) not in _BUCKETS:
+                system.makedirs(f"{key}/{name}".rpartition("/")[0], exist_ok=True)
+            system.put_file(str(source / name), f"{key}/{name}")
+
+
 def _put(source: str, target: Path, overwrite: bool) -> None:
     """Put an object at once; unless it may be replaced the store itself sees to it that there is none."""
     system, key = _system(target), _key(target)
@@ -242,6 +259,23 @@ def _about(path: Path) -> Mapping[str, Any]:
 
         left = PATIENCE - (time.monotonic() - begin)
         return cast(Mapping[str, Any], sync(system.loop, system._info, _key(path), timeout=max(left, 1)))
+
+
+class RemoteError(OSError):
+    """What goes wrong in a store while the parts of a file are read."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Make what a store raises a RemoteError, where a path is a URL."""
+    try:
+        yield
+    except (MemoryError, ValueError, KeyError, TypeError):  # said of what was read
+        raise
+    except Exception as error:
+        if not hasattr(path, "protocol"):
+            raise
+        raise RemoteError(*_words(error), str(path)) from error
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import fsspec
 import numpy as np
 import pytest
 import s3fs
+import zarr
 from commands import process, said
 from effort import JIT
 from fsspec.implementations.memory import MemoryFileSystem
@@ -441,3 +442,25 @@ def test_a_store_that_does_not_answer(elsewhere, monkeypatch):
         elsewhere(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(ImageError, match="cannot be reached: no answer in time"):
             poolcli.read_image("s3://bucket/a.png")
+
+
+def test_a_zarr_in_a_bucket_is_read_by_its_chunks_and_written(bucket, tmp_path):
+    image = noise(0, (3, 100, 80))
+    poolcli.write_image(image[0], tmp_path / "a.zarr")
+    array = zarr.create_array("s3://bucket/in/a.zarr", shape=image.shape, chunks=(1, 32, 32), dtype="uint8")
+    array[...] = image
+    result = process(*MAX, "s3://bucket/in/a.zarr", "-o", "s3://bucket/out/b.zarr")
+    assert (result.returncode, result.stderr.splitlines()[-1:]) == (0, [])
+    made = zarr.open_array("s3://bucket/out/b.zarr", mode="r")
+    assert made.chunks == (1, 32, 32)
+    expected = image.reshape(3, 50, 2, 40, 2).max((2, 4))
+    np.testing.assert_array_equal(made[...], expected)
+    line = said(*MAX, "s3://bucket/in/a.zarr", "-o", "s3://bucket/out/b.zarr", code=1)
+    assert line.startswith("error: s3://bucket/out/b.zarr: exists; --overwrite replaces it")
+    said(*MAX, "s3://bucket/in/a.zarr", "-o", "s3://bucket/out/b.zarr", "--overwrite")
+    said(*MAX, "s3://bucket/in/a.zarr", "-o", tmp_path / "b.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), expected)
+    bucket.rm("bucket/in/a.zarr/zarr.json")
+    bucket.invalidate_cache()
+    line = said(*MAX, "s3://bucket/in/a.zarr", "-o", "s3://bucket/out/c.zarr", code=1)
+    assert line == "error: s3://bucket/in/a.zarr: a folder without zarr.json, .zarray, .zgroup is no image\n"

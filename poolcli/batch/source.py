@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from poolcli.batch.jobs import MEMORY
 from poolcli.files import fetched, is_remote
 from poolcli.images import Reading, Writing
+from poolcli.images.formats import is_image_folder
 
 if TYPE_CHECKING:
     from poolcli.images.boxes import Boxes
@@ -45,7 +46,7 @@ class Source(ExitStack):
 
     @property
     def _file(self) -> Path | BinaryIO | bytes:
-        if self._path is not None and is_remote(self._path):
+        if self._path is not None and is_remote(self._path) and not is_image_folder(self._path):
             if self._fetched is None:
                 self._fetched = self.enter_context(fetched(self._path, self._memory))
             return self._fetched

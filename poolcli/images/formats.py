@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from poolcli.files import is_remote
+from poolcli.files import is_remote, what_is
 from poolcli.parameters import DTYPES
 
 if TYPE_CHECKING:
@@ -113,15 +113,17 @@ def sniff(head: bytes) -> Format | None:
 
 def folder_of(path: Path) -> Format | None:
     """Return the format of a folder that holds an image, not files, or None: what is in it tells."""
-    marked = [] if is_remote(path) else FORMATS
-    return next((kind for kind in marked if any(os.path.isfile(path / mark) for mark in kind.marks)), None)
+    if is_remote(path):  # a store is asked for a mark only where the name says that there may be one
+        named = format_of(path)
+        return named if named and any(what_is(path / mark) == "file" for mark in named.marks) else None
+    return next((kind for kind in FORMATS if any(os.path.isfile(path / mark) for mark in kind.marks)), None)
 
 
 def is_image_folder(path: Path) -> bool:
     """Return whether a folder is to be read as an image: it is one, or is called as one."""
-    if is_remote(path):
-        return False
     kind = format_of(path)
+    if is_remote(path):
+        return bool(kind and kind.marks)
     return os.path.isdir(path) and (folder_of(path) is not None or bool(kind and kind.marks))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from poolcli.files import fetched, is_name, is_remote, located
 from poolcli.images.formats import FORMATS, HEAD, folder_of, is_image_folder, sniff
 from poolcli.images.types import Codec, Frame, ImageError, NoPictureError, Reading, Source, Writing, damaged
+from poolcli.remote import RemoteError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,9 +29,10 @@ _TRUNCATED = re.compile("truncated|failed to read|not enough image data", re.IGN
 @contextmanager
 def open_picture(source: Source, reading: Reading) -> Iterator[Picture]:
     """Open a file, or a folder that holds an image, and check what it claims to hold; nothing is decoded yet."""
-    if isinstance(source, (str, os.PathLike)) and is_image_folder(Path(source)):
+    folder = _folder(source) if is_name(source) else None
+    if folder is not None:
         with _damage("its metadata cannot be read"):
-            picture = Picture(_reader_of_folder(Path(source), reading))
+            picture = Picture(_reader_of_folder(folder, reading))
         yield picture
         return
     with _opened(source) as file:
@@ -92,6 +94,15 @@ def is_picture(path: Path) -> bool:
         return False
     except ImageError:
         return True
+
+
+def _folder(source: str | os.PathLike[str]) -> Path | None:
+    """Return the path of a folder that holds an image, or None where a name is that of a file."""
+    try:
+        path = located(source)
+    except ValueError:  # told where it is opened
+        return None
+    return path if is_image_folder(path) else None
 
 
 def _reader_of_folder(folder: Path, reading: Reading) -> Codec:
@@ -167,5 +178,7 @@ def _damage(what: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise ImageError(f"out of memory: {error}".removesuffix(": ")) from None
+    except RemoteError as error:
+        raise ImageError(error.strerror or str(error)) from None
     except Exception as error:
         raise damaged("truncated" if _TRUNCATED.search(str(error)) else what) from error

@@ -70,13 +70,13 @@ def _write_whole(pictures: Iterator[Frame], count: int, path: Path, ending: str 
 
 def write_boxes(outline: Outline, ending: str | None, writing: Writing, paint: Callable[[Canvas], object]) -> None:
     """Write an output to a folder: a function writes all its boxes."""
-    path = Path(outline.name)
+    path = located(outline.name)
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
 
     def create(folder: Path) -> None:
         paint(kind.load().create(folder, outline, writing))
 
-    place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind)
+    place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind, kind.marks)
     kind.load().placed(path)
 
 
@@ -84,14 +84,14 @@ def write_sizes(
     outlines: Sequence[Outline], ending: str | None, writing: Writing, paint: Callable[[int, Canvas], object]
 ) -> None:
     """Write an output of several sizes to a folder: a function writes all boxes of each, by its number."""
-    path = Path(outlines[0].name)
+    path = located(outlines[0].name)
     kind = _known(PurePath(f"x.{ending.lstrip('.')}") if ending else path)
 
     def create(folder: Path) -> None:
         for number, canvas in enumerate(kind.load().create_sizes(folder, outlines, writing)):
             paint(number, canvas)
 
-    place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind)
+    place_folder(create, path, writing.overwrite, lambda folder: folder_of(folder) is kind, kind.marks)
     kind.load().placed(path)
 
 

@@ -14,13 +14,14 @@ from importlib import import_module
 from itertools import product
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli import nodata
+from poolcli import nodata, remote
 from poolcli.dtypes import check
+from poolcli.files import is_remote, located
 from poolcli.images import ngff
 from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
 from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
@@ -36,8 +37,8 @@ _NAMED = 6  # arrays of a group
 class Planes:
     """The images of an array, which are decoded in cells of whole chunks; those that were used last are kept."""
 
-    def __init__(self, array: Any, layout: Layout, dtype: np.dtype[Any]) -> None:
-        self.array, self.layout, self.dtype = array, layout, dtype
+    def __init__(self, array: Any, layout: Layout, dtype: np.dtype[Any], folder: Path) -> None:
+        self.array, self.layout, self.dtype, self._folder = array, layout, dtype, folder
         self.lengths = tuple(array.shape[axis] for axis in layout.planes)
         self.chunks = tuple(min(array.chunks[axis], array.shape[axis]) for axis in layout.planes)
         self._cell = _cell_of(array, layout, dtype.itemsize * math.prod(self.chunks))
@@ -72,7 +73,8 @@ class Planes:
             (y * height, (y + 1) * height),
             (x * width, (x + 1) * width),
         )
-        cell: NDArray[Any] = np.asarray(self.array[place]).astype(self.dtype, copy=False)
+        with remote.reading(self._folder):
+            cell: NDArray[Any] = np.asarray(self.array[place]).astype(self.dtype, copy=False)
         self._kept[key] = cell
         self._bytes += cell.nbytes
         while self._bytes > _KEPT and len(self._kept) > 2:
@@ -125,8 +127,9 @@ class Zarr(Codec):
     """An array, or the largest array of an OME-Zarr image: its planes are images."""
 
     def __init__(self, file: BinaryIO | Path, reading: Reading) -> None:
-        assert isinstance(file, Path)
-        array, image = open_array(file)
+        folder = cast(Path, file)
+        with remote.reading(folder):
+            array, image = open_array(folder)
         names = image.names if image else names_of(array)
         if len(names) != len(array.shape):
             raise damaged(f"{len(names)} axes are named of an array {tuple(array.shape)}")
@@ -137,7 +140,7 @@ class Zarr(Codec):
             raise ImageError(str(error)) from None
         shape = layout.pick(array.shape)
         check_size(shape[1], shape[0], (*shape, 1)[2], reading)
-        self._planes = Planes(array, layout, dtype)
+        self._planes = Planes(array, layout, dtype, folder)
         self.frames = math.prod(self._planes.lengths)
         if not self.frames:
             raise ImageError(f"an array {tuple(array.shape)} holds no image")
@@ -150,7 +153,7 @@ class Zarr(Codec):
         )
         said = self.nodata or _filled(array.fill_value)
         self._info = Info("ZARR", self.frames, nodata=said, stack=stack)
-        self.says = [("OME", "labels")] * bool(image and (file / "labels").is_dir()) + [KEPT] * bool(image)
+        self.says = [("OME", "labels")] * bool(image and (folder / "labels").is_dir()) + [KEPT] * bool(image)
 
     def read(self, frame: int) -> Frame:
         """Return one of the planes."""
@@ -187,7 +190,7 @@ class Zarr(Codec):
         levels = [image.level._replace(path=str(number)) for number, image in enumerate(images)]
         arrays = [_level(wanted, writing) for wanted in all_wanted]
         image = replace(images[0], rest={**images[0].rest, **(outlines[0].method or {})})
-        if is_label(Path(outlines[0].name)):
+        if is_label(located(outlines[0].name)):
             image = replace(image, label=ngff.LABEL)
         more = {} if writing.strip or not writing.record else {_RECORD: writing.record}
         image = replace(image, others={}) if writing.strip else image
@@ -218,6 +221,8 @@ def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
 def is_label(folder: Path) -> bool:
     """Return whether a folder is one of the labels of an image: `labels/` below that has it."""
     labels = folder.parent
+    if is_remote(folder):
+        return False
     return labels.name == "labels" and any((labels.parent / mark).exists() for mark in ("zarr.json", ".zgroup"))
 
 
