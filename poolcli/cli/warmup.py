@@ -29,6 +29,8 @@ _WINDOWS: tuple[Mapping[str, Any], ...] = (
     {"kernel_size": 3},
     {"kernel_size": 3, "stride": 2},
     {"kernel_size": 3, "stride": 1},
+    {"kernel_size": 3, "stride": 1, "padding": 1},
+    {"kernel_size": 4, "stride": 3, "padding": 2},
     {"kernel_size": 9, "stride": 1},
     {"kernel_size": 9},
     {"kernel_size": 31, "stride": 1},
@@ -36,7 +38,7 @@ _WINDOWS: tuple[Mapping[str, Any], ...] = (
     {"size": (3, 5)},
     {"dtype": "float32"},
 )
-"""Arguments that take each way through the loops: few and many values, windows far apart and dense, uneven ones."""
+"""Arguments that take each way through the loops: few and many values, windows far apart and dense, cut ones and uneven ones."""
 
 
 @click.command(cls=options.Sections)
@@ -99,7 +101,7 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
     """Yield what has to be called once for a mode to be compiled in all that it is."""
     if mode in MODES:
         for window in _WINDOWS:
-            if "size" not in window or not MODES[mode].stacks:  # it takes no uneven bins
+            if not MODES[mode].stacks or not {"size", "padding"} & {*window}:  # it takes whole windows alone
                 yield partial(downsample, picture, mode, **window)
         if MODES[mode].finds:
             yield partial(downsample, picture, mode, return_indices=True)
