@@ -38,7 +38,7 @@ _WINDOWS: tuple[Mapping[str, Any], ...] = (
     {"size": (3, 5)},
     {"dtype": "float32"},
 )
-"""Arguments that take each way through the loops: few and many values, windows far apart and dense, cut ones and uneven ones."""
+"""Arguments that take each way through the loops: few and many values, windows far apart and dense, cut and uneven."""
 
 
 @click.command(cls=options.Sections)
