@@ -74,6 +74,11 @@ REASONS: Mapping[tuple[str, str], str] = {
     ("files", "average 2x2 of a TIFF into another"): f"{_START} TIFF is compressed, which takes 0.08 s; the fastest "
     "peers write it as it is.",
     ("folders", ""): f"{_START} A file more takes as long as in the fastest script.",
+    (
+        "pyramids",
+        "pyramid of average",
+    ): "GDAL adds levels to a copy of the file, whose tiles stay compressed as they are; "
+    "poolcli, libvips and TensorStore's script compress the image anew.",
     ("start", ""): _FIRST,
     **{("start", f"{mode} 2x2 of a small PNG"): _START for mode in ("average", "gem")},
     ("memory", ""): _DECODER,
