@@ -343,7 +343,8 @@ def pyramid(
     dtype = dtypes.check(array.dtype)
     if array.ndim not in (2, 3):
         raise ValueError(f"an array {array.shape} is not an image: a pyramid is made of (H, W) or (H, W, C)")
-    blends_colour = bool(alpha or linear) and PYRAMIDS[step.mode].blends(step.arguments) if checked(step) else False
+    checked(step)
+    blends_colour = bool(alpha or linear) and step.blends
     levels = levels_of(step, array.shape, dtype, blends_colour)
     made = {"0": array}
     for making in makings(levels, array.shape, dtype):

@@ -257,6 +257,14 @@ def test_many_images_and_names(tmp_path):
     assert (tmp_path / "a_max_pyramid.tif").exists()
 
 
+def test_a_damaged_image_leaves_nothing(tmp_path):
+    source = written(tmp_path / "a.npy", picture("uint8", (90, 70), 1))
+    source.write_bytes(source.read_bytes()[:-100])
+    said = run("-m", "max", "--until", 20, "--memory", "2K", source, "-o", tmp_path / "out.tif", "-q", code=1)
+    assert "a.npy: truncated" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
 def test_an_image_that_is_small_is_written_alone(tmp_path):
     image = picture("uint8", (20, 30))
     said = run("-m", "max", written(tmp_path / "a.tif", image), "-o", tmp_path / "out.tif")

@@ -97,13 +97,16 @@ def size_of_parts(before: tuple[int, ...], after: tuple[int, ...], pixel: int, m
     return rows, min(columns, after[1])
 
 
-def bands_of(boxes: Boxes, settings: Settings) -> Iterator[NDArray[Any]] | None:
-    """Return bands of the rows of an image, the next of which is read while one is in use; or None of a small one."""
+def is_small(boxes: Boxes, settings: Settings) -> bool:
+    """Return whether an image takes no more than the memory that is allowed."""
+    return prod(boxes.shape) * boxes.dtype.itemsize <= settings.memory
+
+
+def in_bands(boxes: Boxes, settings: Settings) -> Iterator[NDArray[Any]]:
+    """Return bands of the rows of an image, the next of which is read while one is in use."""
     from poolcli.images.read import read_box
 
     height, width = boxes.shape[:2]
-    if settings.tile is None and prod(boxes.shape) * boxes.dtype.itemsize <= settings.memory:
-        return None
     row = prod(boxes.shape[1:]) * max(boxes.dtype.itemsize, 4)
     rows = settings.tile[0] if settings.tile else max(1, settings.memory // _SHARE // row)
     ends = ((top, min(top + rows, height)) for top in range(0, height, rows))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poolcli.batch.boxes import Made, Make, Parts, size_of_parts
+from poolcli.batch.boxes import Made, Make, Parts, in_bands, size_of_parts
 from poolcli.batch.jobs import Job, Settings
 from poolcli.files import WriteError, is_remote, may_be_done_again, real, shown
 from poolcli.images import ImageError, Info, Reading, Writing
@@ -21,7 +21,6 @@ from poolcli.pyramid import Level, Making, levels_of, makings
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     from poolcli.images.boxes import Boxes
 
@@ -29,30 +28,6 @@ TILE = (256, 256)
 """Tiles of files whose image has none."""
 
 _PLAN = "plan.json"
-
-
-@dataclass(frozen=True)
-class Memory:
-    """An image that is in memory, by boxes."""
-
-    image: NDArray[Any]
-    info: Info
-    tile: tuple[int, int] | None = None
-    together: int = 1
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Return (H, W) or (H, W, C)."""
-        return self.image.shape
-
-    @property
-    def dtype(self) -> Any:
-        """Return the dtype of the values."""
-        return self.image.dtype
-
-    def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[Any]:
-        """Return the pixels of these rows and columns."""
-        return self.image[slice(*rows), slice(*columns)]
 
 
 class Kept(ExitStack):
@@ -144,6 +119,9 @@ def build(job: Job, bases: Bases, settings: Settings, make: Callable[..., Made],
             (_write_folder if job.kind and job.kind.marks else _write_file)(job, bases, levels, kept, settings)
         except WriteError as error:
             raise WriteError(f"{error}: --resume goes on with what is done", job.output, error.remedy) from error
+        except (ImageError, ValueError, TypeError):  # as it will in the next run
+            kept.remove()
+            raise
         kept.remove()
 
 
@@ -156,7 +134,7 @@ def _write_file(job: Job, bases: Bases, levels: Sequence[Level], kept: Kept, set
     made = [image, *(kept.boxes(f"0-{number}") for number in range(1, len(levels) + 1))]
     infos = [info, *(replace(info, exif=None, xmp=None, dpi=None, structure=None) for _ in levels)]
     banded = [
-        Banded(_bands(each, settings.memory), each.shape, each.dtype, said, image.tile or TILE)
+        Banded(in_bands(each, settings), each.shape, each.dtype, said, image.tile or TILE)
         for each, said in zip(made, infos, strict=True)
     ]
     writing = replace(settings.writing, record=job.record(settings))
@@ -212,16 +190,6 @@ def _plan(job: Job, settings: Settings) -> dict[str, Any]:
 def _parts(source: Boxes, making: Making, settings: Settings) -> Parts:
     """Return the parts that an array is made in."""
     tiling = making.tiling
-    pixel = 8 if "sums" in making.name + making.source else max(source.dtype.itemsize, 4)
+    pixel = max(source.dtype.itemsize, making.dtype.itemsize, 4)
     size = settings.tile or size_of_parts(source.shape, tiling.shape, pixel, settings.memory)
     return Parts(source, tiling, size)
-
-
-def _bands(boxes: Boxes, memory: int) -> Iterator[NDArray[Any]]:
-    """Yield an image in bands of its rows."""
-    from poolcli.images.read import read_box
-
-    height, width = boxes.shape[:2]
-    (rows, _) = size_of_parts(boxes.shape, boxes.shape, max(boxes.dtype.itemsize, 4), memory)
-    for top in range(0, height, rows):
-        yield read_box(boxes, (top, min(top + rows, height)), (0, width))

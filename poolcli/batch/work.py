@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
-from poolcli.batch.boxes import Parts, bands_of, parts_of, seen_shape
+from poolcli.batch.boxes import Parts, in_bands, is_small, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.painting import Painting
 from poolcli.batch.source import Shared, Source
@@ -180,8 +179,7 @@ class Worker:
     def _folded(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row | None:
         """Return the row of a map that is read in bands, or None where it is read as a whole."""
         boxes, settings = None if self._settings.colour else picture.boxes(frame), self._settings
-        bands = bands_of(boxes, settings) if boxes else None
-        if boxes is None or bands is None:
+        if boxes is None or (settings.tile is None and is_small(boxes, settings)):
             return None
         from poolcli.folding import Folding
 
@@ -191,7 +189,7 @@ class Worker:
             return None
         if not settings.layout_given:
             found.advice.on_layout(image, info)
-        for band in bands:
+        for band in in_bands(boxes, settings):
             self._go_on()
             self._compute(imported("pictures:fold_box"), fold, band, step, self._notice)
         values = self._compute(fold.result)
@@ -213,10 +211,17 @@ class Worker:
         if job.indices:
             make_folder(job.indices.parent)
         self._prepare()
-        parts = self._parts(picture, target, found)
         if job.step.does.makes_levels:
             self._build(picture, target, found)
-        elif target.kind.marks:
+        else:
+            self._put(picture, target, found)
+        found.warn(picture.warnings(settings.writing, found.ignored, found.kept))
+        return "written"
+
+    def _put(self, picture: Shared, target: _Target, found: _Findings) -> None:
+        """Write what a step makes of images, in parts or each at once."""
+        job, parts = target.job, self._parts(picture, target, found)
+        if target.kind.marks:
             own = parts.get(target.frames[0])
             made = self._by_parts(own, picture, target, found) if own else self._at_once(picture, target, found)
             self._paint(made, target)
@@ -228,8 +233,6 @@ class Worker:
             self._encode(self._results(picture, target, found), target)
             if job.indices and (indices := found.indices) is not None:
                 self._place_indices(target, found, indices.shape, lambda take: take(indices))
-        found.warn(picture.warnings(settings.writing, found.ignored, found.kept))
-        return "written"
 
     def _parts(self, picture: Shared, target: _Target, found: _Findings) -> dict[int, Parts]:
         """Return the parts of each frame whose result is made so."""
@@ -418,7 +421,7 @@ class Worker:
 
     def _bases(self, picture: Shared, target: _Target, found: _Findings) -> list[Boxes]:
         """Return the images that pyramids are made of; a single one that is not too large in memory."""
-        from poolcli.batch.levels import Memory
+        from poolcli.images.boxes import Held
         from poolcli.images.fitting import check_alike
 
         if len(target.frames) > 1 and not target.kind.marks:
@@ -427,8 +430,8 @@ class Worker:
         images: list[Boxes] = []
         for frame in target.frames:
             boxes = picture.boxes(frame)
-            if boxes is None or (len(target.frames) == 1 and _bytes_of(boxes) <= self._settings.memory):
-                boxes = Memory(*self._read(picture, frame, found), boxes.tile if boxes else None)
+            if boxes is None or (len(target.frames) == 1 and is_small(boxes, self._settings)):
+                boxes = Held(*self._read(picture, frame, found), boxes.tile if boxes else None)
             images.append(boxes)
             check_alike(seen_shape(boxes)[0], images[0].shape, images[0].dtype)
         return images
@@ -519,10 +522,6 @@ class Worker:
 
         job, writing = target.job, self._begin(target)
         write_frames(results, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
-
-
-def _bytes_of(boxes: Boxes) -> int:
-    return prod(boxes.shape) * boxes.dtype.itemsize
 
 
 def _resolved(step: Step, image: NDArray[Any], info: Info, found: _Findings) -> Step:

@@ -114,6 +114,30 @@ class Plain:
         return out.astype(self.dtype, copy=False)
 
 
+@dataclass(frozen=True)
+class Held:
+    """An image that is in memory, by boxes."""
+
+    image: NDArray[Any]
+    info: Info
+    tile: tuple[int, int] | None = None
+    together: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (H, W) or (H, W, C)."""
+        return self.image.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the dtype of the values."""
+        return self.image.dtype
+
+    def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return the pixels of these rows and columns."""
+        return self.image[slice(*rows), slice(*columns)]
+
+
 def banded(bands: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
     """Yield bands of so many rows, the last of those that are left, of bands of any height.
 
