@@ -11,6 +11,7 @@ import pytest
 from effort import JIT
 
 import poolcli
+from poolcli.engine.arithmetic import _exp64 as exponential
 
 NAMES = [" ".join([mode, *(f"{key}={value}" for key, value in values.items())]) for mode, values in exact.MODES]
 # Windows of few values, of more than are added in float32, and such that are pooled in parts.
@@ -30,6 +31,16 @@ def test_no_window_errs_by_more_than_a_rounding(case, dtype):
         for kind in exact.CONTENTS:
             share = exact.worst(mode, parameters, dtype, size, kind, rng)
             assert share <= 1, f"{size} of {kind}: {share:.3f} of what is allowed"
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="NumPy has no wider float here to compare with")
+def test_the_exponential_errs_by_no_more_than_a_rounding():
+    rng = np.random.default_rng(4)
+    x = np.concatenate([rng.uniform(-708, 709, 4000), rng.uniform(-1, 1, 4000), np.arange(-40, 40) * np.log(2) / 2])
+    found, true = np.array([exponential(value) for value in x]), np.exp(x.astype(np.longdouble))
+    assert np.abs(found / true - 1).max() < 2e-16
+    assert [exponential(value) for value in (0.0, -0.0, -709.0, -np.inf)] == [1, 1, 0, 0]
+    assert np.isnan(exponential(np.nan))
 
 
 @pytest.mark.slow

@@ -139,9 +139,24 @@ _LN2_HIGH8, _LN2_LOW8 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _ROUND8 = 6755399441055744.0  # 1.5 * 2^52: adding it leaves a number's integer in the lowest bits
 
 
+# (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, within 1.1e-16: Chebyshev's polynomial of degree 9.
+_E = (
+    0.5000000000000001,
+    0.16666666666666669,
+    0.04166666666662413,
+    0.008333333333330062,
+    0.0013888888917213717,
+    0.00019841269863053618,
+    2.4801521295954376e-05,
+    2.7557268459997064e-06,
+    2.7620088445409746e-07,
+    2.510038549551032e-08,
+)
+
+
 @scalar
 def _exp64(x):
-    """Return e^x with a relative error of 3e-16; 0 below -708, and beyond 709 what it is there.
+    """Return e^x with a relative error of 1.5e-16; 0 below -708, and beyond 709 what it is there.
 
     A polynomial vectorises where np.exp does not: 4 times faster.
     """
@@ -149,18 +164,11 @@ def _exp64(x):
     shifted = bounded * 1.4426950408889634 + _ROUND8
     k = shifted - _ROUND8
     r = (bounded - k * _LN2_HIGH8) - k * _LN2_LOW8
-    p = (1 / 6227020800) * r + (1 / 479001600)
-    p = p * r + (1 / 39916800)
-    p = p * r + (1 / 3628800)
-    p = p * r + (1 / 362880)
-    p = p * r + (1 / 40320)
-    p = p * r + (1 / 5040)
-    p = p * r + (1 / 720)
-    p = p * r + (1 / 120)
-    p = p * r + (1 / 24)
-    p = p * r + (1 / 6)
-    p = p * r + 0.5
-    p = p * r * r + r + 1.0
+    s = r * r
+    low = (_E[0] + _E[1] * r) + s * (_E[2] + _E[3] * r)
+    middle = (_E[4] + _E[5] * r) + s * (_E[6] + _E[7] * r)
+    q = low + s * s * (middle + s * s * (_E[8] + _E[9] * r))
+    p = 1.0 + (r + s * q)
     e = _i8(_f8(p).view(np.int64) + (_f8(shifted).view(np.int64) << _i8(52))).view(np.float64)
     return e if x >= -708.0 else (x if x != x else 0.0)
 
