@@ -24,6 +24,7 @@ LIBRARIES = {
     "scikit-image": ("skimage", "scikit-image"),
     "TensorStore": ("tensorstore", "tensorstore"),
     "tinybrain": ("tinybrain", "tinybrain"),
+    "ngff-zarr": ("ngff_zarr", "ngff-zarr"),
 }
 """Peer: the module that is imported, the package that has its version."""
 

@@ -117,7 +117,8 @@ def write(image: Array, path: Path) -> None:
 def map_in(ending: str) -> Callable[[Shape], Path]:
     """Return the maker of a file of bytes that may be larger than memory: the same waves with noise, again and again.
 
-    A TIFF has compressed tiles. In an array that is large rows between them are 0, and holes in the file.
+    A TIFF has compressed tiles, a Zarr compressed chunks. In an array that is large rows between them are 0, and holes
+    in the file.
     """
     return lambda shape: _map(ending, shape)
 
@@ -134,6 +135,14 @@ def _map(ending: str, shape: Shape) -> Path:
         for top in range(0, height, max(side, height // 32)):
             array[top : top + side] = across[: height - top]
         array.flush()
+        return path
+    if ending == "zarr":
+        import zarr
+
+        stored = zarr.create_array(path, shape=(height, width), chunks=(side, side), dtype=np.uint8, overwrite=True)
+        across = np.tile(tile, (1, -(-width // side)))[:, :width]
+        for top in range(0, height, side):
+            stored[top : top + side] = across[: height - top]
         return path
     import imagecodecs
     import tifffile

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from benchmarks import pictures, shell
 from benchmarks.groups import files
-from benchmarks.rows import LIMIT, Call, Prepare, Row
+from benchmarks.rows import LIMIT, Call, Prepare, Row, Shape
 
 MAP = (20000, 20000, 1)
 LARGE = (100_000, 40_000, 1)
+TALL = (200_000, 40_000, 1)
 WHOLE = "in memory"
 TARGET = 1 / 0.7
 ALLOWED = 600.0
@@ -24,6 +25,7 @@ WORKS = {
     "median 3x3/2": ("downsample", "--mode", "median", "-F", "3", "-S", "2"),
     "bilinear to 30%": ("resize", "--mode", "bilinear", "--scale", "30%"),
 }
+PYRAMID = ("pyramid", "--mode", "majority")
 
 
 def rows() -> Iterator[Row]:
@@ -39,18 +41,27 @@ def rows() -> Iterator[Row]:
                 targets={WHOLE: TARGET},
                 quick=work == "max 2x2/2",
             )
-    for ending in ("tif", "npy"):
+    for ending in ("tif", "npy", "zarr"):
         for work, words in WORKS.items():
-            yield Row(
-                work=f"memory of {work} of .{ending}",
-                shape=LARGE,
-                given=pictures.map_in(ending),
-                ours=_memory(words, ending),
-                targets={LIMIT: ALLOWED},
-                unit="MB",
-                warm=False,
-                quick=False,
-            )
+            yield _of_memory(work, words, ending, LARGE)
+        yield _of_memory("pyramid of majority", PYRAMID, ending, LARGE)
+    for ending in ("tif", "zarr"):
+        yield _of_memory("max 2x2/2", WORKS["max 2x2/2"], ending, TALL)
+    yield _of_memory("pyramid of majority", PYRAMID, "tif", TALL)
+
+
+def _of_memory(work: str, words: tuple[str, ...], ending: str, shape: Shape) -> Row:
+    """Return the row of the memory of a work."""
+    return Row(
+        work=f"memory of {work} of .{ending}",
+        shape=shape,
+        given=pictures.map_in(ending),
+        ours=_memory(words, ending),
+        targets={LIMIT: ALLOWED},
+        unit="MB",
+        warm=False,
+        quick=False,
+    )
 
 
 def _words(words: tuple[str, ...], *more: object) -> tuple[object, ...]:
@@ -70,5 +81,6 @@ def _command(words: tuple[str, ...], ending: str, in_parts: bool) -> Prepare:
 
 
 def _memory(words: tuple[str, ...], ending: str) -> Prepare:
-    out = files.output("parts", ending)
+    made = {"npy": "tif", "zarr": "ome.zarr"}.get(ending, ending) if words is PYRAMID else ending
+    out = files.output("parts", made)
     return lambda path: lambda: shell.peak(*_words(words, path, "-o", out))

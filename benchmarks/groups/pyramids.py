@@ -1,4 +1,4 @@
-"""Pyramids as whole commands: a tiled TIFF of 105 megapixels, and its five smaller levels, to another.
+"""Pyramids as whole commands: a tiled TIFF of 105 megapixels, and its five smaller levels, to another, or to OME-Zarr.
 
 libvips and GDAL make each level of the one before, of rounded values: their labels are others, and their averages up to
 a level away.
@@ -6,8 +6,9 @@ a level away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +37,61 @@ with tifffile.TiffWriter(sys.argv[2]) as tiff:
         tiff.write(level, tile=(512, 512), compression="zlib", predictor=True, metadata=None, maxworkers=2, **more)
 """
 
+NGFF_ZARR = {"average": "dask_bin_shrink", "majority": "dask_image_mode"}
+
+ZARR_SCRIPT = """
+import os, sys, tensorstore, tifffile
+base = tensorstore.array(tifffile.imread(sys.argv[1]))
+os.makedirs(sys.argv[2], exist_ok=True)
+with open(f"{sys.argv[2]}/zarr.json", "w") as file:
+    file.write('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+side, k = max(base.shape), 0
+codecs = [{"name": "bytes"}, {"name": "zstd", "configuration": {"level": 0}}]
+while not k or side > int(sys.argv[4]) << (k - 1):
+    level = tensorstore.downsample(base, [2 ** k] * 2, sys.argv[3]) if k else base
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{sys.argv[2]}/{k}"},
+            "metadata": {"codecs": codecs}}
+    chunks = tensorstore.ChunkLayout(chunk_shape=[512, 512])
+    stored = tensorstore.open(spec, create=True, delete_existing=True, dtype=base.dtype, shape=level.shape,
+                              chunk_layout=chunks).result()
+    stored.write(level).result()
+    k += 1
+"""
+
+NGFF_SCRIPT = """
+import sys, ngff_zarr, tifffile
+image = ngff_zarr.to_ngff_image(tifffile.imread(sys.argv[1]), dims=["y", "x"])
+factors = [2 ** k for k in range(1, 31) if max(image.data.shape) > int(sys.argv[4]) << (k - 1)]
+levels = ngff_zarr.to_multiscales(image, factors, method=ngff_zarr.Methods(sys.argv[3]), chunks=512)
+ngff_zarr.to_ngff_zarr(sys.argv[2], levels, version="0.5")
+"""
+
+WORKS: Mapping[str, tuple[Callable[[Shape], Any], Callable[[Any], Any], Agreement, float]] = {
+    "average": (pictures.noise("uint8"), reference.average, LEVELS, 0.501),
+    "max": (pictures.noise("uint8"), reference.maximum, LEVELS, 0.0),
+    "majority": (pictures.labels("uint8"), reference.majority, SHARE, 0.0),
+}
+
 
 def rows() -> Iterator[Row]:
     """Yield the works."""
-    yield row("average", pictures.noise("uint8"), reference.average, LEVELS, 0.501)
-    yield row("max", pictures.noise("uint8"), reference.maximum, LEVELS, 0.0)
-    yield row("majority", pictures.labels("uint8"), reference.majority, SHARE, 0.0)
+    for mode in WORKS:
+        yield row(mode, "tif")
+    for mode in NGFF_ZARR:
+        yield row(mode, "ome.zarr")
 
 
-def row(
-    mode: str, given: Callable[[Shape], Any], truth: Callable[[Any], Any], agreement: Agreement, tolerance: float
-) -> Row:
+def row(mode: str, ending: str) -> Row:
     """Return the row of a mode: the last level is compared."""
+    given, truth, agreement, tolerance = WORKS[mode]
+    words = (*shell.POOLCLI, "pyramid", "-m", mode, "-q", "--overwrite")
     return Row(
-        work=f"pyramid of {mode}",
+        work=f"pyramid of {mode}" + (", OME-Zarr" if ending != "tif" else ""),
         shape=SHAPE,
         given=partial(tiled, given, mode),
-        ours=_written("poolcli", lambda a, b: (*shell.POOLCLI, "pyramid", "-m", mode, "-q", "--overwrite", a, "-o", b)),
+        ours=_written(output("poolcli", ending), lambda a, b: (*words, a, "-o", b)),
         truth=lambda path: reference.pooled(truth, 4)(_image(given, mode, CHECKED))[..., 0],
-        peers=peers_of(mode),
+        peers=peers_of(mode) if ending == "tif" else peers_in_zarr(mode),
         targets={BEST: 1.0},
         agreement=agreement,
         tolerance=tolerance,
@@ -68,12 +105,20 @@ def peers_of(mode: str) -> dict[str, Prepare]:
     save = ("--pyramid", "--subifd", "--tile", "--tile-width", 512, "--tile-height", 512, "--compression", "deflate")
     shrink = ("--predictor", "horizontal", "--region-shrink", VIPS[mode])
     peers = {
-        "vips": _written("vips", lambda a, b: ("vips", "tiffsave", a, b, *save, *shrink)),
-        "TensorStore script": _scripted(output("TensorStore", "tif"), TENSORSTORE[mode]),
+        "vips": _written(output("vips", "tif"), lambda a, b: ("vips", "tiffsave", a, b, *save, *shrink)),
+        "TensorStore script": _scripted(SCRIPT, output("TensorStore", "tif"), TENSORSTORE[mode]),
     }
     if mode in GDAL:
         peers["GDAL"] = _added(output("GDAL", "tif"), GDAL[mode])
     return peers
+
+
+def peers_in_zarr(mode: str) -> dict[str, Prepare]:
+    """Return the scripts of peers that write OME-Zarr, or the arrays of one."""
+    return {
+        "TensorStore script": _scripted(ZARR_SCRIPT, output("TensorStore", "zarr"), TENSORSTORE[mode]),
+        "ngff-zarr script": _scripted(NGFF_SCRIPT, output("ngff-zarr", "ome.zarr"), NGFF_ZARR[mode]),
+    }
 
 
 def _image(given: Callable[[Shape], Any], mode: str, shape: Shape) -> Any:
@@ -97,7 +142,13 @@ def tiled(given: Callable[[Shape], Any], mode: str, shape: Shape) -> Path:
 
 
 def last_level(path: Path) -> Any:
-    """Return the smallest level of a file."""
+    """Return the smallest level of a file, or of a folder."""
+    if path.is_dir():
+        import zarr
+
+        of_level = {prod(array.shape): array for _, array in zarr.open_group(path, mode="r").members(None)
+                    if isinstance(array, zarr.Array)}  # fmt: skip
+        return of_level[min(of_level)][:]
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
@@ -112,13 +163,12 @@ def _made(call: Callable[[], Any], out: Path) -> Callable[[], Result]:
     return made
 
 
-def _written(name: str, words: Callable[[Path, Path], tuple[object, ...]]) -> Prepare:
-    out = output(name, "tif")
+def _written(out: Path, words: Callable[[Path, Path], tuple[object, ...]]) -> Prepare:
     return lambda path: _made(shell.command(*words(path, out)), out)
 
 
-def _scripted(out: Path, method: str) -> Prepare:
-    return lambda path: _made(shell.script(SCRIPT, path, out, method, UNTIL), out)
+def _scripted(text: str, out: Path, method: str) -> Prepare:
+    return lambda path: _made(shell.script(text, path, out, method, UNTIL), out)
 
 
 def _added(out: Path, method: str) -> Prepare:
