@@ -15,11 +15,25 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave to `-m slow` what `quick_when` says no to: it is told the parameters of the test by name."""
+    """Leave to `-m slow` what `quick_when` says no to, and put tests of a mode and a dtype side by side.
+
+    `quick_when` is told the parameters of the test by name. Tests that are apart, in other files, run in two processes,
+    which would both compile what they need.
+    """
     for item in items:
         for mark in item.iter_markers("quick_when"):
-            if not mark.args[0](**getattr(getattr(item, "callspec", None), "params", {})):
+            if not mark.args[0](**_parameters(item)):
                 item.add_marker("slow")
+    alike = {
+        item: (str(own["mode"]), str(own["dtype"]))
+        for item in items
+        if {"mode", "dtype"} <= {*(own := _parameters(item))}
+    }
+    items[:] = [item for item in items if item not in alike] + sorted(alike, key=alike.__getitem__)
+
+
+def _parameters(item):
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 @pytest.fixture(autouse=True)
