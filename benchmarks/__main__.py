@@ -12,13 +12,15 @@ from typing import Any
 
 from benchmarks import __doc__ as description
 from benchmarks import headlines, machine, table
-from benchmarks.running import GROUPS, Line, lines, missing
+from benchmarks.running import GROUPS, USUAL, Line, lines, missing
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return what was asked."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=description)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all unless given")
+    parser.add_argument(
+        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all but large unless given"
+    )
     parser.add_argument("--quick", action="store_true", help="small images and two turns, which tell errors, not speed")
     parser.add_argument("--threads", type=int, default=2, help="of all libraries and commands; 2 unless given")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the groups that are asked for; return 1 if a result of poolcli is wrong."""
     asked = parsed(arguments)
     machine.take_threads(asked.threads)
-    groups = tuple(asked.groups) or GROUPS
+    groups = tuple(asked.groups) or USUAL
     absent = missing(groups)
     if absent:
         print(f"left out, because they are not installed: {', '.join(absent)}")

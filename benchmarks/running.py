@@ -14,7 +14,8 @@ from benchmarks.rows import BEST, HEIGHT, LIMIT, Call, Prepare, Row, Shape, smal
 from benchmarks.timing import Amount, in_turns, timed_once, turns_for
 
 GROUPS = ("downsample", "upsample", "resize", "reduce", "backward", "maps", "pyramids", "files", "folders", "start",
-          "memory", "parts", "scaling")  # fmt: skip
+          "memory", "parts", "scaling", "large")  # fmt: skip
+USUAL = tuple(group for group in GROUPS if group != "large")  # which takes as long as all the others
 QUICK_HEIGHT = 240  # of the images of --quick
 COLD_TURNS = 2  # of what has no warm call before
 
@@ -98,7 +99,8 @@ def _timed(
     took = {name: once for name, seconds in tried.seconds.items() if (once := timed_once(seconds, row.unit))}
     repeated = {name: call for name, call in calls.items() if name not in took}
     seconds = sum(tried.seconds.get(name, 0.0) for name in repeated)
-    turns = turns_for(seconds, len(repeated), quick) if row.warm else 1 if quick else COLD_TURNS
+    single = quick or row.unit == "MB"
+    turns = turns_for(seconds, len(repeated), quick) if row.warm else 1 if single else COLD_TURNS
     took |= zip(repeated, in_turns([*repeated.values()], turns, row.unit), strict=True)
     return took, tried.failures
 
