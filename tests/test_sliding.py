@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pictures import picture
 
 import poolcli
-from poolcli.engine import counts, ranks, sliding
+from poolcli.engine import counts, ordinals, ranks, sliding
 
 BUMP = np.array(
     [
@@ -121,8 +121,7 @@ def test_averages_of_so_many_values_that_sums_are_wider(size):
 @pytest.fixture
 def counted(monkeypatch):
     """Count the values of all windows, however small, and return the list of the calls."""
-    monkeypatch.setattr(ranks, "_TAPS", 1)
-    monkeypatch.setattr(ranks, "_TAPS_A_PIXEL", 0)
+    monkeypatch.setattr(ranks, "_OF_BYTES", (1, 0))
     return used(counts, monkeypatch)
 
 
@@ -150,6 +149,43 @@ def test_medians_that_can_be_read(counted):
     result = poolcli.downsample(image, "median", kernel_size=3, stride=1, padding=1)
     assert result.tolist() == [[9, 9, 9, 0, 0, 0]] * 3  # the edge stays, the dots go
     assert counted
+
+
+@pytest.mark.parametrize("side", [160, 1], ids=["one tile", "small tiles"])
+@pytest.mark.quick_when(lambda dtype, **_: dtype in (("float32", "uint16") if JIT else ("float32",)))
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32", "int64", "uint64", "float16", "float32", "float64"])
+@pytest.mark.parametrize(("mode", "parameters"), [("median", {}), ("percentile", {"q": 87.5})], ids=["median", "q"])
+def test_ranks_of_places_are_those_of_the_twin(mode, parameters, dtype, side, monkeypatch):
+    monkeypatch.setattr(ranks, "_OF_WIDER", (1, 0))
+    monkeypatch.setattr(ordinals, "_SIDE", side)
+    calls = used(ordinals, monkeypatch)
+
+    @EXAMPLES
+    @given(cases(24 if JIT else 8), st.integers(0, 2**32 - 1))
+    def check(case, seed):
+        shape, geometry = case
+        image = picture(dtype, shape, seed)
+        if np.dtype(dtype).kind == "f":
+            image[::5, ::3], image[2::7, 1::4], image[seed % shape[0], 0] = -0.0, np.inf, np.nan
+        exact = naive.downsample(image, mode, **geometry, **parameters)
+        result = poolcli.downsample(image, mode, **geometry, **parameters)
+        np.testing.assert_array_equal(result, np.array(exact.tolist(), image.dtype))
+
+    check()
+    assert calls
+
+
+def test_wide_windows_of_wider_values_are_sorted_once(monkeypatch):
+    calls = used(ordinals, monkeypatch)
+    image = picture("uint16", (60, 64, 1))
+    for window in ({"kernel_size": 11, "stride": 1}, {"kernel_size": 33, "stride": 9, "padding": 16}):
+        calls.clear()
+        poolcli.downsample(image, "median", **window)
+        assert calls, window
+    calls.clear()
+    for window in ({"kernel_size": 9, "stride": 1}, {"kernel_size": 13, "stride": 1, "dilation": 2}):
+        poolcli.downsample(image, "median", **window)
+    assert not calls
 
 
 @pytest.mark.skipif(not JIT, reason="slow")
@@ -241,7 +277,8 @@ def test_windows_that_would_keep_too_much_do_not_slide(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("mode", "dtype"), [("max", "float32"), ("min", "uint8"), ("average", "uint16"), ("median", "uint8")]
+    ("mode", "dtype"),
+    [("max", "float32"), ("min", "uint8"), ("average", "uint16"), ("median", "uint8"), ("median", "float32")],
 )
 def test_same_bytes_on_one_thread_and_many_and_in_a_batch(mode, dtype):
     import numba

@@ -57,14 +57,14 @@ def pool(image: NDArray[Any], rows: Windows, columns: Windows, rank: Callable[[i
     settings = np.array([(height, channels, rows.size, plan.across, plan.stride, least, together)], SETTINGS)
     lines = out.reshape(images * rows.size, -1).view(np.uint8)
     counted = image.reshape(images * height, -1).view(np.uint8)
-    ranks = _ranks(rows, columns, rank)
+    ranks = wanted_ranks(rows, columns, rank)
     narrow = plan.down < 1 << 8 and plan.down * plan.across < 1 << 16
     band = _compiled(image.dtype, narrow)
     _bands.run(band, images * -(-rows.size // together), counted, *plan[:2], settings, ranks, lines)
     return out
 
 
-def _ranks(rows: Windows, columns: Windows, rank: Callable[[int], int]) -> NDArray[np.int64]:
+def wanted_ranks(rows: Windows, columns: Windows, rank: Callable[[int], int]) -> NDArray[np.int64]:
     """Return the rank that is wanted in each window: a row for each number of rows."""
     counts = np.full(rows.max_count + 1, rows.max_count)
     counts[rows.count] = rows.count

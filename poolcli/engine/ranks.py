@@ -1,8 +1,8 @@
 """Pools by rank: which values of the sorted window are read, or what is made of it.
 
-The window is sorted by a network whose wires are whole rows, or value by value where it is too wide. Bytes are counted
-where wide windows overlap (`counts`); of large windows, ranks are found digit by digit (`selection`). A pool says which
-rank it reads, of n values:
+The window is sorted by a network whose wires are whole rows, or value by value where it is too wide. Where wide windows
+overlap, bytes are counted (`counts`), and wider values by their places in what is sorted once (`ordinals`); of large
+windows, ranks are found digit by digit (`selection`). A pool says which rank it reads, of n values:
 
     rank(plane, n, constants) -> rank, 0 for the smallest
 
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.engine import counts, selection
+from poolcli import geometry
+from poolcli.engine import counts, ordinals, selection
 from poolcli.engine.arithmetic import fill_row, maximum, minimum, tap
 from poolcli.engine.choices import Choice, Region, unless_nan
 from poolcli.engine.compile import plain, scalar
@@ -33,8 +34,9 @@ shortcut: Any = None
 sort: Any = None  # bound to what puts the wanted ranks of a block into their places
 
 WIDEST = 1024  # taps; a wider network does more work than a sort
-# Taps from which counting is faster than a network, for windows at every pixel 9 x 9; it goes through all pixels.
-_TAPS, _TAPS_A_PIXEL = 80, 16
+# Taps from which counting is faster than a network, and what every pixel between windows adds to them: it goes through
+# all pixels. For windows at every pixel of bytes 9 x 9, of wider values 11 x 11.
+_OF_BYTES, _OF_WIDER = (80, 16), (110, 5)
 
 
 @lru_cache(maxsize=64)
@@ -189,13 +191,16 @@ def ranked(
     operation, whole = _both(_read_ranks, task, shortcut, {"rank": rank}, constants, **settings)
 
     def sliding(image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any] | None:
-        apart = image.shape[1] * image.shape[2] / (rows.size * columns.size)  # pixels for each window
-        if task.taps <= WIDEST and task.taps < _TAPS + _TAPS_A_PIXEL * apart:
+        (_, height, width, _), *whole = geometry.of_whole(image.shape, rows, columns)
+        apart = height * width / (whole[0].size * whole[1].size)  # pixels for each window
+        narrow = task.source.itemsize == 1
+        least, each = _OF_BYTES if narrow else _OF_WIDER
+        if task.taps <= WIDEST and task.taps < least + each * apart:
             return None
-        return counts.pool(image, rows, columns, lambda n: python(0, n, constants))
+        pool = counts.pool if narrow else ordinals.pool
+        return pool(image, rows, columns, lambda n: python(0, n, constants))
 
-    counted = task.source.itemsize == 1 and planes == 1
-    return Choice(operation, unless_nan(planes, of_region), sliding if counted else None, whole, task.taps)
+    return Choice(operation, unless_nan(planes, of_region), sliding if planes == 1 else None, whole, task.taps)
 
 
 def read(
