@@ -20,8 +20,8 @@ const KINDS = {
  *
  * `indices` of unpool are those of `maxIndices`, and size is that of their image. F of transposed is 2 S - S mod 2
  * unless given. Its `weights` are "equal", S / F along either axis, unless given: how many meet in a pixel differs
- * where F is no multiple of S, which makes a checkerboard. "box", "bilinear" and "gaussian" are those of the library, where
- * weights that meet sum to 1.
+ * where F is no multiple of S, which makes a checkerboard. "box", "bilinear" and "gaussian" are those of the library:
+ * weights that meet in a pixel sum to 1.
  */
 export function upsample(kind, small, asked) {
   if (!KINDS[kind]) throw new RangeError(`kind ${kind} is none of ${Object.keys(KINDS).join(", ")}`);
