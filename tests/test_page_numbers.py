@@ -16,7 +16,7 @@ TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
 
 DRAWN = {
     "q": lambda rng: float(rng.integers(0, 101)),
-    "p": lambda rng: float(rng.choice([0.7, 2, 3.7, 12.5])),
+    "p": lambda rng: float(rng.choice([0.7, 1.3, 3.7, 12.5])),
     "norm": lambda rng: str(rng.choice(["size", "mean", "sum"])),
     "count_include_pad": lambda rng: bool(rng.integers(2)),
     "lam": lambda rng: float(rng.choice([0, 0.25, 1 / 3, 1])),
