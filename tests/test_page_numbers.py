@@ -243,7 +243,7 @@ def test_unpooling_returns_what_max_took(page):
 
 
 def test_unpooling_keeps_the_largest_of_values_with_one_index(page):
-    small, indices = np.array([[[-3.0], [-2.0], [7.0]]]), np.array([[[1], [1], [3]]])
+    small, indices = np.array([[[-3.0], [-2.0], [7.0], [6.0]]]), np.array([[[1], [1], [3], [3]]])
     asked = {"indices": indices.ravel().tolist(), "size": [1, 5]}
     (result,) = called(page, UPSAMPLED, [{"kind": "unpool", "small": as_page_has(small), "asked": asked}])
     assert result["data"] == [0, -2, 0, 7, 0]
