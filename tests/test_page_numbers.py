@@ -66,7 +66,7 @@ def as_page_has(image, **more):
 
 
 def as_array(image):
-    return np.array(image["data"]).reshape(image["height"], image["width"], image["channels"])
+    return np.array(image["data"], float).reshape(image["height"], image["width"], image["channels"])
 
 
 def cases_of(mode, seed=0):
@@ -204,6 +204,25 @@ def test_bytes_count_as_shares_of_255(page):
     (result,) = called(page, POOLS, [asked])
     np.testing.assert_allclose(as_array(result["out"]), out, **TOLERANCE)
     np.testing.assert_allclose(as_array(result["back"]), back, **TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nan_propagates(page, mode):
+    image = np.array([[1, 2, np.nan, 4], [5, 6, np.nan, 8]])[:, :, None]
+    layer = {"mode": mode, "F": [2, 2], "S": [2, 2], "P": [0, 0, 0, 0], "D": [1, 1], "parameters": {}}
+    out = poolcli.downsample(image, mode)
+    script = """
+    const [layer, image, places] = arguments;
+    for (const place of places) image.data[place] = NaN;
+    return {out: pools.forward(layer, image), taken: pools.explain(layer, image, 0, 1, 0).taps.map((tap) => tap.taken)};
+    """
+    result = called(page, script, layer, as_page_has(np.nan_to_num(image)), [2, 6])
+    assert np.isnan(out).ravel().tolist() == [False, True]
+    np.testing.assert_allclose(as_array(result["out"]), out, **TOLERANCE)
+    if poolcli.MODES[mode].selects:
+        _, indices = poolcli.downsample(image, mode, return_indices=True)
+        assert indices[0, 1, 0] == 2
+        assert result["taken"] == [True, False, False, False]
 
 
 def test_readers_of_a_pixel_are_the_windows_that_hold_it(page):

@@ -261,19 +261,23 @@ function selecting(choose) {
   };
 }
 
-/** Return the number of the best value, the first of equal ones. */
-function firstWhere(r, better) {
+/** Return the number of the best value, the first of equal ones; of the first NaN, where there is one. */
+export function firstWhere(r, better) {
   let best = 0;
-  for (let k = 1; k < r.length; k++) if (better(r[k], r[best])) best = k;
+  for (let k = 0; k < r.length; k++) {
+    if (Number.isNaN(r[k])) return k;
+    if (better(r[k], r[best])) best = k;
+  }
   return best;
 }
 
-const sorted = (r) => [...r].sort((a, b) => a - b);
+const sorted = (r) => [...Float64Array.from(r).sort()];
 
-/** Return the number of the value of a rank, the first of equal ones. */
+/** Return the number of the value of a rank, the first of equal ones; of the first NaN, where there is one. */
 function ofRank(r, rank) {
   const wanted = sorted(r)[rank];
-  return r.findIndex((value) => value === wanted);
+  const odd = r.findIndex(Number.isNaN);
+  return odd < 0 ? r.findIndex((value) => value === wanted) : odd;
 }
 
 const rankOf = (q, n) => Math.floor((q * (n - 1)) / 100);
