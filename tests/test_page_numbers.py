@@ -182,6 +182,19 @@ def test_the_formula_is_divided_as_its_norm_says(page):
         assert called(page, "return pools.explain(...arguments, 0, 0, 0).text", asked, image) == text
 
 
+@pytest.mark.parametrize(
+    ("beta", "text"),
+    [
+        (1, "(51 e^(51/255) + 255 e^(255/255)) / (e^(51/255) + e^(255/255)) = 191.75"),
+        (2, "(51 e^(2·51/255) + 255 e^(2·255/255)) / (e^(2·51/255) + e^(2·255/255)) = 220.73"),
+    ],
+)
+def test_the_formula_of_bytes_has_their_shares(page, beta, text):
+    layer = {"mode": "soft", "F": [1, 2], "S": [1, 2], "P": [0, 0, 0, 0], "D": [1, 1], "parameters": {"beta": beta}}
+    image = as_page_has(np.array([[[51.0], [255.0]]]), maximum=255)
+    assert called(page, "return pools.explain(...arguments, 0, 0, 0).text", layer, image) == text
+
+
 def test_modes_have_the_formulas_and_parameters_of_the_api(page):
     local = called(page, "return pools.LOCAL")
     assert [mode["name"] for mode in local] == [*MODES]

@@ -103,7 +103,7 @@ export const LOCAL = [
     slope: (value, k, state, parameters) =>
       softShare(value, k, state, parameters) * (1 + sharpness(parameters) * (value - state.result)),
     text: (r, state, parameters) => {
-      const powers = r.map((value) => `e^${inBrackets(sharpness(parameters) * value)}`);
+      const powers = r.map((value) => power(value, parameters));
       return `(${added(powers.map((power, k) => `${inBrackets(r[k])} ${power}`))}) / (${added(powers)})`;
     },
   },
@@ -327,6 +327,12 @@ function mixtureShare(value, k, { taken, n }, { lam }) {
 
 /** Return beta for values as they are. */
 const sharpness = ({ beta, maximum }) => beta / maximum;
+
+/** Return the text of e^(beta r), with r as the share that it counts as. */
+function power(value, { beta, maximum }) {
+  if (maximum === 1) return `e^${inBrackets(beta * value)}`;
+  return `e^(${beta === 1 ? shown(value) : `${shown(beta)}\u00b7${inBrackets(value)}`}/${shown(maximum)})`;
+}
 
 /** Weigh by e^(beta (r - m)), m the heaviest value: no exponential overflows. */
 function softmax(r, n, parameters) {
