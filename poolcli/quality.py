@@ -20,7 +20,7 @@ WINDOW = 7
 """Rows and columns of the windows of `ssim`."""
 
 _K1, _K2 = 0.01, 0.03
-_BAND = 1 << 18  # values of a band: those of float64 stay in the cache between two steps
+_BAND = 1 << 19  # values of a band
 
 
 def peak_of(image: NDArray[Any]) -> float:
@@ -130,50 +130,47 @@ def _bands(image: NDArray[Any], more: int) -> Iterator[slice]:
 
 
 def _similarities(x: NDArray[Any], y: NDArray[Any], peak: float) -> NDArray[np.float64]:
-    """Return the structural similarity of every window."""
-    x, y, squares, product = _products(x, y)
-    m, n, power, both = (_means(values) for values in (x, y, squares, product))
+    """Return the structural similarity of every window.
+
+    Of the variances only the sum is needed, which that of the difference and the covariance give.
+    """
+    m, n, apart, both = (_means(values) for values in _products(x, y))
     more = WINDOW**2 / (WINDOW**2 - 1)
     a, b = (_K1 * peak) ** 2, (_K2 * peak) ** 2
     across = m * n
+    m -= n
     m *= m
-    n *= n
-    m += n  # the sum of the squared means
-    power -= m
-    power *= more
-    power += b
-    m += a
-    power *= m
     both -= across
-    both *= 2 * more
-    both += b
+    both *= 2 * more  # twice the covariance
+    apart -= m
+    apart *= more
+    apart += both  # the sum of the variances
     across *= 2
-    across += a
-    both *= across
-    both /= power
-    return both
+    m += across  # the sum of the squared means
+    for values, constant in ((across, a), (m, a), (both, b), (apart, b)):
+        values += constant
+    across *= both
+    m *= apart
+    across /= m
+    return across
 
 
 def _products(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return x, y, x^2 + y^2 and x y: exact in integers, of which averages are faster, where these hold them."""
+    """Return x, y, (x - y)^2 and x y: exact in integers, whose averages are faster, where these hold them."""
     import numpy as np
 
-    if x.dtype.kind in "iub" and x.dtype.itemsize <= 2:
-        x, y = (part.view(np.uint8) if part.dtype == bool else part for part in (x, y))
-        wide = np.dtype(f"{x.dtype.kind}4")
-        # Squares of 16 bits fill 32: the sum of two has no room.
-        half = x.dtype.itemsize > 1
-        first, second = x.astype(wide), y.astype(wide)
-        product = first * second
-        if half:
-            squares = first.astype(np.float64) ** 2 + second.astype(np.float64) ** 2
-        else:
-            first *= first
-            second *= second
-            squares = np.add(first, second, out=first)
-        return x, y, squares, product
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    return x, y, x * x + y * y, x * y
+    if x.dtype == bool:
+        x, y = x.view(np.uint8), y.view(np.uint8)
+    if x.dtype.kind == "f" or x.dtype.itemsize > 2:
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        return x, y, (x - y) ** 2, x * y
+    # What wraps on the way is right in the end: squares of differences fit into twice the bits without a sign.
+    double = 2 * x.dtype.itemsize
+    first, second = (part.astype(f"{x.dtype.kind}{double}").view(f"u{double}") for part in (x, y))
+    product = (first * second).view(f"{x.dtype.kind}{double}")
+    first -= second
+    first *= first
+    return x, y, first, product
 
 
 def _means(values: NDArray[Any]) -> NDArray[np.float64]:
