@@ -244,9 +244,7 @@ def test_pictures_of_any_dtype_are_shown(image, info, expected):
 
     side = max(image.shape[:2])
     assert picture_of(image, info, peak_of(image), side, "white").tolist() == expected
-    assert picture_of(image, info, peak_of(image), 3 * side, "white").shape[:2] == tuple(
-        3 * n for n in image.shape[:2]
-    )
+    assert picture_of(image, info, peak_of(image), 3 * side, "white").shape[:2] == tuple(3 * n for n in image.shape[:2])
 
 
 def test_labels_are_wrapped_and_inside_the_sheet():

@@ -90,7 +90,7 @@ def _handy(count: int, width: int, height: int) -> int:
 
     def clumsy(columns: int) -> float:
         rows = -(-count // columns)
-        return abs(math.log(columns * width / (rows * height) / _SHAPE)) + (rows * columns - count) / count
+        return abs(math.log(columns * width / (rows * height) / _SHAPE)) + 2 * (rows * columns - count) / count
 
     return min(range(1, count + 1), key=clumsy)
 
