@@ -207,13 +207,12 @@ class Sheet(Output):
     def _about(self) -> list[str]:
         image, info = self._subject.image, self._subject.info
         height, width, channels = (*image.shape, 1)[:3]
-        colour = colour_of(channels, info.alpha)
-        lines = [
-            f"{height} x {width} pixels, {colour}, {image.dtype}; results enlarged by {self._subject.manner.upsample}"
-        ]
+        behind = f", laid over {self._settings.writing.background}" if info.alpha else ""
+        lines = [f"{height} x {width} pixels, {colour_of(channels, info.alpha)}, {image.dtype}{behind}"]
         if self._look.zoom:
             y, x, rows, columns = self._look.zoom
-            lines.append(f"detail of {rows} x {columns} pixels from row {y}, column {x}; figures of the whole image")
+            lines.append(f"Detail of {rows} x {columns} pixels from row {y}, column {x}; the figures are of the whole")
+        lines.append(f"Results are enlarged by {self._subject.manner.upsample}; the time is that of one call")
         return lines
 
 
