@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import math
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from poolcli.comparing import Manner, compare
 from poolcli.images import Info
 from poolcli.images.sheet import Panel, Row, picture_of, sheet, wrapped
 from poolcli.quality import mean_psnr, psnr, ssim
+from poolcli.rows import imported
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 
@@ -255,9 +259,38 @@ def test_labels_are_wrapped_and_inside_the_sheet():
     small, tall = np.zeros((4, 4, 3), np.uint8), np.zeros((90, 4, 3), np.uint8)
     panels = [Panel(small, "m" * 60, ("note " * 30, "10 ms")), Panel(tall, "max", ("PSNR",))]
     drawn = sheet("title " * 60, ["a note"], [Row("F 2", panels), Row("F 4", panels[:1])])
-    inside = drawn[20:-20, 20:-20]
+    inside = drawn[19:-19, 19:-19]
     assert (drawn == 255).sum() - (inside == 255).sum() == drawn.size - inside.size
     assert (inside != 255).any()
+    two = sheet("", [], [Row("", panels), Row("", panels[::-1])])
+    assert (two[:, 20:190] != 255).any()
+    assert (two[:, 190:205] == 255).all()  # between the columns
+    assert (two[:, 205:] != 255).any()
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """Let there be a page that is the names and the lines of what it shows."""
+
+    def document(comparison):
+        return "\n".join([comparison.name, comparison.upsample, *(result.command for result in comparison.results)])
+
+    module = ModuleType("poolcli.page")
+    module.__spec__, module.document = ModuleSpec("poolcli.page", None), document
+    monkeypatch.setitem(sys.modules, "poolcli.page", module)
+    imported.cache_clear()
+    yield
+    imported.cache_clear()
+
+
+def test_a_page_gets_the_comparison(page):
+    said("compare", "in/b.png", "-m", "max,soft", "--beta", "2", "--linear", "-o", "page.html")
+    assert Path("page.html").read_text().splitlines() == [
+        "b.png",
+        "nearest",
+        "poolcli downsample --mode max in/b.png",
+        "poolcli downsample --mode soft --beta 2.0 --linear in/b.png",
+    ]
 
 
 def test_a_small_picture_has_no_ssim_and_one_warning():

@@ -114,8 +114,9 @@ class _Comparer(Worker):
             found.note_shapes(subject.image.shape, result.image.shape)
             values += [result.psnr, result.ssim, result.seconds]
             if self._output:
-                line = line_of(result.step, self._settings.changing, shown(job.input))
-                self._output.add(replace(result, command=line))
+                linear = self._settings.linear and step.blends  # which modes that select refuse
+                more = {**self._settings.changing, "linear": linear}
+                self._output.add(replace(result, command=line_of(result.step, more, shown(job.input))))
         if self._output:
             self._output.end(job)
         return Row(frame, (), np.array(values))
