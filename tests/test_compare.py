@@ -300,6 +300,19 @@ def test_a_small_picture_has_no_ssim_and_one_warning():
     assert [row["ssim"] for row in csv.DictReader(Path("figures.csv").read_text().splitlines())] == ["nan", "nan"]
 
 
+def test_images_without_figures_are_left_out_of_means():
+    image = np.linspace(0, 1, 100).reshape(10, 10)
+    poolcli.write_image(image, "in/whole.npy")
+    image[3, 4] = np.nan
+    poolcli.write_image(image, "in/holes.npy")
+    lines = said("compare", "in/holes.npy", "in/whole.npy", "-m", "max", "-o", "both.json").splitlines()
+    assert lines == ["warning: in/holes.npy: holds NaN or infinity, and so do its figures", "2 pictures"]
+    said("compare", "in/whole.npy", "-m", "max", "-o", "one.json")
+    both, one = (json.loads(Path(name).read_text())[0] for name in ("both.json", "one.json"))
+    assert (both["psnr"], both["ssim"]) == (one["psnr"], one["ssim"])
+    assert both["pictures"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

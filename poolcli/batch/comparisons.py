@@ -117,6 +117,8 @@ class _Comparer(Worker):
                 linear = self._settings.linear and step.blends  # which modes that select refuse
                 more = {**self._settings.changing, "linear": linear}
                 self._output.add(replace(result, command=line_of(result.step, more, shown(job.input))))
+        if any(map(math.isnan, values[:: len(FIGURES)])):
+            found.warn(["holds NaN or infinity, and so do its figures"])
         if self._output:
             self._output.end(job)
         return Row(frame, (), np.array(values))
