@@ -9,20 +9,25 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+import naive
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from commands import process, said
-from effort import JIT
+from effort import EXAMPLES, JIT
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pictures import numbers
 from PIL import Image
 
 import poolcli
 from poolcli.cli import commands
 from poolcli.commands import Step
-from poolcli.comparing import Manner, compare
+from poolcli.comparing import Manner, compare, enlarge
 from poolcli.images import Info
 from poolcli.images.sheet import Panel, Row, picture_of, sheet, wrapped
+from poolcli.light import Light
+from poolcli.placing import placement
 from poolcli.quality import mean_psnr, psnr, ssim
 from poolcli.rows import imported
 
@@ -64,6 +69,25 @@ def test_windows_that_overlap_or_begin_in_the_padding_lie_at_their_middle():
     assert enlarged(row, kernel_size=(1, 3), stride=(1, 1)) == [[3, 3, 4, 5, 6, 7, 7]]
     assert enlarged(row, kernel_size=(1, 2), stride=(1, 2), padding=(0, 1)) == [[1, 3, 3, 5, 5, 7, 7]]
     assert enlarged(row, kernel_size=(1, 2), stride=(1, 4)) == [[2, 2, 2, 6, 6, 6, 6]]
+
+
+@given(
+    sides=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    kernel=st.integers(1, 6),
+    stride=st.integers(1, 7),
+    padding=st.integers(0, 3),
+    ceil=st.booleans(),
+)
+@EXAMPLES
+def test_every_pixel_becomes_the_window_whose_middle_is_nearest(sides, kernel, stride, padding, ceil):
+    padding = min(padding, kernel // 2)
+    assume(min(sides) + 2 * padding >= kernel)
+    geometry = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil": ceil}
+    step = Step("downsample", "max", geometry)
+    small = np.arange(math.prod(step.shape_after(sides)), dtype=np.uint16).reshape(step.shape_after(sides))
+    rows, columns = (naive.covering(n, **geometry) for n in sides)
+    large = enlarge(small, sides, placement(step, sides), "nearest", Light())
+    np.testing.assert_array_equal(large, small[np.ix_(rows, columns)])
 
 
 def test_interpolation_knows_where_windows_lie():
