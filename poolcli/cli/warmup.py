@@ -11,9 +11,11 @@ import click
 
 from poolcli.cli import options
 from poolcli.commands import COMMANDS
+from poolcli.comparing import ENLARGING
 from poolcli.downsample import MODES, downsample
 from poolcli.files import shown
 from poolcli.parameters import DTYPES
+from poolcli.quality import ssim
 from poolcli.reduce import REDUCTIONS, reduce
 from poolcli.resizing import RESIZINGS, resized
 from poolcli.upsample import UPSAMPLINGS, upsample
@@ -105,6 +107,7 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
                 yield partial(downsample, picture, mode, **window)
         if MODES[mode].finds:
             yield partial(downsample, picture, mode, return_indices=True)
+        yield from (partial(upsample, picture, ENLARGING[0]), partial(ssim, picture, picture))  # for `compare`
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
     if mode in RESIZINGS:
