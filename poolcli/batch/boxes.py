@@ -66,14 +66,14 @@ class Parts:
             yield read_box(self.boxes, *self.tiling.needs(box).sides), box
 
 
-def parts_of(boxes: Boxes, step: Step, settings: Settings) -> Parts | None:
+def parts_of(boxes: Boxes, step: Step, settings: Settings, count: int = 1) -> Parts | None:
     """Return the parts that a result is made in, or None where it is made at once: it is small, or its mode needs it.
 
-    A result is small if it takes, with its image, no more than the memory that is allowed.
+    A result is small if so many of it take, with their images, no more than the memory that is allowed.
     """
     before, after = boxes.shape, step.shape_after(boxes.shape)
     pixel, planes = boxes.dtype.itemsize * boxes.together, max(1, step.planes)
-    if settings.tile is None and (prod(before) + planes * prod(after)) * pixel <= settings.memory:
+    if settings.tile is None and count * (prod(before) + planes * prod(after)) * pixel <= settings.memory:
         return None
     from poolcli.tiling import tiling_of
 

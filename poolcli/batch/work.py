@@ -16,14 +16,14 @@ from poolcli import nodata
 from poolcli.batch.advice import Advice
 from poolcli.batch.boxes import Parts, in_bands, is_small, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
-from poolcli.batch.painting import Painting
+from poolcli.batch.painting import Crew, LargeError, Painting
 from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
 from poolcli.files import WriteError, exists, is_remote, shown
 from poolcli.images import ImageError, Info, Writing
-from poolcli.images.formats import Format
+from poolcli.images.formats import Format, is_image_folder
 from poolcli.pictures import Notice, channel_names
 from poolcli.placing import placement
 from poolcli.reduce import columns
@@ -32,6 +32,7 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.batch.levels import Pyramid
     from poolcli.images.boxes import Banded, Boxes
     from poolcli.images.structure import Said
     from poolcli.images.types import Frame
@@ -92,7 +93,7 @@ class _Target:
 
 
 class Worker:
-    """Does jobs, and says what became of them."""
+    """Does jobs, and says what became of them; large outputs that are folders a crew writes, where there is one."""
 
     def __init__(
         self,
@@ -101,9 +102,10 @@ class Worker:
         compute: Compute,
         stopped: Callable[[], bool],
         notice: Notice,
+        crew: Crew | None = None,
     ) -> None:
         self._settings, self._prepare, self._compute = settings, prepare, compute
-        self._stopped, self._notice = stopped, notice
+        self._stopped, self._notice, self._crew = stopped, notice, crew
 
     def do(self, jobs: Sequence[Job], begin: Callable[[Job], object]) -> Iterator[Outcome]:
         """Do the jobs of one input, which is read once, and yield what became of each.
@@ -119,6 +121,17 @@ class Worker:
                 source.told |= {*new}
                 yield replace(outcome, warnings=new)
 
+    def painting(self, job: Job, name: str, source: Source) -> Painting:
+        """Return a painting of a job, by the name that the crew was told, to write some of its boxes."""
+        picture = source.open(self._settings.reading_for(job.step))
+        target, found = _target(job, self._frames(picture)), _Findings(job)
+        self._prepare()
+        if job.step.does.makes_levels:
+            pyramid = self._pyramid(picture, target, found)
+            source.enter_context(pyramid.kept)
+            return pyramid.painting(name)
+        return self._by_parts(self._parts(picture, target, found)[target.frames[0]], picture, target, found)
+
     def _do(self, job: Job, source: Source) -> Outcome:
         begin = time.perf_counter()
         found = _Findings(job)
@@ -131,6 +144,8 @@ class Worker:
                 status = self._write(job, source, found)
         except BrokenPipeError:
             raise
+        except LargeError:
+            return Outcome(job, "large")
         except (ImageError, WriteError, ValueError, TypeError, OSError, MemoryError) as reason:
             status, error = "failed", _words(reason)
             blamed = reason.path if isinstance(reason, WriteError) else None
@@ -223,8 +238,9 @@ class Worker:
         job, parts = target.job, self._parts(picture, target, found)
         if target.kind.marks:
             own = parts.get(target.frames[0])
+            crew = self._crew_of(job) if own else None
             made = self._by_parts(own, picture, target, found) if own else self._at_once(picture, target, found)
-            self._paint(made, target)
+            self._paint(made, target, crew)
         elif job.indices and parts:
             self._save_indices(parts, picture, target, found)
         elif parts:
@@ -251,7 +267,8 @@ class Worker:
         if not settings.layout_given:
             found.advice.on_layout(image, info)
         step = _resolved(target.job.step, image, info, found)
-        parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings)
+        many = len(target.frames) if self._crew and target.kind.marks and info.stack else 1
+        parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings, many)
         # What is converted to another dtype is converted as a whole.
         if parts is None or self._fitting(image, info, target)[1] != step.dtype_after(image.dtype.name):
             return None
@@ -340,11 +357,20 @@ class Worker:
         found.note_kept(info, target.kind)
         return info
 
-    def _paint(self, painting: Painting, target: _Target) -> None:
+    def _paint(self, painting: Painting, target: _Target, crew: Crew | None) -> None:
         """Write a result to its folder, box by box."""
         from poolcli.images.write import write_boxes
 
-        write_boxes(painting.outline, target.job.ending or None, self._begin(target), painting.paint)
+        paint = partial(crew.paint, target.job, "", painting) if crew else painting.paint
+        write_boxes(painting.outline, target.job.ending or None, self._begin(target), paint)
+
+    def _crew_of(self, job: Job) -> Crew | None:
+        """Return those who write the output of a job, or None: what a store keeps is written from one machine."""
+        assert job.output
+        if self._crew is None or is_remote(job.output) or not _is_shared(job.input):
+            return None
+        self._crew.begin()
+        return self._crew
 
     def _by_parts(self, parts: Parts, picture: Shared, target: _Target, found: _Findings) -> Painting:
         """Return how the boxes of a result are made of boxes of the input's images."""
@@ -399,7 +425,16 @@ class Worker:
 
     def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
         """Write images and their smaller levels to a file."""
-        from poolcli.batch.levels import Bases, build
+        from poolcli.batch.levels import build
+
+        pyramid = self._pyramid(picture, target, found)
+        crew = self._crew_of(target.job) if target.kind.marks and pyramid.is_large else None
+        self._begin(target)
+        build(pyramid, found.warnings.append, crew)
+
+    def _pyramid(self, picture: Shared, target: _Target, found: _Findings) -> Pyramid:
+        """Return how images and their smaller levels are made."""
+        from poolcli.batch.levels import Bases, Pyramid
         from poolcli.pyramid import levels_of
 
         settings, images = self._settings, self._bases(picture, target, found)
@@ -416,8 +451,7 @@ class Worker:
             self._go_on()
             return (self._compute(operate, tiling, part, box, info, settings.linear, self._notice),)
 
-        self._begin(target)
-        build(job, Bases(images, target.frames, info), settings, make, found.warnings.append)
+        return Pyramid(job, Bases(images, target.frames, info), settings, make)
 
     def _bases(self, picture: Shared, target: _Target, found: _Findings) -> list[Boxes]:
         """Return the images that pyramids are made of; a single one that is not too large in memory."""
@@ -541,6 +575,11 @@ def _nodata_of(step: Step, image: NDArray[Any], dtype: str) -> str:
     """Return what the output is said to have for nodata, if it has the numbers of the result."""
     ignore = step.arguments.get("ignore")
     return "" if ignore is None or dtype != step.dtype_after(image.dtype.name) else nodata.written(ignore)
+
+
+def _is_shared(path: Path | None) -> bool:
+    """Return whether several machines read parts of a file alike: of a store, chunks alone."""
+    return path is not None and (not is_remote(path) or is_image_folder(path))
 
 
 def _target(job: Job, frames: Sequence[int]) -> _Target:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -76,6 +76,10 @@ class Canvas(Protocol):
     """An output that takes boxes of its images, in any order; what is stored together is written once."""
 
     @property
+    def folder(self) -> Path:
+        """Return the folder of the output, which has another name until all is there."""
+
+    @property
     def chunk(self) -> tuple[int, int]:
         """Return how many rows and columns are stored together: boxes are made of whole ones, but at the end."""
 
@@ -85,6 +89,9 @@ class Canvas(Protocol):
 
     def write(self, images: Sequence[int], rows: Ends, columns: Ends, values: NDArray[Any]) -> None:
         """Write a box of the images of a group, (N, H, W) or (N, H, W, C)."""
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed have left behind."""
 
 
 @dataclass(frozen=True)
