@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
@@ -111,6 +111,13 @@ def in_bands(boxes: Boxes, settings: Settings) -> Iterator[NDArray[Any]]:
     rows = settings.tile[0] if settings.tile else max(1, settings.memory // _SHARE // row)
     ends = ((top, min(top + rows, height)) for top in range(0, height, rows))
     return ahead(read_box(boxes, own, (0, width)) for own in ends)
+
+
+def in_boxes(boxes: Boxes, wanted: Iterable[Box]) -> Iterator[tuple[NDArray[Any], Box]]:
+    """Return boxes of an image with what is in them, the next of which is read while one is in use."""
+    from poolcli.images.read import read_box
+
+    return ahead((read_box(boxes, *box.sides), box) for box in wanted)
 
 
 def seen_shape(boxes: Boxes) -> tuple[NDArray[Any], Info]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
-from poolcli.batch.boxes import Parts, in_bands, is_small, parts_of, seen_shape
+from poolcli.batch.boxes import Parts, in_boxes, is_small, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.painting import Crew, LargeError, Painting
 from poolcli.batch.source import Shared, Source
@@ -196,17 +196,17 @@ class Worker:
         boxes, settings = None if self._settings.colour else picture.boxes(frame), self._settings
         if boxes is None or (settings.tile is None and is_small(boxes, settings)):
             return None
-        from poolcli.folding import Folding
+        from poolcli.folding import folding_of
 
         image, info = seen_shape(boxes)
-        fold = None if step.blends and (info.alpha or settings.linear) else Folding.of(step, image.shape, image.dtype)
+        fold = None if step.blends and (info.alpha or settings.linear) else folding_of(step, image.shape, image.dtype)
         if fold is None:
             return None
         if not settings.layout_given:
             found.advice.on_layout(image, info)
-        for band in in_bands(boxes, settings):
+        for part, box in in_boxes(boxes, fold.boxes(settings.memory)):
             self._go_on()
-            self._compute(imported("pictures:fold_box"), fold, band, step, self._notice)
+            self._compute(imported("pictures:fold_box"), fold, part, box, step, self._notice)
         values = self._compute(fold.result)
         found.note_shapes(image.shape, values.shape)
         channels = channel_names((*image.shape, 1)[2], info)

@@ -185,6 +185,9 @@ def ranked(
         n = region.values.size
         return selection.of_ranks(region.values, [python(p, n, constants) for p in range(planes)])
 
+    def of_counts(found: selection.Counts) -> list[Any]:
+        return found.of_ranks([python(p, found.n, constants) for p in range(planes)])
+
     settings |= {"table": table, "planes": planes}
     operation, whole = _both(_read_ranks, task, shortcut, {"rank": rank}, constants, **settings)
 
@@ -195,13 +198,15 @@ def ranked(
         return counts.pool(image, rows, columns, lambda n: python(0, n, constants))
 
     counted = task.source.itemsize == 1 and planes == 1
-    return Choice(operation, unless_nan(planes, of_region), sliding if counted else None, whole, task.taps)
+    slid = sliding if counted else None
+    return Choice(operation, unless_nan(planes, of_region), slid, whole, task.taps, of_counts)
 
 
 def read(
     task: Task,
     read_sorted: Any,
     of_region: Callable[[Region], Any],
+    of_counts: Callable[[selection.Counts], Any],
     ranks: Sequence[int] = (),
     constants: Any = NONE,
     shortcut: Any = None,
@@ -212,7 +217,8 @@ def read(
     """
     table = network_for(task, *ranks)
     operation, whole = _both(_read_sorted, task, shortcut, {"read_sorted": read_sorted}, constants, table=table)
-    return Choice(operation, unless_nan(1, lambda region: [of_region(region)]), whole=whole, taps=task.taps)
+    region = unless_nan(1, lambda region: [of_region(region)])
+    return Choice(operation, region, None, whole, task.taps, lambda counts: [of_counts(counts)])
 
 
 def network_for(task: Task, *ranks: int) -> NDArray[np.int64]:
