@@ -28,7 +28,7 @@ class Merging(Protocol):
     """A reduction to which it makes no difference which values are joined first: boxes may be any."""
 
     def of(self, maps: NDArray[Any]) -> States:
-        """Return the states of maps (N, H, W, C), each (..., N, C)."""
+        """Return the states of maps (N, H, W, C)."""
 
     def joined(self, first: States, second: States) -> States:
         """Return the states of both."""
@@ -140,8 +140,7 @@ class _Counted:
 
         batch = dtypes.to_working(maps)
         images, _, _, channels = batch.shape
-        counts = [[Counts.of(batch[n, :, :, c]) for c in range(channels)] for n in range(images)]
-        return [np.moveaxis(np.array(counts), 2, 0)]
+        return [np.array([[Counts.of(batch[n, :, :, c]) for c in range(channels)] for n in range(images)])]
 
     def joined(self, first: States, second: States) -> States:
         """Return the counts of both."""
@@ -155,10 +154,10 @@ class _Counted:
         from poolcli.engine.selection import Counts
 
         pool, (counts,) = self.asked.pool, states
-        _, images, channels = counts.shape
+        images, channels, _ = counts.shape
         out = np.empty((pool.operation.planes, images, channels), pool.operation.target)
         for n, c in np.ndindex(images, channels):
-            found = pool.of_counts(Counts(self.asked.source, counts[:, n, c]))
+            found = pool.of_counts(Counts(self.asked.source, counts[n, c]))
             out[:, n, c] = dtypes.saturate_cast(np.array(found), out.dtype)
         return dtypes.saturate_cast(out, self.asked.target)
 

@@ -144,7 +144,12 @@ def stored(path, shape, **options):
 
 
 LARGE = {
-    "chunks": (("downsample", "-m", "median", "-F", 3, "-S", 2), "killed.zarr", {"chunks": (1, 32, 32)}, 2 * 5 * 5),
+    "chunks": (
+        ("downsample", "-m", "kmax", "--k", 2, "-F", 3, "-S", 2),
+        "killed.zarr",
+        {"chunks": (1, 32, 32)},
+        2 * 5 * 5,
+    ),
     "shards": (("upsample", "-m", "bicubic"), "killed.zarr", {"chunks": (2, 32, 32), "shards": (2, 96, 64)}, 6 * 9),
     "pyramid": (
         ("pyramid", "-m", "max", "--until", 99),

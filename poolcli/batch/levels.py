@@ -178,7 +178,7 @@ class Pyramid:
         outline = Outline(path, making.tiling.shape, making.dtype, [0], Info(), SAME, self.base.tile)
 
         def make(_: int, box: Box) -> Any:
-            return self.make(making.tiling, read_box(parts.boxes, *making.tiling.needs(box).sides), box)[0]
+            return self.make(making.tiling, read_box(parts.boxes, *making.tiling.needs(box).sides), box)
 
         return Painting(outline, parts.size, make)
 
@@ -188,7 +188,7 @@ class Pyramid:
         own, outline = self.bases.images, self.outlines[number]
         images = [self.kept.boxes(f"{image}-{number}") for image in range(len(own))] if number else own
         size = size_of_parts(outline.shape, outline.shape, max(self.base.dtype.itemsize, 4), self.settings.memory)
-        return Painting(outline, size, lambda image, box: read_box(images[image], *box.sides))
+        return Painting(outline, size, lambda image, box: [read_box(images[image], *box.sides)])
 
 
 def build(pyramid: Pyramid, warn: Callable[[str], object], crew: Crew | None = None) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from poolcli.tiling import Box
 
 Pair = tuple[int, int]
-Make = Callable[[int, "Box"], Any]
-"""Returns a box of one of the images of an output, by its number in that."""
+Make = Callable[[int, "Box"], Sequence[Any]]
+"""Returns a box of the planes that are made of a frame, by its number among those of an output."""
 Piece = tuple[Sequence[int], "Box"]
 """A box of images that are stored together."""
 
@@ -51,10 +51,13 @@ class Painting:
         import numpy as np
 
         values = np.empty((len(images), *box.size, *self.outline.shape[2:]), self.outline.dtype)
+        frames = len(self.outline.frames)
         for inner in boxes(box.size, part, box.top, box.left):
             top, left = inner.top - box.top, inner.left - box.left
-            for k, image in enumerate(images):
-                values[k, top : inner.bottom - box.top, left : inner.right - box.left] = self.make(image, inner)
+            for frame in dict.fromkeys(image % frames for image in images):
+                for plane, made in enumerate(self.make(frame, inner)):
+                    own = values[images.index(plane * frames + frame)]
+                    own[top : inner.bottom - box.top, left : inner.right - box.left] = made
         return values
 
 

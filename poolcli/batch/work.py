@@ -89,7 +89,12 @@ class _Target:
     @property
     def count(self) -> int:
         """Return how many images the file will hold."""
-        return len(self.frames) * max(1, self.job.step.planes)
+        return len(self.frames) * self.planes
+
+    @property
+    def planes(self) -> int:
+        """Return how many of them are made of each frame."""
+        return max(1, self.job.step.planes)
 
 
 class Worker:
@@ -392,11 +397,13 @@ class Worker:
             check_alike(seen_shape(own)[0], image.shape, image.dtype)
             part = read_box(own, *parts.tiling.needs(box).sides)
             made = self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
-            return fitted(made, info, target.kind, self._settings.writing, 1)[0]
+            planes = made if job.step.planes else [made]
+            return [fitted(each, info, target.kind, self._settings.writing, 1)[0] for each in planes]
 
         dtype, along = np.dtype(job.step.dtype_after(image.dtype.name)), placement(job.step, image.shape)
         shape, tile = parts.tiling.shape, parts.boxes.tile
-        return Painting(Outline(job.output, shape, dtype, target.frames, info, along, tile), parts.size, make)
+        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile, planes=target.planes)
+        return Painting(outline, parts.size, make)
 
     def _at_once(self, picture: Shared, target: _Target, found: _Findings) -> Painting:
         """Return how the images of a result are made, each as a whole."""
@@ -406,21 +413,23 @@ class Worker:
         job = target.job
         assert job.output
 
-        def result(k: int) -> Frame:
+        def result(k: int) -> list[Frame]:
             self._go_on()
             planes, info = self._made(picture, target.frames[k], target, found)
-            return fitted(planes[0], info, target.kind, self._settings.writing, 1)
+            return [fitted(plane, info, target.kind, self._settings.writing, 1) for plane in planes]
 
-        image, info = result(0)
-        shape, dtype, first, boxes = image.shape, image.dtype, [image], picture.boxes(target.frames[0])
+        first, boxes = [result(0)], picture.boxes(target.frames[0])
+        image, info = first[0][0]
+        shape, dtype = image.shape, image.dtype
 
         def make(k: int, box: Box) -> Any:
-            made = first.pop() if first and k == 0 else result(k)[0]
-            check_alike(made, shape, dtype)
+            made = [plane for plane, _ in (first.pop() if first and k == 0 else result(k))]
+            for plane in made:
+                check_alike(plane, shape, dtype)
             return made
 
         along, tile = placement(job.step, found.before), boxes.tile if boxes else None
-        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile)
+        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile, planes=target.planes)
         return Painting(outline, (shape[0], shape[1]), make)
 
     def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
@@ -591,8 +600,8 @@ def _target(job: Job, frames: Sequence[int]) -> _Target:
         raise ImageError(f"no format is written for the ending {ending!r}: --format says which, as --format png")
     target = _Target(job, job.kind, frames)
     check_count(target.kind, target.count)
-    if job.step.planes > 1 and (target.kind.marks or not target.kind.streams):
-        way = "combine=mean makes one; .tif, .npy hold all"
+    if job.step.planes > 1 and not target.kind.streams:
+        way = "combine=mean makes one; .tif, .npy, .zarr hold all"
         raise ImageError(f"{job.step.mode} makes {job.step.planes} images of one: {way}")
     if job.indices and len(frames) > 1:
         raise ImageError("the indices of one image can be saved: --frame N takes one")

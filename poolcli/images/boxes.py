@@ -60,7 +60,10 @@ class Banded(NamedTuple):
 
 @dataclass(frozen=True)
 class Outline:
-    """An output to be written box by box: its images, all alike, and where their pixels lie."""
+    """An output to be written box by box: its images, all alike, and where their pixels lie.
+
+    Where several planes are made of a frame, the images are the first planes of all frames, then the next ones.
+    """
 
     name: PurePath  # that it will have
     shape: tuple[int, ...]  # of an image
@@ -70,6 +73,7 @@ class Outline:
     along: Sequence[tuple[float, float]]  # (step, first) of rows and columns: where pixel k lies in the input
     tile: tuple[int, int] | None = None  # of the input
     method: Mapping[str, Any] | None = None  # how smaller sizes of it are made, if it is one of several
+    planes: int = 1  # that are made of each frame, along an axis of their own if they are several
 
 
 class Canvas(Protocol):
