@@ -194,6 +194,25 @@ def test_what_goes_wrong_with_a_box_takes_the_line_that_it_takes_on_one_machine(
         assert not [path for path in (tmp_path / "out").iterdir() if path.name != "boxes"]
 
 
+def test_a_signal_ends_a_large_output_and_leaves_nothing(scheduler, tmp_path):
+    stored(tmp_path / "a.zarr", (1600, 1600), chunks=(32, 32))
+    command = [*DOWNSAMPLE, "a.zarr", "-o", "out/b.zarr", "--memory", "16K", "--scheduler", scheduler]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "poolcli", *command], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    boxes, deadline = tmp_path / "out/boxes", time.monotonic() + 60
+    while running.poll() is None and time.monotonic() < deadline and not boxes.exists():
+        time.sleep(0.002)
+    assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=10)
+    assert (running.returncode, said) == (130, "0 written, 1 not begun\n")
+    while len(os.listdir(tmp_path / "out")) > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)  # until a worker, which was writing, finds nobody waiting for that
+    assert os.listdir(tmp_path / "out") == ["boxes"]
+    assert len(boxes.read_text().splitlines()) < 25 * 25, "boxes of 32 x 32 chunks"
+
+
 class Answers:
     """An executor whose futures are what is asked for: of each box, one answer after the other."""
 
