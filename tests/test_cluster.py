@@ -20,7 +20,8 @@ from PIL import Image
 
 from poolcli import files
 from poolcli.batch import cluster as cluster_module
-from poolcli.batch.jobs import Job, Outcome
+from poolcli.batch.jobs import Job, Outcome, Settings
+from poolcli.batch.work import Worker
 from poolcli.commands import Step
 from poolcli.files import Proofs, WriteError
 from poolcli.images import ImageError
@@ -192,6 +193,31 @@ def test_what_goes_wrong_with_a_box_takes_the_line_that_it_takes_on_one_machine(
         reason = "damaged or unsupported: its compressed pixels cannot be unpacked"
         assert said == [(1, f"error: a.zarr: {reason}\n")] * 2
         assert not [path for path in (tmp_path / "out").iterdir() if path.name != "boxes"]
+
+
+def test_large_and_small_outputs_of_several_modes(scheduler, tmp_path):
+    stored(tmp_path / "in/large.zarr", (270, 266), chunks=(64, 64))
+    picture(tmp_path / "in/small.png", size=(20, 16))
+    for folder, more in (("here", ()), ("there", ("--scheduler", scheduler))):
+        command = (*DOWNSAMPLE, "-m", "min", "in", "-o", folder, "--format", "zarr", "--memory", "16K", *more)
+        result = process(*command, folder=tmp_path)
+        assert (result.returncode, result.stderr.splitlines()[-1]) == (0, "4 written")
+    (tmp_path / "there/boxes").unlink()
+    assert sorted(os.listdir(tmp_path / "there")) == [
+        "large_max.zarr", "large_min.zarr", "small_max.zarr", "small_min.zarr",
+    ]  # fmt: skip
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+
+
+def test_what_goes_to_a_store_is_written_by_the_worker_that_opened_it(tmp_path):
+    source = stored(tmp_path / "a.zarr", (70, 66), chunks=(16, 16))
+    able = Worker(
+        Settings(memory=1 << 12), lambda: None, cluster_module._call, lambda: False, print, cluster_module._Others()
+    )
+    for output, status in ((tmp_path / "b.zarr", "large"), (files.located("memory://cluster/b.zarr"), "written")):
+        (outcome,) = able.do([Job(source, output, Step("downsample", "max"))], lambda job: None)
+        assert (outcome.status, outcome.error, files.exists(output)) == (status, "", status == "written")
+    assert os.listdir(tmp_path) == ["a.zarr"]
 
 
 def test_a_signal_ends_a_large_output_and_leaves_nothing(scheduler, tmp_path):
