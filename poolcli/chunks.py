@@ -169,7 +169,7 @@ def reduce(
         Light(alpha, linear, given.get("ignore")).check(seen)
     if "weights" in values:
         given |= _weights(given.get("weights"), maps.shape[3])
-    target = dtypes.check(dtype) if dtype is not None else dtypes.check("float64") if blends else seen.dtype
+    target = dtypes.check(dtype) if dtype is not None else dtypes.check("float64" if blends else seen.dtype)
     step = Step("reduce", mode, given if dtype is None else {**given, "dtype": target.name})
     asked = _Asked(step, maps.shape[1:], image.dtype, layout, {"alpha": alpha, "linear": linear})
     shape = imported(row.shape)(maps.shape[1:], values)

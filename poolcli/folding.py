@@ -69,7 +69,8 @@ class _Asked:
         own = {name: value for name, value in values.items() if mode and name in mode.parameters}
         if mode is None or mode.low_pass or "levels" in values or "weights" in own or "ignore" in step.arguments:
             return None
-        source, working = dtypes.check(dtype), dtypes.working(dtype)
+        source = dtypes.check(dtype)
+        working = dtypes.working(source)
         asked = step.arguments.get("dtype")
         target = dtypes.check(asked) if asked else dtypes.check("float64") if mode.blends(values) else source
         output = dtypes.kernel_output(source, target) if mode.blends(values) else working

@@ -130,6 +130,7 @@ def test_reductions_join_what_chunks_have(dtype):
     for arguments in ({"k": 3}, {"k": 700, "combine": "mean"}, {"k": 10**6, "combine": "mean", "dtype": "float32"}):
         if arguments["k"] < 400 * 500:
             assert_alike(poolcli.reduce, image, lazy, "kmax", **arguments)
+    assert_alike(poolcli.reduce, image.astype(">u2"), lazy.astype(">u2"), "median")
     for how in ({"ignore": 5}, {"ignore": 5, "valid": 0.99}, {"linear": dtype == "uint8"}, {"dtype": "float32"}):
         assert_alike(poolcli.reduce, image, lazy, "gap", **how)
 
