@@ -1,19 +1,22 @@
 """Dask arrays: what a function makes of one is lazy, an array whose chunks are boxes of the result.
 
 A chunk of the result is one task. It is made of the box of the image that it needs, which is cut out of the chunks of
-the image: these may be any, and stay as they are. Chunks of the result end where those of the image do.
+the image: these may be any, and stay as they are. Chunks of the result end where those of the image do. A reduction has
+a state of every chunk, and joins these, where it makes no difference which are joined first; or it sees a map as a
+whole, in one task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
+from functools import reduce as folded
 from itertools import accumulate, pairwise, product
 from math import prod
 from operator import getitem
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 from dask import array as da
@@ -24,10 +27,15 @@ from numpy.typing import DTypeLike, NDArray
 from poolcli import axes, dtypes
 from poolcli.commands import Step
 from poolcli.downsample import MODES, check_indices
+from poolcli.folding import Merging, merging_of
 from poolcli.light import Alpha, Light
+from poolcli.nodata import check_ignore, without
 from poolcli.parameters import find
+from poolcli.reduce import arguments_of, maps_of
+from poolcli.reduce import reduce as reduced
 from poolcli.resize import Fit, Scale, Sides, Size, as_batch
 from poolcli.resizing import Request
+from poolcli.rows import imported
 from poolcli.tiling import Box, Tiling, resampling_of, tiling_of
 from poolcli.upsample import UPSAMPLINGS
 
@@ -36,6 +44,9 @@ Chunks = tuple[int, ...]
 """The lengths of the chunks along an axis."""
 
 _WAY = "image.compute() makes an array of NumPy, which it takes"
+_LETTERS = {"hwc": {2: "yx", 3: "yxc", 4: "nyxc"}, "chw": {2: "yx", 3: "cyx", 4: "ncyx"}}
+"""Of the axes of an image, by layout and rank: y and x, c (channels), n (images)."""
+_JOINED = 16  # states in a task
 _SMALL = 0.5  # of a chunk: what is less is cut out by a task of its own, so that another machine gets no more than that
 
 
@@ -136,16 +147,47 @@ def resize(
     return _lazy(image, mode, partial(resampling_of, Step("resize", mode), asked), look)
 
 
-def reduce(image: Any, mode: str, **arguments: Any) -> NoReturn:
-    """Raise a ValueError: a vector of a whole map is no box of it."""
-    raise ValueError(f"reduce takes no Dask array: {_WAY}")
+def reduce(
+    image: Any,
+    mode: str,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: axes.Layout = "hwc",
+    alpha: Alpha = False,
+    linear: bool = False,
+    **arguments: Any,
+) -> Any:
+    """Return what `poolcli.reduce` makes of a Dask array, lazily."""
+    given = _without_out(arguments)
+    row, values = arguments_of(mode, without(given))
+    check_ignore(row, given)
+    seen = _stand_in(image, layout)
+    maps = maps_of(seen, "hwc")[1]
+    blends = row.blends(given)
+    is_lit = blends and bool(alpha or linear)
+    if is_lit:
+        Light(alpha, linear, given.get("ignore")).check(seen)
+    if "weights" in values:
+        given |= _weights(given.get("weights"), maps.shape[3])
+    target = dtypes.check(dtype) if dtype is not None else dtypes.check("float64" if blends else seen.dtype)
+    step = Step("reduce", mode, given if dtype is None else {**given, "dtype": target.name})
+    asked = _Asked(step, maps.shape[1:], image.dtype, layout, {"alpha": alpha, "linear": linear})
+    shape = imported(row.shape)(maps.shape[1:], values)
+    made = _Reduction(image, asked, target, shape if image.ndim < 4 else (image.shape[0], *shape))
+    return made.merged() if image.size and not is_lit and asked.merging else made.whole()
+
+
+def _without_out(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are given, or raise a ValueError if one is memory for the result."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if "out" in given:
+        raise ValueError("out is for arrays of NumPy, and what is made of a Dask array is lazy: leave it out")
+    return given
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that are given, or raise a ValueError if one of them needs the whole image."""
-    given = {name: value for name, value in arguments.items() if value is not None}
-    if "out" in given:
-        raise ValueError("out is for arrays of NumPy, and what is made of a Dask array is lazy: leave it out")
+    given = _without_out(arguments)
     if given.pop("return_indices", False):
         raise ValueError(f"return_indices=True is not for Dask arrays: {_WAY}")
     for name in ("ignore", "valid"):
@@ -235,7 +277,7 @@ class _Plan:
     @classmethod
     def of(cls, image: Any, tiling: Tiling, layout: axes.Layout, channels: int) -> _Plan:
         """Return the plan of what is made of a Dask array."""
-        letters = {2: "yx", 3: "cyx", 4: "ncyx"} if layout == "chw" else {2: "yx", 3: "yxc", 4: "nyxc"}
+        letters = _LETTERS[layout]
         own = letters[image.ndim]
         chunks = dict(zip(own, image.chunks, strict=True))
         sides = [_Side(tiling, axis) for axis in (0, 1)]
@@ -331,3 +373,107 @@ def _share(pieces: tuple[_Cut, ...], chunks: tuple[Chunks, ...]) -> float:
     """Return how much of a chunk a piece is."""
     parts = ((cut.stop - cut.begin) / sizes[cut.chunk] for cut, sizes in zip(pieces, chunks, strict=True))
     return prod(parts)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A reduction of maps, as plain data."""
+
+    step: Step
+    shape: tuple[int, ...]  # of a map, (H, W, C)
+    dtype: np.dtype[Any]
+    layout: axes.Layout
+    light: Mapping[str, Any]
+
+    @property
+    def merging(self) -> Merging | None:
+        """Return how what it has of chunks is joined, if it is."""
+        return merging_of(self.step, self.shape, self.dtype)
+
+
+def _state(asked: _Asked, chunk: Any) -> Any:
+    """Return what a reduction has of a chunk."""
+    array = axes.channels_last(axes.as_array(chunk), asked.layout)
+    assert asked.merging
+    return asked.merging.of(array[None, :, :, None] if array.ndim == 2 else array[None] if array.ndim == 3 else array)
+
+
+def _joined(asked: _Asked, *states: Any) -> Any:
+    assert asked.merging
+    return folded(asked.merging.joined, states)
+
+
+def _finished(asked: _Asked, state: Any, several: bool) -> NDArray[Any]:
+    """Return the numbers of all channels of a map, or of several."""
+    assert asked.merging
+    planes = asked.merging.finished(state)
+    vectors = planes.transpose(1, 0, 2).reshape(planes.shape[1], -1)
+    return vectors if several else vectors[0]
+
+
+def _of_whole(asked: _Asked, maps: Any) -> Any:
+    return reduced(axes.as_array(maps), asked.step.mode, layout=asked.layout, **asked.light, **asked.step.arguments)
+
+
+@dataclass(frozen=True)
+class _Reduction:
+    """What a reduction makes of a Dask array, and the tasks that make it."""
+
+    image: Any
+    asked: _Asked
+    target: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @cached_property
+    def name(self) -> str:
+        """Return the name of the result."""
+        return f"reduce-{tokenize(self.image.name, self.asked)}"
+
+    @property
+    def letters(self) -> str:
+        """Return the axes of the image."""
+        return _LETTERS[self.asked.layout][self.image.ndim]
+
+    def whole(self) -> Any:
+        """Return the result, of tasks that get all chunks of their maps."""
+        image, several = self.image, self.letters.startswith("n")
+        image = image.rechunk({axis: -1 for axis, letter in enumerate(self.letters) if letter != "n"})
+        rest, maps = (self.shape[1:], image.chunks[0]) if several else (self.shape, (1,))
+        tasks: dict[Hashable, Any] = {}
+        for n in range(len(maps)):
+            key = (self.name, *[n] * several, *[0] * len(rest))
+            tasks[key] = _of_whole, self.asked, (image.name, n, *[0] * (image.ndim - 1))
+        return self._array(tasks, image, (*[maps] * several, *((length,) for length in rest)))
+
+    def merged(self) -> Any:
+        """Return the result, of tasks for each chunk, and others that join what these have."""
+        image, letters, several = self.image, self.letters, self.letters.startswith("n")
+        if "c" in letters and self.shape[-1] != self.asked.shape[2]:  # several numbers of a channel
+            image = image.rechunk({letters.index("c"): -1})
+        chunks = dict(zip(letters, image.chunks, strict=True))
+        blocks = {letter: [k for k, n in enumerate(own) if n] for letter, own in chunks.items()}
+        tasks: dict[Hashable, Any] = {}
+        for i, n in enumerate(blocks.get("n", [0])):
+            for j, c in enumerate(blocks.get("c", [0])):
+                at = [{"n": n, "c": c, "y": y, "x": x} for y, x in product(blocks["y"], blocks["x"])]
+                state = self._state(tasks, image.name, [tuple(one[letter] for letter in letters) for one in at])
+                tasks[(self.name, *[i] * several, j)] = _finished, self.asked, state, several
+        kept = {letter: tuple(chunks[letter][k] for k in own) for letter, own in blocks.items()}
+        channels = kept["c"] if len(kept.get("c", ())) > 1 else (self.shape[-1],)
+        return self._array(tasks, image, (kept["n"], channels) if several else (channels,))
+
+    def _state(self, tasks: dict[Hashable, Any], image: str, chunks: list[tuple[int, ...]]) -> Hashable:
+        """Return the key of the state of some chunks, and add the tasks that make it."""
+        states: list[Hashable] = []
+        for chunk in chunks:
+            states.append((f"{self.name}-state", *chunk))
+            tasks[states[-1]] = _state, self.asked, (image, *chunk)
+        while len(states) > 1:
+            groups = [states[i : i + _JOINED] for i in range(0, len(states), _JOINED)]
+            states = [(f"{self.name}-joined", len(states), i, *chunks[0]) for i in range(len(groups))]
+            tasks |= {key: (_joined, self.asked, *group) for key, group in zip(states, groups, strict=True)}
+        return states[0]
+
+    def _array(self, tasks: Mapping[Hashable, Any], image: Any, chunks: tuple[Chunks, ...]) -> Any:
+        graph = HighLevelGraph.from_collections(self.name, tasks, dependencies=[image])
+        return da.Array(graph, self.name, chunks, dtype=self.target)

@@ -37,10 +37,10 @@ def operate_box(tiling: Tiling, image: NDArray[Any], box: Box, info: Info, linea
         return tile(tiling, image, box, tiling.step.arguments.get("dtype"), _alpha(info), linear)
 
 
-def fold_box(fold: Folding, image: NDArray[Any], step: Step, notice: Notice) -> None:
+def fold_box(fold: Folding, image: NDArray[Any], box: Box, step: Step, notice: Notice) -> None:
     """Join a box of an image to what a reduction has of it."""
     with announcing(step.mode, image, notice):
-        fold.add(image)
+        fold.add(image, box)
 
 
 def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:

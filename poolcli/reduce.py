@@ -125,7 +125,9 @@ def reduce(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed. NaN propagates in every mode. Of a Dask array give `image.compute()`.
+            any strides; it is not changed. NaN propagates in every mode. A Dask array gives a lazy one of the same
+            values: chunk by chunk for extremes, for averages of integers and for ranks of integers of 8 and 16 bits,
+            else by one task for each map, which gets all of it.
         mode: a key of `poolcli.REDUCTIONS`, which holds the formulas: gap, gmp, covariance, spp, flatten, or a mode of
             `downsample`.
         dtype: of the output. Unless given, modes that select values of the map (gmp, flatten, median, ...) keep its

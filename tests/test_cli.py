@@ -310,7 +310,7 @@ def test_space_to_depth_is_written_as_an_array(photo):
 def test_planes_do_not_fit_into_one_picture(photo):
     result = run("downsample", "--mode", "kmax", photo)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "kmax makes 2 images of one: --combine mean makes one; .tif, .npy hold all" in result.stderr
+    assert "kmax makes 2 images of one: --combine mean makes one; .tif, .npy, .zarr hold all" in result.stderr
     assert run("downsample", "--mode", "kmax", photo, "-o", photo.with_suffix(".npy")).returncode == 0
     np.testing.assert_array_equal(np.load(photo.with_suffix(".npy")), poolcli.downsample(pixels(photo), "kmax"))
     assert run("downsample", "--mode", "kmax", "--combine", "mean", photo).returncode == 0

@@ -6,21 +6,25 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
+import zarr
 from commands import process
-from distributed import Client, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster
 from effort import JIT
 from PIL import Image
 
 from poolcli import files
-from poolcli.batch.jobs import Job, Outcome
+from poolcli.batch import cluster as cluster_module
+from poolcli.batch.jobs import Job, Outcome, Settings
+from poolcli.batch.work import Worker
 from poolcli.commands import Step
 from poolcli.files import Proofs, WriteError
+from poolcli.images import ImageError
 
 pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
 
@@ -28,6 +32,7 @@ pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or 
 PRELOAD = """
 import os
 from poolcli import files
+from poolcli.batch import cluster
 
 def placed(temporary, target, rename=files._rename_new):
     if target.name == "killer.png":
@@ -38,8 +43,19 @@ def placed(temporary, target, rename=files._rename_new):
         marker.touch()
         os._exit(1)
 
+def painted(piece, paint=cluster.paint):
+    folder = piece.job.output.parent
+    if piece.job.output.name.startswith("killed") and not (folder / "lost").exists() and piece.box.top:
+        (folder / "lost").touch()
+        (piece.canvas.folder / "half.partial").touch()
+        os._exit(1)
+    with open(folder / "boxes", "a") as file:
+        file.write(f"{os.getpid()} {piece.name} {[*piece.images]} {[*piece.box]}\\n")
+    return paint(piece)
+
 if files._rename_new.__name__ != "placed":  # this is read twice
     files._rename_new = placed
+    cluster.paint = painted
 """
 
 
@@ -115,15 +131,150 @@ def test_pyramids_come_out_as_on_one_machine_though_a_worker_is_lost(scheduler, 
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "there/lost").exists() == (ending == "tif"), "folders are placed by another rename"
     (tmp_path / "there/lost").unlink(missing_ok=True)
-    here, there = (
-        {
-            str(path.relative_to(tmp_path / name)): path.read_bytes()
-            for path in (tmp_path / name).rglob("*")
-            if path.is_file()
-        }
-        for name in ("here", "there")
+    assert files_of(tmp_path / "here") == files_of(tmp_path / "there")
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def stored(path, shape, **options):
+    array = zarr.create_array(path, shape=shape, dtype=np.uint8, **options)
+    array[...] = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    return path
+
+
+LARGE = {
+    "chunks": (
+        ("downsample", "-m", "kmax", "--k", 2, "-F", 3, "-S", 2),
+        "killed.zarr",
+        {"chunks": (1, 32, 32)},
+        2 * 5 * 5,
+    ),
+    "shards": (("upsample", "-m", "bicubic"), "killed.zarr", {"chunks": (2, 32, 32), "shards": (2, 96, 64)}, 6 * 9),
+    "pyramid": (
+        ("pyramid", "-m", "max", "--until", 99),
+        "killed.ome.zarr",
+        {"chunks": (1, 64, 64)},
+        26 + 2 * (25 + 9 + 4),
+    ),
+    "sums": (("pyramid", "-m", "average", "--until", 40), "killed.ome.zarr", {"chunks": (2, 64, 64)}, None),
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_a_large_zarr_is_written_by_all_workers_though_one_is_killed(scheduler, tmp_path, case):
+    step, name, options, count = LARGE[case]
+    stored(tmp_path / "a.zarr", (2, 270, 266), dimension_names=["z", "y", "x"], **options)
+    made = []
+    for folder, more in (("here", ()), ("there", ("--scheduler", scheduler))):
+        (tmp_path / folder).mkdir()
+        command = (*step, "a.zarr", "-o", f"{folder}/{name}", "--memory", "16K", "--json", *more)
+        result = process(*command, folder=tmp_path)
+        made.append((result.returncode, result.stderr, untimed(result.stdout.replace(folder, ""))))
+    assert made[0] == made[1]
+    assert made[0][0] == 0
+    assert files_of(tmp_path / "there" / name) == files_of(tmp_path / "here" / name)
+    assert sorted(os.listdir(tmp_path / "there")) == ["boxes", name, "lost"]
+    lines = (tmp_path / "there/boxes").read_text().splitlines()
+    assert len({line.split()[0] for line in lines}) >= 2, "processes, each of which wrote some"
+    assert count is None or len({line.partition(" ")[2] for line in lines}) == count
+
+
+def test_what_goes_wrong_with_a_box_takes_the_line_that_it_takes_on_one_machine(scheduler, tmp_path):
+    stored(tmp_path / "a.zarr", (300, 270), chunks=(32, 32))
+    for chunk in ("3/4", "7/1"):
+        (tmp_path / f"a.zarr/c/{chunk}").write_bytes(b"no zstd at all")
+    for step in (("downsample", "-m", "max"), ("pyramid", "-m", "max", "--until", 99)):
+        said = []
+        for more in ((), ("--scheduler", scheduler)):
+            result = process(*step, "a.zarr", "-o", "out/b.zarr", "--memory", "16K", *more, folder=tmp_path)
+            said.append((result.returncode, result.stderr))
+        reason = "damaged or unsupported: its compressed pixels cannot be unpacked"
+        assert said == [(1, f"error: a.zarr: {reason}\n")] * 2
+        assert not [path for path in (tmp_path / "out").iterdir() if path.name != "boxes"]
+
+
+def test_large_and_small_outputs_of_several_modes(scheduler, tmp_path):
+    stored(tmp_path / "in/large.zarr", (270, 266), chunks=(64, 64))
+    picture(tmp_path / "in/small.png", size=(20, 16))
+    for folder, more in (("here", ()), ("there", ("--scheduler", scheduler))):
+        command = (*DOWNSAMPLE, "-m", "min", "in", "-o", folder, "--format", "zarr", "--memory", "16K", *more)
+        result = process(*command, folder=tmp_path)
+        assert (result.returncode, result.stderr.splitlines()[-1]) == (0, "4 written")
+    (tmp_path / "there/boxes").unlink()
+    assert sorted(os.listdir(tmp_path / "there")) == [
+        "large_max.zarr", "large_min.zarr", "small_max.zarr", "small_min.zarr",
+    ]  # fmt: skip
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+
+
+def test_what_goes_to_a_store_is_written_by_the_worker_that_opened_it(tmp_path):
+    source = stored(tmp_path / "a.zarr", (70, 66), chunks=(16, 16))
+    able = Worker(
+        Settings(memory=1 << 12), lambda: None, cluster_module._call, lambda: False, print, cluster_module._Others()
     )
-    assert here == there
+    for output, status in ((tmp_path / "b.zarr", "large"), (files.located("memory://cluster/b.zarr"), "written")):
+        (outcome,) = able.do([Job(source, output, Step("downsample", "max"))], lambda job: None)
+        assert (outcome.status, outcome.error, files.exists(output)) == (status, "", status == "written")
+    assert os.listdir(tmp_path) == ["a.zarr"]
+
+
+def test_a_signal_ends_a_large_output_and_leaves_nothing(scheduler, tmp_path):
+    stored(tmp_path / "a.zarr", (1600, 1600), chunks=(32, 32))
+    command = [*DOWNSAMPLE, "a.zarr", "-o", "out/b.zarr", "--memory", "16K", "--scheduler", scheduler]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "poolcli", *command], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    boxes, deadline = tmp_path / "out/boxes", time.monotonic() + 60
+    while running.poll() is None and time.monotonic() < deadline and not boxes.exists():
+        time.sleep(0.002)
+    assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=10)
+    assert (running.returncode, said) == (130, "0 written, 1 not begun\n")
+    while len(os.listdir(tmp_path / "out")) > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)  # until a worker, which was writing, finds nobody waiting for that
+    assert os.listdir(tmp_path / "out") == ["boxes"]
+    assert len(boxes.read_text().splitlines()) < 25 * 25, "boxes of 32 x 32 chunks"
+
+
+class Answers:
+    """An executor whose futures are what is asked for: of each box, one answer after the other."""
+
+    def __init__(self, **answers):
+        self.answers, self.asked = answers, []
+
+    def submit(self, function, box):
+        self.asked.append(box)
+        answers, future = self.answers.get(box, []), Future()
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, KilledWorker):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+        return future
+
+
+def ask(boxes, executor):
+    cluster_module._Boxes(cluster_module._Workers(executor, None, lambda: 2, lambda: None), iter(boxes)).run()
+    return executor.asked
+
+
+def test_boxes_that_end_workers_are_written_again_alone():
+    killed = KilledWorker("paint", None, 1)
+    assert ask("abcd", Answers(b=[killed])) == ["a", "b", "c", "d", "b"]
+    with pytest.raises(ImageError, match="it ended every worker that began it, as one does that has no memory left"):
+        ask("abcd", Answers(b=[killed, killed]))
+
+
+def test_of_boxes_that_fail_the_first_is_told():
+    with pytest.raises(ImageError, match="the first"):
+        ask("abcd", Answers(a=[ImageError("the first")], b=[ImageError("the second")]))
+    executor = Answers(b=[OSError(28, "No space left on device")])
+    with pytest.raises(OSError, match="No space left"):
+        ask("abcdefgh", executor)
+    assert len(executor.asked) < 6, "none is handed out after that"
 
 
 def test_a_job_that_ends_its_workers_fails_and_those_beside_it_do_not(scheduler, tmp_path):

@@ -91,6 +91,50 @@ def test_resamplings_of_any_chunks(mode):
     check()
 
 
+REDUCED = {
+    "spp": {"levels": (1, 2), "pool": "kmax", "k": 2},
+    "covariance": {"matrix": True},
+    "kmax": {"k": 3},
+    "percentile": {"q": 70.0},
+    "flatten": {"order": "columns"},
+}
+
+
+@pytest.mark.parametrize("mode", poolcli.REDUCTIONS)
+def test_reductions_of_any_chunks(mode):
+    @FEW
+    @given(arrays(3, 16), st.sampled_from(["float32", "uint8"]))
+    def check(both, dtype):
+        image, lazy, layout = both
+        if mode in ("max", "min", "gmp"):  # of 0.0 and -0.0 either is the larger
+            image = image + np.float32(0)
+        if dtype == "uint8" or mode == "covariance":  # which warns of infinities
+            image = np.nan_to_num(image * 9, posinf=99, neginf=0).clip(0, 99).astype(dtype)
+        assert_alike(
+            poolcli.reduce, image, da.from_array(image, lazy.chunks), mode, layout=layout, **REDUCED.get(mode, {})
+        )
+
+    check()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_reductions_join_what_chunks_have(dtype):
+    """No task sees more than a chunk, of a whole in 20 of them."""
+    image = picture(dtype, (2, 400, 500, 3), 1)
+    lazy = da.from_array(image, (1, 100, 100, 2))
+    for mode in ("gap", "max", "min", "median", "percentile", "majority", "average"):
+        assert_alike(poolcli.reduce, image, lazy, mode)
+        made = poolcli.reduce(lazy, mode)
+        assert made.chunks == ((1, 1), (2, 1))
+        assert len(made.dask.layers[made.name]) == 2 * 2 * (20 + 2 + 1 + 1)
+    for arguments in ({"k": 3}, {"k": 700, "combine": "mean"}, {"k": 10**6, "combine": "mean", "dtype": "float32"}):
+        if arguments["k"] < 400 * 500:
+            assert_alike(poolcli.reduce, image, lazy, "kmax", **arguments)
+    assert_alike(poolcli.reduce, image.astype(">u2"), lazy.astype(">u2"), "median")
+    for how in ({"ignore": 5}, {"ignore": 5, "valid": 0.99}, {"linear": dtype == "uint8"}, {"dtype": "float32"}):
+        assert_alike(poolcli.reduce, image, lazy, "gap", **how)
+
+
 @pytest.mark.parametrize("layout", ["hwc", "chw"])
 def test_alpha_and_linear_light(layout):
     image = picture("uint8", (2, 17, 19, 4), 3)
@@ -103,6 +147,8 @@ def test_alpha_and_linear_light(layout):
         assert_alike(poolcli.downsample, image, lazy, "max", **how)
         assert_alike(poolcli.upsample, image, lazy, "bicubic", **how)
         assert_alike(poolcli.resize, image, lazy, 5, fit="inside", antialias=True, **how)
+        assert_alike(poolcli.reduce, image, lazy, "gap", **how)
+        assert_alike(poolcli.reduce, image, lazy, "max", **how)
 
 
 def test_one_pixel_of_all_channels_several_planes_and_another_dtype():
@@ -174,7 +220,12 @@ LAZY = da.zeros((8, 8, 3), chunks=4, dtype="uint8")
     ("made", "error", "words"),
     [
         (lambda: poolcli.upsample(LAZY, "transposed"), ValueError, "mode 'transposed' is not for Dask arrays: image"),
-        (lambda: poolcli.reduce(LAZY, "gap"), ValueError, r"reduce takes no Dask array: image.compute\(\) makes"),
+        (lambda: poolcli.reduce(LAZY, "gap", out=np.zeros(3)), ValueError, "out is for arrays of NumPy"),
+        (lambda: poolcli.reduce(LAZY, "gap", alpha=True), ValueError, "three channels are red, green and blue"),
+        (lambda: poolcli.reduce(LAZY, "spp", pool="gap"), ValueError, "pool='gap' is not allowed"),
+        (lambda: poolcli.reduce(LAZY, "covariance", ignore=0), ValueError, "mode 'covariance' takes no ignore"),
+        (lambda: poolcli.reduce(LAZY[:0], "gap"), ValueError, "the map is empty"),
+        (lambda: poolcli.reduce(LAZY, "max", levels=(1, 2)), ValueError, "mode 'max' takes no levels"),
         (lambda: poolcli.downsample(LAZY, "max", return_indices=True), ValueError, "return_indices=True is not for"),
         (lambda: poolcli.downsample(LAZY, "max", ignore=0), ValueError, "ignore=0 is not for Dask arrays: image"),
         (lambda: poolcli.resize(LAZY, 4, out=np.zeros((4, 4, 3), "uint8")), ValueError, "out is for arrays of NumPy"),

@@ -212,20 +212,36 @@ def test_nodata_stays_outside_in_parts(tmp_path, monkeypatch, given):
         assert tiff.pages[0].nodata == 7
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
-def test_a_map_is_reduced_in_bands_where_that_gives_the_same(tmp_path, monkeypatch, dtype):
-    image = picture(dtype, (70, 53, 3), 1)
-    if dtype == "float32":
+COUNTED = [("median",), ("percentile", "--q", 80), ("kmax", "--k", 3), ("kmax", "--k", 9, "--combine", "mean"),
+           ("majority",)]  # fmt: skip
+SUMMED = [("l2",), ("lp", "--p", 2.5, "--norm", "mean"), ("gem",), ("soft", "--beta", 3)]
+REDUCED = {
+    "bool": [("gap",), ("max",), *COUNTED],
+    "uint8": [("gap",), ("gmp",), ("min",), ("average",), *COUNTED, *SUMMED, ("mixed",)],
+    "int16": [("gap",), *COUNTED],
+    "int64": [("gap",), ("gmp",), ("min",), ("l2",)],
+    "float32": [("gap",), ("gmp",), ("max",), ("min",), *SUMMED, ("mixed", "--lam", 0.25)],
+    "float64": [("gap",), ("gmp",), ("min",), ("gem",), ("soft",)],
+}
+
+
+@pytest.mark.parametrize(("dtype", "width"), [*((dtype, 4096) for dtype in REDUCED), ("float32", 16), ("float64", 16)])
+def test_a_map_is_reduced_in_bands_where_that_gives_the_same(tmp_path, monkeypatch, dtype, width):
+    """Floats are added up in the order of the whole, 16 columns at once, or all."""
+    monkeypatch.setattr("poolcli.engine.regions._WIDTH", width)
+    image = picture(dtype, (170, 53, 3), 1)
+    if image.dtype.kind == "f":
         image[image > 0.9], image[3, 4, 1] = -0.0, np.nan
-    source = written(tmp_path, "a.tif", image, tile=(16, 16), compression="zlib")
-    modes = ("gmp", "max", "min") if dtype == "float32" else ("gap", "gmp", "min", "average")
+        image[:, :, 2] = np.where(image[:, :, 2] > 0, 0.0, -0.0)  # of which the larger is the first that is joined
+    source = written(tmp_path, "a.npy" if dtype == "bool" else "a.tif", image, tile=(16, 16), compression="zlib")
+    rows = {}
     for name, how in (("whole", ()), ("parts", ("--memory", "8K")), ("narrow", ("--memory", "1K"))):
-        for mode in modes:
-            run("reduce", "-m", mode, source, "-o", tmp_path / f"{name}-{mode}.csv", *how)
+        for mode in REDUCED[dtype]:
+            run("reduce", "-m", *mode, source, "-o", tmp_path / "a.csv", "--overwrite", *how)
+            rows[mode, name] = (tmp_path / "a.csv").read_text()
         monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole, after the first
-    for mode in modes:
-        assert (tmp_path / f"parts-{mode}.csv").read_text() == (tmp_path / f"whole-{mode}.csv").read_text()
-        assert (tmp_path / f"narrow-{mode}.csv").read_text() == (tmp_path / f"whole-{mode}.csv").read_text()
+    for mode, name in rows:
+        assert rows[mode, name] == rows[mode, "whole"], (mode, name)
 
 
 def test_a_reduction_that_sees_the_whole_is_the_same(tmp_path):

@@ -164,6 +164,33 @@ def test_parts_of_a_step_have_the_pixels_of_the_whole(tmp_path, step):
     np.testing.assert_array_equal(opened(tmp_path / "parts.zarr")[...], expected)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("options", [(), ("--tile", "5x11")], ids=str)
+def test_planes_of_kmax_lie_along_a_leading_axis(tmp_path, version, options):
+    image = picture("uint16", (3, 70, 53), 1)
+    source = stored(tmp_path / "a.zarr", image, **VERSIONS[version])
+    run("downsample", "-m", "kmax", "--k", 4, "-F", 3, "-S", 2, source, "-o", tmp_path / "b.zarr", *options)
+    made, before = opened(tmp_path / "b.zarr"), opened(source)
+    expected = np.stack([poolcli.downsample(plane, "kmax", k=4, **WINDOW) for plane in image], 1)
+    assert made.shape == (4, 3, 34, 26)
+    np.testing.assert_array_equal(made[...], expected)
+    assert made.chunks == (4, *before.chunks)
+    assert bool(made.shards) == bool(before.shards)
+    names = getattr(before.metadata, "dimension_names", None)
+    assert getattr(made.metadata, "dimension_names", None) == (("k", *names) if names else None)
+
+
+def test_planes_of_colour_lie_along_a_leading_axis_too(tmp_path):
+    image = picture("uint8", (20, 16, 3), 1)
+    write_image(image, tmp_path / "a.png")
+    run("downsample", "-m", "kmax", "--k", 2, tmp_path / "a.png", "-o", tmp_path / "b.zarr")
+    made = opened(tmp_path / "b.zarr")
+    assert made.metadata.dimension_names == ("k", "y", "x", "c")
+    np.testing.assert_array_equal(made[...], poolcli.downsample(image, "kmax", k=2))
+    run("downsample", "-m", "kmax", "--k", 1, tmp_path / "a.png", "-o", tmp_path / "one.zarr")
+    np.testing.assert_array_equal(opened(tmp_path / "one.zarr")[...], poolcli.downsample(image, "max"))
+
+
 @settings(parent=EXAMPLES, max_examples=12 if JIT else 3)
 @given(data=st.data())
 def test_any_chunks_give_the_bytes_of_the_array(tmp_path_factory, data):
@@ -564,7 +591,8 @@ def test_what_an_output_cannot_be_takes_one_line(tmp_path):
     source = stored(tmp_path / "a.zarr", image)
     out = tmp_path / "b.zarr"
     assert "ZARR is a folder, and standard output takes a file" in error_of(*MAX, source, "-o", "-", "--format", "zarr")
-    assert "kmax makes 2 images of one" in error_of("downsample", "-m", "kmax", "--k", 2, source, "-o", out)
+    planes = error_of("downsample", "-m", "kmax", "--k", 2, source, "-o", tmp_path / "b.ome.zarr")
+    assert "an OME-Zarr has no axis for 2 images that are made of one: --combine mean makes one" in planes
     assert "must be a folder for them" in error_of(*MAX, source, source, "-o", source)
     six = stored(tmp_path / "six.zarr", image[None, None, None, None])
     assert "without names: a name that ends with .zarr alone" in error_of(*MAX, six, "-o", tmp_path / "b.ome.zarr")

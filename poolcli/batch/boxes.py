@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
@@ -66,14 +66,14 @@ class Parts:
             yield read_box(self.boxes, *self.tiling.needs(box).sides), box
 
 
-def parts_of(boxes: Boxes, step: Step, settings: Settings) -> Parts | None:
+def parts_of(boxes: Boxes, step: Step, settings: Settings, count: int = 1) -> Parts | None:
     """Return the parts that a result is made in, or None where it is made at once: it is small, or its mode needs it.
 
-    A result is small if it takes, with its image, no more than the memory that is allowed.
+    A result is small if so many of it take, with their images, no more than the memory that is allowed.
     """
     before, after = boxes.shape, step.shape_after(boxes.shape)
     pixel, planes = boxes.dtype.itemsize * boxes.together, max(1, step.planes)
-    if settings.tile is None and (prod(before) + planes * prod(after)) * pixel <= settings.memory:
+    if settings.tile is None and count * (prod(before) + planes * prod(after)) * pixel <= settings.memory:
         return None
     from poolcli.tiling import tiling_of
 
@@ -111,6 +111,13 @@ def in_bands(boxes: Boxes, settings: Settings) -> Iterator[NDArray[Any]]:
     rows = settings.tile[0] if settings.tile else max(1, settings.memory // _SHARE // row)
     ends = ((top, min(top + rows, height)) for top in range(0, height, rows))
     return ahead(read_box(boxes, own, (0, width)) for own in ends)
+
+
+def in_boxes(boxes: Boxes, wanted: Iterable[Box]) -> Iterator[tuple[NDArray[Any], Box]]:
+    """Return boxes of an image with what is in them, the next of which is read while one is in use."""
+    from poolcli.images.read import read_box
+
+    return ahead((read_box(boxes, *box.sides), box) for box in wanted)
 
 
 def seen_shape(boxes: Boxes) -> tuple[NDArray[Any], Info]:

@@ -117,7 +117,7 @@ class Outcome:
     """What became of a job."""
 
     job: Job
-    status: str  # written, skipped or failed
+    status: str  # written, skipped or failed; or large, where it is left to a crew
     before: tuple[int, ...] = ()  # shape of the first image
     after: tuple[int, ...] = ()
     seconds: float = 0.0

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolcli.batch.boxes import Made, Make, Parts, in_bands, size_of_parts
 from poolcli.batch.jobs import Job, Settings
+from poolcli.batch.painting import Crew, Painting
 from poolcli.files import WriteError, is_remote, may_be_done_again, real, shown
 from poolcli.images import ImageError, Info, Reading, Writing
 from poolcli.placing import SAME
@@ -22,28 +24,36 @@ from poolcli.pyramid import Level, Making, levels_of, makings
 if TYPE_CHECKING:
     import numpy as np
 
-    from poolcli.images.boxes import Boxes
+    from poolcli.images.boxes import Boxes, Canvas, Outline
+    from poolcli.tiling import Box
 
 TILE = (256, 256)
 """Tiles of files whose image has none."""
 
 _PLAN = "plan.json"
+_ARRAYS = (".npy", ".zarr")  # that are kept: what one machine makes, and what several do
 
 
 class Kept(ExitStack):
     """Arrays in a hidden folder beside an output: those that are there are whole."""
 
-    def __init__(self, output: Path, plan: dict[str, Any], resume: bool, warn: Callable[[str], object]) -> None:
+    def __init__(self, output: Path) -> None:
         super().__init__()
         self._folder = output.with_name(f".{output.name}.levels")
-        self._plan = json.dumps(plan)
-        begun = self._begun()
-        if begun is not None and begun != self._plan and resume:
+
+    def begin(self, plan: dict[str, Any], resume: bool, warn: Callable[[str], object]) -> None:
+        """Make the folder, or go on with one of the same plan, or raise an ImageError."""
+        from poolcli.files import place
+
+        text, begun = json.dumps(plan), self._begun()
+        if begun is not None and begun != text and resume:
             what = f"{shown(self._folder)} was begun by another command, or of another image"
             raise ImageError(f"{what}: without --resume it begins anew")
         if begun is not None and not resume:
             warn(f"levels of a run that was ended are made again: --resume goes on with those in {shown(self._folder)}")
             shutil.rmtree(self._folder)
+        self._folder.mkdir(exist_ok=True)
+        place(lambda file: file.write(text.encode()), self._folder / _PLAN, True)
 
     def _begun(self) -> str | None:
         try:
@@ -51,16 +61,13 @@ class Kept(ExitStack):
         except FileNotFoundError:
             return None
 
-    def begin(self) -> None:
-        """Make the folder, where it is not there."""
-        from poolcli.files import place
-
-        self._folder.mkdir(exist_ok=True)
-        place(lambda file: file.write(self._plan.encode()), self._folder / _PLAN, True)
+    def path(self, name: str, ending: str) -> Path:
+        """Return the path of an array."""
+        return self._folder / f"{name}{ending}"
 
     def has(self, name: str) -> bool:
         """Return whether an array is there."""
-        return self._path(name).exists()
+        return any(self.path(name, ending).exists() for ending in _ARRAYS)
 
     def put(self, name: str, parts: Parts, make: Make, dtype: np.dtype[Any]) -> None:
         """Keep an array that is made in parts."""
@@ -69,13 +76,14 @@ class Kept(ExitStack):
 
         with closing(parts.bands(make)) as made:
             banded = Banded((band for (band,) in made), parts.tiling.shape, dtype, Info())
-            write_bands(iter([banded]), 1, self._path(name), None, Writing(overwrite=True))
+            write_bands(iter([banded]), 1, self.path(name, ".npy"), None, Writing(overwrite=True))
 
     def boxes(self, name: str) -> Boxes:
         """Return an array, to be read by boxes."""
         from poolcli.images.read import open_picture
 
-        boxes = self.enter_context(open_picture(self._path(name), Reading(max_pixels=1 << 62))).boxes()
+        path = next(path for ending in _ARRAYS if (path := self.path(name, ending)).exists())
+        boxes = self.enter_context(open_picture(path, Reading(max_pixels=1 << 62))).boxes()
         assert boxes is not None
         return boxes
 
@@ -83,9 +91,6 @@ class Kept(ExitStack):
         """Remove all."""
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.npy"
 
 
 @dataclass(frozen=True)
@@ -97,26 +102,118 @@ class Bases:
     info: Info
 
 
-def build(job: Job, bases: Bases, settings: Settings, make: Callable[..., Made], warn: Callable[[str], object]) -> None:
-    """Write images and their levels to the file of a job."""
+@dataclass(frozen=True)
+class Pyramid:
+    """Images and their smaller levels: arrays that are kept, as "0-2" of image 0, and the levels of an output, "2"."""
+
+    job: Job
+    bases: Bases
+    settings: Settings
+    make: Callable[..., Made]
+
+    @cached_property
+    def kept(self) -> Kept:
+        """Return where arrays are kept."""
+        assert self.job.output
+        return Kept(self.job.output)
+
+    @property
+    def base(self) -> Boxes:
+        """Return the first image: the others are alike."""
+        return self.bases.images[0]
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether all images are read in parts, and take more than the memory that is allowed."""
+        from poolcli.images.boxes import Held
+
+        images, base, settings = self.bases.images, self.base, self.settings
+        taken = len(images) * prod(base.shape) * base.dtype.itemsize
+        return (settings.tile is not None or taken > settings.memory) and not any(isinstance(i, Held) for i in images)
+
+    @cached_property
+    def levels(self) -> Sequence[Level]:
+        """Return the smaller levels."""
+        step, base = self.job.step, self.base
+        blends_colour = step.blends and (bool(self.bases.info.alpha) or self.settings.linear)
+        return levels_of(step, base.shape, base.dtype, blends_colour)
+
+    @property
+    def makings(self) -> Iterator[tuple[int, Making]]:
+        """Yield what is to be kept, one after the other, with the number of its image."""
+        for image in range(len(self.bases.images)):
+            yield from ((image, making) for making in makings([*self.levels], self.base.shape, self.base.dtype))
+
+    @cached_property
+    def outlines(self) -> Sequence[Outline]:
+        """Return the levels of an output that is a folder, the image itself first."""
+        from poolcli.images.boxes import Outline
+
+        job, base, bases, method = self.job, self.base, self.bases, _method(self.job, self.levels)
+        assert job.output
+        shapes = [base.shape, *(level.shape for level in self.levels)]
+        places = [SAME, *(level.placement for level in self.levels)]
+        return [
+            Outline(job.output, shape, base.dtype, bases.frames, bases.info, place, base.tile, method=method)
+            for shape, place in zip(shapes, places, strict=True)
+        ]
+
+    def parts(self, image: int, making: Making) -> Parts:
+        """Return the parts that an array is made in."""
+        source = self.bases.images[image] if making.source == "0" else self.kept.boxes(f"{image}-{making.source}")
+        return _parts(source, making, self.settings)
+
+    def painting(self, name: str) -> Painting:
+        """Return what is kept, or written, under a name."""
+        image, dash, made = name.partition("-")
+        if not dash:
+            return self._level(int(name))
+        return self._array(int(image), next(each for _, each in self.makings if each.name == made))
+
+    def _array(self, image: int, making: Making) -> Painting:
+        from poolcli.images.boxes import Outline
+        from poolcli.images.read import read_box
+
+        parts, path = self.parts(image, making), self.kept.path(f"{image}-{making.name}", ".zarr")
+        outline = Outline(path, making.tiling.shape, making.dtype, [0], Info(), SAME, self.base.tile)
+
+        def make(_: int, box: Box) -> Any:
+            return self.make(making.tiling, read_box(parts.boxes, *making.tiling.needs(box).sides), box)
+
+        return Painting(outline, parts.size, make)
+
+    def _level(self, number: int) -> Painting:
+        from poolcli.images.read import read_box
+
+        own, outline = self.bases.images, self.outlines[number]
+        images = [self.kept.boxes(f"{image}-{number}") for image in range(len(own))] if number else own
+        size = size_of_parts(outline.shape, outline.shape, max(self.base.dtype.itemsize, 4), self.settings.memory)
+        return Painting(outline, size, lambda image, box: [read_box(images[image], *box.sides)])
+
+
+def build(pyramid: Pyramid, warn: Callable[[str], object], crew: Crew | None = None) -> None:
+    """Write images and their levels to the file of a job; or have a crew write them, level by level."""
+    job, kept, settings = pyramid.job, pyramid.kept, pyramid.settings
     assert job.output
     if is_remote(job.output):
         raise ImageError("levels are kept beside the output until all are there: a pyramid is written to this machine")
-    base, info = bases.images[0], bases.info
-    levels = levels_of(job.step, base.shape, base.dtype, job.step.blends and (bool(info.alpha) or settings.linear))
-    if not levels:
+    if not pyramid.levels:
         warn(f"{shown(job.input)}: is as small as --until N asks: there are no smaller levels")
-    with Kept(job.output, _plan(job, settings), settings.resume or may_be_done_again(), warn) as kept:
-        kept.begin()
+    with kept:
+        kept.begin(_plan(job, settings), settings.resume or may_be_done_again(), warn)
         try:
-            for number, image in enumerate(bases.images):
-                for making in makings(levels, base.shape, base.dtype):
-                    name = f"{number}-{making.name}"
-                    if not kept.has(name):
-                        source = image if making.source == "0" else kept.boxes(f"{number}-{making.source}")
-                        parts = _parts(source, making, settings)
-                        kept.put(name, parts, partial(make, making.tiling), making.dtype)
-            (_write_folder if job.kind and job.kind.marks else _write_file)(job, bases, levels, kept, settings)
+            for image, making in pyramid.makings:
+                name = f"{image}-{making.name}"
+                if kept.has(name):
+                    continue
+                if crew:
+                    _share(pyramid, name, crew)
+                else:
+                    kept.put(name, pyramid.parts(image, making), partial(pyramid.make, making.tiling), making.dtype)
+            if job.kind and job.kind.marks:
+                _write_folder(pyramid, crew)
+            else:
+                _write_file(pyramid)
         except WriteError as error:
             raise WriteError(f"{error}: --resume goes on with what is done", job.output, error.remedy) from error
         except (ImageError, ValueError, TypeError):  # as it will in the next run
@@ -125,13 +222,22 @@ def build(job: Job, bases: Bases, settings: Settings, make: Callable[..., Made],
         kept.remove()
 
 
-def _write_file(job: Job, bases: Bases, levels: Sequence[Level], kept: Kept, settings: Settings) -> None:
+def _share(pyramid: Pyramid, name: str, crew: Crew) -> None:
+    """Keep an array that a crew writes."""
+    from poolcli.images.write import write_boxes
+
+    painting = pyramid.painting(name)
+    write_boxes(painting.outline, None, Writing(overwrite=True), partial(crew.paint, pyramid.job, name, painting))
+
+
+def _write_file(pyramid: Pyramid) -> None:
     """Write an image and its levels to a file."""
     from poolcli.images.boxes import Banded
     from poolcli.images.write import write_levels
 
-    (image,), info = bases.images, bases.info
-    made = [image, *(kept.boxes(f"0-{number}") for number in range(1, len(levels) + 1))]
+    job, settings, levels, (image,) = pyramid.job, pyramid.settings, pyramid.levels, pyramid.bases.images
+    info = pyramid.bases.info
+    made = [image, *(pyramid.kept.boxes(f"0-{number}") for number in range(1, len(levels) + 1))]
     infos = [info, *(replace(info, exif=None, xmp=None, dpi=None, structure=None) for _ in levels)]
     banded = [
         Banded(in_bands(each, settings), each.shape, each.dtype, said, image.tile or TILE)
@@ -142,30 +248,19 @@ def _write_file(job: Job, bases: Bases, levels: Sequence[Level], kept: Kept, set
     write_levels(banded, job.output, job.ending or None, writing)
 
 
-def _write_folder(job: Job, bases: Bases, levels: Sequence[Level], kept: Kept, settings: Settings) -> None:
+def _write_folder(pyramid: Pyramid, crew: Crew | None) -> None:
     """Write images and their levels to a folder."""
-    from poolcli.batch.painting import Painting
-    from poolcli.images.boxes import Canvas, Outline
-    from poolcli.images.read import read_box
     from poolcli.images.write import write_sizes
 
-    assert job.output
-    base = bases.images[0]
-    shapes = [base.shape, *(level.shape for level in levels)]
-    places = [SAME, *(level.placement for level in levels)]
-    outlines = [
-        Outline(job.output, shape, base.dtype, bases.frames, bases.info, place, base.tile, method=_method(job, levels))
-        for shape, place in zip(shapes, places, strict=True)
-    ]
-
     def paint(number: int, canvas: Canvas) -> None:
-        images = [kept.boxes(f"{k}-{number}") for k in range(len(bases.images))] if number else bases.images
-        shape, pixel = shapes[number], max(base.dtype.itemsize, 4)
-        size = size_of_parts(shape, shape, pixel, settings.memory)
-        Painting(outlines[number], size, lambda k, box: read_box(images[k], *box.sides)).paint(canvas)
+        painting = pyramid.painting(str(number))
+        if crew:
+            crew.paint(pyramid.job, str(number), painting, canvas)
+        else:
+            painting.paint(canvas)
 
-    writing = replace(settings.writing, record=job.record(settings))
-    write_sizes(outlines, job.ending or None, writing, paint)
+    writing = replace(pyramid.settings.writing, record=pyramid.job.record(pyramid.settings))
+    write_sizes(pyramid.outlines, pyramid.job.ending or None, writing, paint)
 
 
 def _method(job: Job, levels: Sequence[Level]) -> dict[str, Any]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt, prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.batch.jobs import Job
     from poolcli.images.boxes import Canvas, Outline
     from poolcli.tiling import Box
 
 Pair = tuple[int, int]
-Make = Callable[[int, "Box"], Any]
-"""Returns a box of one of the images of an output, by its number in that."""
+Make = Callable[[int, "Box"], Sequence[Any]]
+"""Returns a box of the planes that are made of a frame, by its number among those of an output."""
+Piece = tuple[Sequence[int], "Box"]
+"""A box of images that are stored together."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,48 @@ class Painting:
 
     def paint(self, canvas: Canvas) -> None:
         """Write all boxes of the images."""
-        shape = self.outline.shape
-        size = whole_chunks(shape, self.part, canvas.chunk)
-        inner = bands(size, prod(self.part))
+        for images, box in self.pieces(canvas):
+            self.write(canvas, images, box)
+
+    def pieces(self, canvas: Canvas, most: int | None = None) -> Iterator[Piece]:
+        """Yield the boxes of the images: each of whole chunks, of a part, or so many pixels, at most, or one chunk."""
+        part = self.part if most is None else bands(self.part, most)
+        size = whole_chunks(self.outline.shape, part, canvas.chunk)
         for images in canvas.groups:
-            for box in boxes(shape, size):
-                canvas.write(images, *box.sides, self._made(images, box, inner))
+            for box in boxes(self.outline.shape, size):
+                yield images, box
+
+    def write(self, canvas: Canvas, images: Sequence[int], box: Box) -> None:
+        """Make a box of some images, and write it."""
+        canvas.write(images, *box.sides, self._made(images, box, bands(box.size, prod(self.part))))
 
     def _made(self, images: Sequence[int], box: Box, part: Pair) -> NDArray[Any]:
         """Return a box of some images, in parts of this size."""
         import numpy as np
 
         values = np.empty((len(images), *box.size, *self.outline.shape[2:]), self.outline.dtype)
+        frames = len(self.outline.frames)
         for inner in boxes(box.size, part, box.top, box.left):
             top, left = inner.top - box.top, inner.left - box.left
-            for k, image in enumerate(images):
-                values[k, top : inner.bottom - box.top, left : inner.right - box.left] = self.make(image, inner)
+            for frame in dict.fromkeys(image % frames for image in images):
+                for plane, made in enumerate(self.make(frame, inner)):
+                    own = values[images.index(plane * frames + frame)]
+                    own[top : inner.bottom - box.top, left : inner.right - box.left] = made
         return values
+
+
+class LargeError(Exception):
+    """An output is so large that several write it, and who raises this is not to hand out its boxes."""
+
+
+class Crew(Protocol):
+    """Those who write a large output together."""
+
+    def begin(self) -> None:
+        """Raise a LargeError if another is to hand out the boxes."""
+
+    def paint(self, job: Job, name: str, painting: Painting, canvas: Canvas) -> None:
+        """Have all boxes written of a painting, which has this name among those of a job."""
 
 
 def boxes(shape: Sequence[int], size: Pair, top: int = 0, left: int = 0) -> Iterator[Box]:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli import nodata
 from poolcli.batch.advice import Advice
-from poolcli.batch.boxes import Parts, in_bands, is_small, parts_of, seen_shape
+from poolcli.batch.boxes import Parts, in_boxes, is_small, parts_of, seen_shape
 from poolcli.batch.jobs import Job, Outcome, Row, Settings
-from poolcli.batch.painting import Painting
+from poolcli.batch.painting import Crew, LargeError, Painting
 from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
 from poolcli.files import WriteError, exists, is_remote, shown
 from poolcli.images import ImageError, Info, Writing
-from poolcli.images.formats import Format
+from poolcli.images.formats import Format, is_image_folder
 from poolcli.pictures import Notice, channel_names
 from poolcli.placing import placement
 from poolcli.reduce import columns
@@ -32,6 +32,7 @@ from poolcli.rows import imported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.batch.levels import Pyramid
     from poolcli.images.boxes import Banded, Boxes
     from poolcli.images.structure import Said
     from poolcli.images.types import Frame
@@ -88,11 +89,16 @@ class _Target:
     @property
     def count(self) -> int:
         """Return how many images the file will hold."""
-        return len(self.frames) * max(1, self.job.step.planes)
+        return len(self.frames) * self.planes
+
+    @property
+    def planes(self) -> int:
+        """Return how many of them are made of each frame."""
+        return max(1, self.job.step.planes)
 
 
 class Worker:
-    """Does jobs, and says what became of them."""
+    """Does jobs, and says what became of them; large outputs that are folders a crew writes, where there is one."""
 
     def __init__(
         self,
@@ -101,9 +107,10 @@ class Worker:
         compute: Compute,
         stopped: Callable[[], bool],
         notice: Notice,
+        crew: Crew | None = None,
     ) -> None:
         self._settings, self._prepare, self._compute = settings, prepare, compute
-        self._stopped, self._notice = stopped, notice
+        self._stopped, self._notice, self._crew = stopped, notice, crew
 
     def do(self, jobs: Sequence[Job], begin: Callable[[Job], object]) -> Iterator[Outcome]:
         """Do the jobs of one input, which is read once, and yield what became of each.
@@ -119,6 +126,17 @@ class Worker:
                 source.told |= {*new}
                 yield replace(outcome, warnings=new)
 
+    def painting(self, job: Job, name: str, source: Source) -> Painting:
+        """Return a painting of a job, by the name that the crew was told, to write some of its boxes."""
+        picture = source.open(self._settings.reading_for(job.step))
+        target, found = _target(job, self._frames(picture)), _Findings(job)
+        self._prepare()
+        if job.step.does.makes_levels:
+            pyramid = self._pyramid(picture, target, found)
+            source.enter_context(pyramid.kept)
+            return pyramid.painting(name)
+        return self._by_parts(self._parts(picture, target, found)[target.frames[0]], picture, target, found)
+
     def _do(self, job: Job, source: Source) -> Outcome:
         begin = time.perf_counter()
         found = Findings(job)
@@ -131,6 +149,8 @@ class Worker:
                 status = self._write(job, source, found)
         except BrokenPipeError:
             raise
+        except LargeError:
+            return Outcome(job, "large")
         except (ImageError, WriteError, ValueError, TypeError, OSError, MemoryError) as reason:
             status, error = "failed", _words(reason)
             blamed = reason.path if isinstance(reason, WriteError) else None
@@ -181,17 +201,17 @@ class Worker:
         boxes, settings = None if self._settings.colour else picture.boxes(frame), self._settings
         if boxes is None or (settings.tile is None and is_small(boxes, settings)):
             return None
-        from poolcli.folding import Folding
+        from poolcli.folding import folding_of
 
         image, info = seen_shape(boxes)
-        fold = None if step.blends and (info.alpha or settings.linear) else Folding.of(step, image.shape, image.dtype)
+        fold = None if step.blends and (info.alpha or settings.linear) else folding_of(step, image.shape, image.dtype)
         if fold is None:
             return None
         if not settings.layout_given:
             found.advice.on_layout(image, info)
-        for band in in_bands(boxes, settings):
+        for part, box in in_boxes(boxes, fold.boxes(settings.memory)):
             self._go_on()
-            self._compute(imported("pictures:fold_box"), fold, band, step, self._notice)
+            self._compute(imported("pictures:fold_box"), fold, part, box, step, self._notice)
         values = self._compute(fold.result)
         found.note_shapes(image.shape, values.shape)
         channels = channel_names((*image.shape, 1)[2], info)
@@ -223,8 +243,9 @@ class Worker:
         job, parts = target.job, self._parts(picture, target, found)
         if target.kind.marks:
             own = parts.get(target.frames[0])
+            crew = self._crew_of(job) if own else None
             made = self._by_parts(own, picture, target, found) if own else self._at_once(picture, target, found)
-            self._paint(made, target)
+            self._paint(made, target, crew)
         elif job.indices and parts:
             self._save_indices(parts, picture, target, found)
         elif parts:
@@ -251,7 +272,8 @@ class Worker:
         if not settings.layout_given:
             found.advice.on_layout(image, info)
         step = _resolved(target.job.step, image, info, found)
-        parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings)
+        many = len(target.frames) if self._crew and target.kind.marks and info.stack else 1
+        parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings, many)
         # What is converted to another dtype is converted as a whole.
         if parts is None or self._fitting(image, info, target)[1] != step.dtype_after(image.dtype.name):
             return None
@@ -340,11 +362,20 @@ class Worker:
         found.note_kept(info, target.kind)
         return info
 
-    def _paint(self, painting: Painting, target: _Target) -> None:
+    def _paint(self, painting: Painting, target: _Target, crew: Crew | None) -> None:
         """Write a result to its folder, box by box."""
         from poolcli.images.write import write_boxes
 
-        write_boxes(painting.outline, target.job.ending or None, self._begin(target), painting.paint)
+        paint = partial(crew.paint, target.job, "", painting) if crew else painting.paint
+        write_boxes(painting.outline, target.job.ending or None, self._begin(target), paint)
+
+    def _crew_of(self, job: Job) -> Crew | None:
+        """Return those who write the output of a job, or None: what a store keeps is written from one machine."""
+        assert job.output
+        if self._crew is None or is_remote(job.output) or not _is_shared(job.input):
+            return None
+        self._crew.begin()
+        return self._crew
 
     def _by_parts(self, parts: Parts, picture: Shared, target: _Target, found: Findings) -> Painting:
         """Return how the boxes of a result are made of boxes of the input's images."""
@@ -366,11 +397,13 @@ class Worker:
             check_alike(seen_shape(own)[0], image.shape, image.dtype)
             part = read_box(own, *parts.tiling.needs(box).sides)
             made = self._compute(operate, parts.tiling, part, box, info, self._settings.linear, self._notice)
-            return fitted(made, info, target.kind, self._settings.writing, 1)[0]
+            planes = made if job.step.planes else [made]
+            return [fitted(each, info, target.kind, self._settings.writing, 1)[0] for each in planes]
 
         dtype, along = np.dtype(job.step.dtype_after(image.dtype.name)), placement(job.step, image.shape)
         shape, tile = parts.tiling.shape, parts.boxes.tile
-        return Painting(Outline(job.output, shape, dtype, target.frames, info, along, tile), parts.size, make)
+        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile, planes=target.planes)
+        return Painting(outline, parts.size, make)
 
     def _at_once(self, picture: Shared, target: _Target, found: Findings) -> Painting:
         """Return how the images of a result are made, each as a whole."""
@@ -380,26 +413,37 @@ class Worker:
         job = target.job
         assert job.output
 
-        def result(k: int) -> Frame:
+        def result(k: int) -> list[Frame]:
             self._go_on()
             planes, info = self._made(picture, target.frames[k], target, found)
-            return fitted(planes[0], info, target.kind, self._settings.writing, 1)
+            return [fitted(plane, info, target.kind, self._settings.writing, 1) for plane in planes]
 
-        image, info = result(0)
-        shape, dtype, first, boxes = image.shape, image.dtype, [image], picture.boxes(target.frames[0])
+        first, boxes = [result(0)], picture.boxes(target.frames[0])
+        image, info = first[0][0]
+        shape, dtype = image.shape, image.dtype
 
         def make(k: int, box: Box) -> Any:
-            made = first.pop() if first and k == 0 else result(k)[0]
-            check_alike(made, shape, dtype)
+            made = [plane for plane, _ in (first.pop() if first and k == 0 else result(k))]
+            for plane in made:
+                check_alike(plane, shape, dtype)
             return made
 
         along, tile = placement(job.step, found.before), boxes.tile if boxes else None
-        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile)
+        outline = Outline(job.output, shape, dtype, target.frames, info, along, tile, planes=target.planes)
         return Painting(outline, (shape[0], shape[1]), make)
 
     def _build(self, picture: Shared, target: _Target, found: Findings) -> None:
         """Write images and their smaller levels to a file."""
-        from poolcli.batch.levels import Bases, build
+        from poolcli.batch.levels import build
+
+        pyramid = self._pyramid(picture, target, found)
+        crew = self._crew_of(target.job) if target.kind.marks and pyramid.is_large else None
+        self._begin(target)
+        build(pyramid, found.warnings.append, crew)
+
+    def _pyramid(self, picture: Shared, target: _Target, found: _Findings) -> Pyramid:
+        """Return how images and their smaller levels are made."""
+        from poolcli.batch.levels import Bases, Pyramid
         from poolcli.pyramid import levels_of
 
         settings, images = self._settings, self._bases(picture, target, found)
@@ -416,8 +460,7 @@ class Worker:
             self._go_on()
             return (self._compute(operate, tiling, part, box, info, settings.linear, self._notice),)
 
-        self._begin(target)
-        build(job, Bases(images, target.frames, info), settings, make, found.warnings.append)
+        return Pyramid(job, Bases(images, target.frames, info), settings, make)
 
     def _bases(self, picture: Shared, target: _Target, found: Findings) -> list[Boxes]:
         """Return the images that pyramids are made of; a single one that is not too large in memory."""
@@ -543,6 +586,11 @@ def _nodata_of(step: Step, image: NDArray[Any], dtype: str) -> str:
     return "" if ignore is None or dtype != step.dtype_after(image.dtype.name) else nodata.written(ignore)
 
 
+def _is_shared(path: Path | None) -> bool:
+    """Return whether several machines read parts of a file alike: of a store, chunks alone."""
+    return path is not None and (not is_remote(path) or is_image_folder(path))
+
+
 def _target(job: Job, frames: Sequence[int]) -> _Target:
     """Return what a job writes of these frames, or raise an ImageError if its format cannot hold them."""
     from poolcli.images.fitting import check_count
@@ -552,8 +600,8 @@ def _target(job: Job, frames: Sequence[int]) -> _Target:
         raise ImageError(f"no format is written for the ending {ending!r}: --format says which, as --format png")
     target = _Target(job, job.kind, frames)
     check_count(target.kind, target.count)
-    if job.step.planes > 1 and (target.kind.marks or not target.kind.streams):
-        way = "combine=mean makes one; .tif, .npy hold all"
+    if job.step.planes > 1 and not target.kind.streams:
+        way = "combine=mean makes one; .tif, .npy, .zarr hold all"
         raise ImageError(f"{job.step.mode} makes {job.step.planes} images of one: {way}")
     if job.indices and len(frames) > 1:
         raise ImageError("the indices of one image can be saved: --frame N takes one")

@@ -52,6 +52,7 @@ class Choice:
     sliding: Callable[..., NDArray[Any] | None] | None = None  # of an image and windows that overlap much
     whole: Operation | None = None  # the same for windows of `taps` values, of which there is less to compile
     taps: int = 0
+    of_counts: Callable[[selection.Counts], Sequence[Any]] | None = None  # the same of values of 8 or 16 bits, counted
 
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) of (N, H, W, C)."""

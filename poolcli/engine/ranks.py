@@ -187,6 +187,9 @@ def ranked(
         n = region.values.size
         return selection.of_ranks(region.values, [python(p, n, constants) for p in range(planes)])
 
+    def of_counts(found: selection.Counts) -> list[Any]:
+        return found.of_ranks([python(p, found.n, constants) for p in range(planes)])
+
     settings |= {"table": table, "planes": planes}
     operation, whole = _both(_read_ranks, task, shortcut, {"rank": rank}, constants, **settings)
 
@@ -200,13 +203,15 @@ def ranked(
         pool = counts.pool if narrow else ordinals.pool
         return pool(image, rows, columns, lambda n: python(0, n, constants))
 
-    return Choice(operation, unless_nan(planes, of_region), sliding if planes == 1 else None, whole, task.taps)
+    slid = sliding if planes == 1 else None
+    return Choice(operation, unless_nan(planes, of_region), slid, whole, task.taps, of_counts)
 
 
 def read(
     task: Task,
     read_sorted: Any,
     of_region: Callable[[Region], Any],
+    of_counts: Callable[[selection.Counts], Any],
     ranks: Sequence[int] = (),
     constants: Any = NONE,
     shortcut: Any = None,
@@ -217,7 +222,8 @@ def read(
     """
     table = network_for(task, *ranks)
     operation, whole = _both(_read_sorted, task, shortcut, {"read_sorted": read_sorted}, constants, table=table)
-    return Choice(operation, unless_nan(1, lambda region: [of_region(region)]), whole=whole, taps=task.taps)
+    region = unless_nan(1, lambda region: [of_region(region)])
+    return Choice(operation, region, None, whole, task.taps, lambda counts: [of_counts(counts)])
 
 
 def network_for(task: Task, *ranks: int) -> NDArray[np.int64]:

@@ -48,6 +48,11 @@ class Part:
     weighted: bool = False  # values count by the weights of their windows
     lifting: Lifting | None = None  # what makes the states, where these are one number without constants
 
+    @property
+    def planes(self) -> int:
+        """Return how many numbers a state has."""
+        return (self.operation.prepass or self.operation).planes
+
 
 def are_large(shape: tuple[int, ...], rows: Windows, columns: Windows, divisible: bool, separable: bool) -> bool:
     """Return whether windows are so large, or large ones so few, that they do not go row by row.
@@ -107,16 +112,14 @@ def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
 
     What is joined with what depends on the windows alone: a batch gives the bytes that its images give alone.
     """
-    channels, planes = image.shape[3], (part.operation.prepass or part.operation).planes
+    channels, planes = image.shape[3], part.planes
     out = np.empty((planes, len(image), rows.size, columns.size, channels), part.joined)
-    (_, _, across, _), down, whole_columns = of_whole(image.shape, rows, columns)
-    height = int(np.clip(down.max_count * down.size // _BANDS, 8, ROWS))  # of a band
-    row_fits = across * channels * part.joined.itemsize <= _BYTES
-    if part.lifting and row_fits and not part.operation.prepass and rows.step == columns.step == 1:
-        return _lines(image, part, rows, -(-height // 8) * 8, columns)  # eight rows a pass
-    (begin, end), (first, last) = _extent(columns), _extent(whole_columns)
+    height, width = _order(image.shape, part, rows, columns)
+    if not width:
+        return _lines(image, part, rows, height, columns)
+    whole_columns = of_whole(image.shape, rows, columns)[2]
+    (begin, end), (first, _) = _extent(columns), _extent(whole_columns)
     column = -(-rows.max_count // height) * channels * planes * part.joined.itemsize
-    width = min(last - first, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
     skipped = int(whole_columns.first[columns.begin] - columns.first[0]) + begin - first  # columns before these
     together = max(1, _BYTES // (column * width))
     pictures = max(1, together // rows.size)
@@ -129,6 +132,62 @@ def states(image: NDArray[Any], part: Part, rows: Windows, columns: Windows) -> 
             )
             _add(own, lines, part, columns, start, stop)
     return out
+
+
+def _order(shape: tuple[int, ...], part: Part, rows: Windows, columns: Windows) -> tuple[int, int]:
+    """Return how many rows a band has, and how many columns are joined at once: 0 where a kernel joins all."""
+    (_, _, across, channels), down, whole_columns = of_whole(shape, rows, columns)
+    height = int(np.clip(down.max_count * down.size // _BANDS, 8, ROWS))
+    row_fits = across * channels * part.joined.itemsize <= _BYTES
+    if part.lifting and row_fits and not part.operation.prepass and rows.step == columns.step == 1:
+        return -(-height // 8) * 8, 0  # eight rows a pass
+    first, last = _extent(whole_columns)
+    column = -(-rows.max_count // height) * channels * part.planes * part.joined.itemsize
+    return height, min(last - first, max(_WIDTH, _BYTES // column) if part.exact else _WIDTH)
+
+
+class Ordered:
+    """The state of a whole map (H, W, C) that is seen box by box: what is joined with what is as in `whole`.
+
+    Boxes come from top to bottom, and have whole bands but at the end; where some columns are joined at once, strips of
+    as many, or of a multiple, come from left to right.
+    """
+
+    def __init__(self, part: Part, shape: tuple[int, ...]) -> None:
+        rows, self._columns = adaptive(shape[0], 1), adaptive(shape[1], 1)
+        self.height, self.width = _order((1, *shape), part, rows, self._columns)
+        self._part, self._rows = part, shape[0]
+        self._bands: list[States] = []
+        self._state = np.empty((part.planes, 1, 1, 1, shape[2]), part.joined)
+
+    def add(self, box: NDArray[Any], top: int, left: int) -> None:
+        """Take the values (1, H, W, C) that begin at a row and a column of the map."""
+        _, rows, columns, _ = box.shape
+        first = np.arange(0, rows, self.height, dtype=np.int64)
+        count = np.minimum(self.height, rows - first)
+        bands = Windows(first, count, count, np.ones((1, self.height), np.int64))
+        across = singles(np.ones(columns, np.int64)) if self.width else adaptive(columns, 1)
+        self._bands.append(_of_bands(box, self._part, bands, across))
+        if top + rows < self._rows:
+            return
+        lines = _joined(np.concatenate(self._bands, 2), 2, self._part.join)[:, :, None]
+        self._bands = []
+        if not self.width:
+            self._state = lines
+            return
+        for start in range(0, columns, self.width):
+            own = lines[:, :, :, start : start + self.width]
+            _add(self._state, own, self._part, self._columns, left + start, left + start + own.shape[3])
+
+    @property
+    def column_bytes(self) -> int:
+        """Return how many bytes are kept of each column until all its rows are seen."""
+        return -(-self._rows // self.height) * self._state.nbytes
+
+    @property
+    def state(self) -> States:
+        """Return the state of the map, (numbers, N, C)."""
+        return self._state[:, :, 0, 0]
 
 
 def _extent(windows: Windows) -> tuple[int, int]:
@@ -145,12 +204,16 @@ def _lines(image: NDArray[Any], part: Part, rows: Windows, height: int, columns:
     ends = np.cumsum([len(first) for first, _, _ in bands])
     first, count, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
     own = Windows(first, count, count, weights if part.weighted else np.ones((1, height), np.int64), rows.step)
-    if part.lifting and columns.max_count > 1:
-        found = blocks.fold(image, part.lifting, own, columns, part.joined)
-    else:
-        found = windows.pool(image, part.operation, own, columns).astype(part.joined, copy=False)
+    found = _of_bands(image, part, own, columns)
     each = np.split(found, ends[:-1], axis=2)
     return np.stack([_joined(one, 2, part.join) for one in each], 2)
+
+
+def _of_bands(image: NDArray[Any], part: Part, bands: Windows, columns: Windows) -> States:
+    """Return the states of bands, (planes, N, bands, columns, C)."""
+    if part.lifting and columns.max_count > 1:
+        return blocks.fold(image, part.lifting, bands, columns, part.joined)
+    return windows.pool(image, part.operation, bands, columns).astype(part.joined, copy=False)
 
 
 def _bands(rows: Windows, i: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

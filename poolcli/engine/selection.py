@@ -155,7 +155,8 @@ class _Keys:
         width = min(_DIGIT, self.bits)
         shift = self.bits - width * (level + 1)
         mask = ((1 << (width * level)) - 1) << (self.bits - width * level)
-        counts = np.zeros((min(_PARTS, self.n), 1 << width), np.int64)
+        parts = min(max(self.n >> width, 1), _PARTS)  # no more of them than values, to clear and to add up
+        counts = np.zeros((parts, 1 << width), np.int64)
         number = self._number
         with np.errstate(over="ignore"):
             whole = number(prefix << (shift + width)) if level else number(0)
@@ -196,10 +197,55 @@ class _Keys:
 
     def value(self, key: Any) -> Any:
         """Return the value of a key."""
-        number = self._number
-        bits = number(key)
-        bits = number(~bits) if self._flip and not bits & self._sign else bits ^ self._sign
-        return np.array([bits], number).view(self.dtype)[0]
+        return _value(key, self.dtype)
+
+
+class Counts:
+    """How often each value of 8 or 16 bits is there, of values that come in parts; what counts say is that of all."""
+
+    def __init__(self, dtype: np.dtype[Any], counts: NDArray[np.int64]) -> None:
+        self.dtype, self._counts = dtype, counts
+
+    @staticmethod
+    def of(values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return how often each key is there in (rows, columns): counts of several parts are added."""
+        return _Keys(values).counts(0, 0)
+
+    @property
+    def n(self) -> int:
+        """Return how many values there are."""
+        return int(self._counts.sum())
+
+    def of_ranks(self, ranks: Sequence[int]) -> list[Any]:
+        """Return the values of ranks."""
+        below = self._counts.cumsum()
+        return [self._value(int(np.searchsorted(below, rank, side="right"))) for rank in ranks]
+
+    def commonest(self) -> Any:
+        """Return the value that is there most often, the smallest of several."""
+        return self._value(int(self._counts.argmax()))
+
+    def mean_of_largest(self, k: int, target: np.dtype[Any]) -> Any:
+        """Return the mean of the k largest values, or of all where there are fewer."""
+        taken = min(k, self.n)
+        above = self._counts[::-1].cumsum()[::-1]  # how many there are of each and of larger ones
+        own = np.clip(taken - (above - self._counts), 0, self._counts)  # how many of each are taken
+        keys = np.flatnonzero(own)
+        values = np.array([self._value(key) for key in keys.tolist()])
+        mean = np.float64((own[keys] * values.astype(np.int64)).sum() / taken)
+        return saturate_cast(np.array([mean]), target)[0] if target == self.dtype else mean
+
+    def _value(self, key: int) -> Any:
+        return _value(key, self.dtype)
+
+
+def _value(key: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the value of a key."""
+    number = np.dtype(f"u{dtype.itemsize}").type
+    sign = number(0 if dtype.kind == "u" else 1 << (8 * dtype.itemsize - 1))
+    bits = number(key)
+    bits = number(~bits) if dtype.kind == "f" and not bits & sign else bits ^ sign
+    return np.array([bits], number).view(dtype)[0]
 
 
 def ranked(values: NDArray[Any], rank: int) -> Any:

@@ -12,6 +12,7 @@ from poolcli.images.boxes import Ends, Outline
 from poolcli.images.types import ImageError, Reading
 
 _OME = ".ome.zarr"
+_MADE = "k"  # the axis of planes that are made of one image
 _CHUNK = 1024  # rows and columns, of what comes from no tiles
 
 
@@ -107,7 +108,10 @@ def wanted_of(outline: Outline) -> Wanted:
     stored = stack.stored if stack and isinstance(stack.stored, Stored) else None
     image = stored.image if stored else None
     is_ome = bool(image or outline.method) or outline.name.name.lower().endswith(_OME)
-    axes = [*_planes(outline, stored), *_sides(outline, stored)]
+    if is_ome and outline.planes > 1:
+        what = f"an OME-Zarr has no axis for {outline.planes} images that are made of one"
+        raise ImageError(f"{what}: combine=mean makes one; .tif, .npy hold all")
+    axes = [*_made(outline, stored), *_planes(outline, stored), *_sides(outline, stored)]
     channels = _channels(outline, stored, is_ome)
     if is_ome:
         names = ngff.named([axis.name for axis in axes], ["c"] * (channels is not None))
@@ -143,6 +147,13 @@ def _of(stored: Stored | None, axis: int, length: int, usual: int) -> _Axis:
         return known
     scale, translation = image.level.lattice
     return replace(known, scale=scale[axis], translation=translation[axis], said=image.axes[axis])
+
+
+def _made(outline: Outline, stored: Stored | None) -> list[_Axis]:
+    """Return the axis of the planes that are made of a frame, if there are several: stored together, as made."""
+    count, names = outline.planes, stored.layout.names if stored else ()
+    name = None if _MADE in names or (names and not any(names)) else _MADE
+    return [_Axis(name, count, count, count if stored and stored.array.shards else 0)] * (count > 1)
 
 
 def _planes(outline: Outline, stored: Stored | None) -> list[_Axis]:

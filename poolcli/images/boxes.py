@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -60,7 +60,10 @@ class Banded(NamedTuple):
 
 @dataclass(frozen=True)
 class Outline:
-    """An output to be written box by box: its images, all alike, and where their pixels lie."""
+    """An output to be written box by box: its images, all alike, and where their pixels lie.
+
+    Where several planes are made of a frame, the images are the first planes of all frames, then the next ones.
+    """
 
     name: PurePath  # that it will have
     shape: tuple[int, ...]  # of an image
@@ -70,10 +73,15 @@ class Outline:
     along: Sequence[tuple[float, float]]  # (step, first) of rows and columns: where pixel k lies in the input
     tile: tuple[int, int] | None = None  # of the input
     method: Mapping[str, Any] | None = None  # how smaller sizes of it are made, if it is one of several
+    planes: int = 1  # that are made of each frame, along an axis of their own if they are several
 
 
 class Canvas(Protocol):
     """An output that takes boxes of its images, in any order; what is stored together is written once."""
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the output, which has another name until all is there."""
 
     @property
     def chunk(self) -> tuple[int, int]:
@@ -85,6 +93,9 @@ class Canvas(Protocol):
 
     def write(self, images: Sequence[int], rows: Ends, columns: Ends, values: NDArray[Any]) -> None:
         """Write a box of the images of a group, (N, H, W) or (N, H, W, C)."""
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed have left behind."""
 
 
 @dataclass(frozen=True)

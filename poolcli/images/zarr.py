@@ -377,6 +377,11 @@ class Sheet:
         self._unit = array.shards or array.chunks
 
     @property
+    def folder(self) -> Path:
+        """Return the folder of the output."""
+        return Path(self._array.store_path.store.root)
+
+    @property
     def chunk(self) -> tuple[int, int]:
         """Return how many rows and columns are stored together."""
         rows, columns = self._layout.pick(self._unit)[:2]
@@ -395,6 +400,11 @@ class Sheet:
     def write(self, images: Sequence[int], rows: Ends, columns: Ends, values: NDArray[Any]) -> None:
         """Write a box of the images of a group."""
         write_box(self._array, self._layout, images, (rows, columns), values)
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed have left behind: chunks that had not got their names."""
+        for path in (self.folder / self._array.store_path.path).rglob("*.partial"):
+            path.unlink(missing_ok=True)
 
 
 def write_box(array: Any, layout: Layout, images: Sequence[int], box: tuple[Ends, Ends], values: NDArray[Any]) -> None:

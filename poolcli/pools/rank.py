@@ -114,7 +114,12 @@ def kmax(task: Task) -> Choice:
     reading = bind(_mean_of_largest, limit=_limited if task.stays_within else _unlimited)
     ranks = range(task.taps - k, task.taps)
     return read(
-        task, reading, lambda region: selection.mean_of_largest(region.values, k, task.target), ranks, constants(k=k)
+        task,
+        reading,
+        lambda region: selection.mean_of_largest(region.values, k, task.target),
+        lambda counts: counts.mean_of_largest(k, task.target),
+        ranks,
+        constants(k=k),
     )
 
 
@@ -156,7 +161,13 @@ def majority(task: Task) -> Choice:
     counter = np.promote_types(f"u{task.source.itemsize}", np.min_scalar_type(task.taps))
     reading = bind(_longest_run, counter=counter.type)
     shortcut = _commonest_of_four if task.taps == 4 else None
-    return read(task, reading, lambda region: selection.commonest(region.values), shortcut=shortcut)
+    return read(
+        task,
+        reading,
+        lambda region: selection.commonest(region.values),
+        lambda counts: counts.commonest(),
+        shortcut=shortcut,
+    )
 
 
 @scalar
