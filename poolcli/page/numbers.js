@@ -1,0 +1,44 @@
+/** Numbers as people read them. */
+
+/** Return a number with so many significant digits, whole numbers whole. */
+export function short(value, digits = 4) {
+  if (Number.isNaN(value)) return "NaN";
+  const size = Math.abs(value);
+  return (value < 0 ? "\u2212" : "") + magnitude(size, digits);
+}
+
+function magnitude(size, digits) {
+  if (size === Infinity) return "\u221e";
+  if (size === 0 || (Number.isInteger(size) && size < 1e6)) return String(size);
+  if (size >= 1e6 || size < 1e-4) return size.toExponential(Math.max(digits - 2, 0)).replace("e+", "e");
+  const text = size.toFixed(Math.max(digits - 1 - Math.floor(Math.log10(size)), 0));
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+
+/** Return a share as percent. */
+export function percent(share) {
+  return `${short(100 * share, 3)} %`;
+}
+
+/** Return seconds in the unit that suits them. */
+export function time(seconds) {
+  if (seconds === null) return "\u2013";
+  if (seconds < 1e-3) return `${short(seconds * 1e6, 3)} \u00b5s`;
+  return seconds < 1 ? `${short(seconds * 1e3, 3)} ms` : `${short(seconds, 3)} s`;
+}
+
+/** Return a figure of a table, which is null where there is none and "infinity" for what JSON cannot say. */
+export function figure(value, places) {
+  if (value === null) return "\u2013";
+  return value === "infinity" ? "\u221e" : value.toFixed(places);
+}
+
+/** Return a pair as one number where both are equal. */
+export function pair([height, width], sign = "x") {
+  return height === width ? String(height) : `${height}${sign}${width}`;
+}
+
+/** Return a count with its noun. */
+export function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
