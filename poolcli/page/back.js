@@ -21,7 +21,7 @@ const WAYS = {
   transposed: "Each value times weights of F \u00d7 F pixels, added up.",
   flat: "The same of a picture that is 1 everywhere: what the weights add up to.",
 };
-const TITLES = { input: "input", flat: "transposed, of ones" };
+const TITLES = { input: "input", flat: "of ones" };
 
 const panes = {};
 const sliders = {};
@@ -34,7 +34,7 @@ export function buildBack() {
   sliders.S = new Slider("S stride", { min: 2, max: 4, name: "back-S", title: "Stride, there and back" }, set("S"));
   sliders.F = new Slider("F of transposed", { min: 1, max: 8, name: "back-F", title: "Pixels of the weights" }, set("F"));
   const words = [["equal", "equal"], ["box", "box, normalised"], ["bilinear", "bilinear"], ["gaussian", "gaussian"]];
-  weights = choice("Weights of transposed", "weights", words, set("weights"));
+  weights = choice("Its weights", "weights", words, set("weights"));
   find("back-sliders").append(sliders.S.node, sliders.F.node, weights.node);
   for (const [name, text] of Object.entries(WAYS)) {
     const figure = element("figure", { id: `way-${name}` },

@@ -6,7 +6,7 @@ let palette = null;
 export function colours() {
   if (!palette) {
     const style = getComputedStyle(document.documentElement);
-    const names = ["paper", "ink", "window", "plus", "minus", "zero", "halo"];
+    const names = ["paper", "ink", "window", "plus", "minus", "zero", "halo", "line"];
     palette = Object.fromEntries(names.map((name) => [name, parsed(style.getPropertyValue(`--${name}`))]));
   }
   return palette;
@@ -37,10 +37,10 @@ export function diverging(value, limit) {
   return mixed(zero, value < 0 ? minus : plus, limit ? Math.abs(value) / limit : 0);
 }
 
-/** Return the colour of a share, 0 to 1 of the largest. */
+/** Return the colour of a share of a result, 0 to 1; small ones are told apart, as areas of circles are. */
 export function weighty(share) {
   const { zero, window } = colours();
-  return mixed(zero, window, share);
+  return mixed(zero, window, Math.sqrt(Math.min(Math.max(share, 0), 1)) || 0);
 }
 
 function mixed(from, to, share) {

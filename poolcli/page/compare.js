@@ -9,7 +9,6 @@ import { change, listen, state } from "./state.js";
 
 const find = (id) => document.getElementById(id);
 const TALLEST = 560;
-const SMALL = 0.75; // rows of a small view to its columns, at most
 const SWAP = 800; // milliseconds
 const METHODS = [
   ["wipe", "Wipe"],
@@ -293,7 +292,7 @@ function drawSmall() {
   for (const [k, { button, canvas }] of pictures.entries()) {
     const wide = button.clientWidth - 2;
     if (wide < 1) continue;
-    paint(prepared(button.querySelector("canvas"), wide, wide * SMALL), canvas);
+    paint(prepared(button.querySelector("canvas"), wide, wide), canvas);
     button.setAttribute("aria-pressed", String(k === state.second));
   }
 }

@@ -22,7 +22,7 @@ from poolcli.downsample import MODES, downsample, window_of
 from poolcli.dtypes import maximum, saturate_cast
 from poolcli.images import Info, write_image
 from poolcli.images.colour import expanded
-from poolcli.page import text_of
+from poolcli.page.sources import computes
 from poolcli.pictures import channel_names
 
 SIDE = 512  # pixels of the region whose numbers are told, at most
@@ -54,10 +54,10 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
     steps = [result.step for result in comparison.results]
     y, x, rows, columns = _crop(region, steps)
     crop = region[y : y + rows, x : x + columns]
-    labels = _labels(steps)
+    labels, name = _labels(steps), comparison.name.encode("utf-8", "replace").decode()
     return {
-        "name": comparison.name,
-        "argument": shlex.quote(comparison.name),
+        "name": name,
+        "argument": shlex.quote(name),
         "height": image.shape[0],
         "width": image.shape[1],
         "dtype": image.dtype.name,
@@ -95,7 +95,7 @@ def _result(
         "layer": layer_of(result.step, crop.shape),
         **_picture(part, comparison.info, comparison.peak),
     }
-    return told | ({} if _computes(result.step.mode) else {"exported": exported(crop, result.step)})
+    return told | ({} if computes(result.step.mode) else {"exported": exported(crop, result.step)})
 
 
 def packed(array: NDArray[Any]) -> dict[str, Any]:
@@ -159,8 +159,8 @@ def _crop(region: NDArray[Any], steps: Sequence[Step]) -> tuple[int, int, int, i
     span = max(d * (f - 1) + 1 for f, d in zip(shape.kernel_size, shape.dilation, strict=True))
     side = min(max(CROP, span + 2 * max(shape.stride)), LARGEST_CROP)
     grey = np.nan_to_num(region[..., :3].astype(np.float64)).mean(axis=2)
-    window = {"kernel_size": tuple(min(f, n) for f, n in zip(shape.kernel_size, grey.shape, strict=True))}
-    window["stride"] = shape.stride
+    kernel = tuple(min(f, n) for f, n in zip(shape.kernel_size, grey.shape, strict=True))
+    window: dict[str, Any] = {"kernel_size": kernel, "stride": shape.stride}
     apart = downsample(grey, "max", **window) - downsample(grey, "average", **window)
     found = np.unravel_index(int(apart.argmax()), apart.shape)
     sizes = [min(side, n) for n in grey.shape]
@@ -210,11 +210,6 @@ def exported(crop: NDArray[Any], step: Step) -> dict[str, Any] | None:
         slopes = downsample_backward(each, images, step.mode, **arguments)
         told["slopes"] = packed(slopes.reshape(rows, columns, *crop.shape))
     return told
-
-
-def _computes(mode: str) -> bool:
-    """Return whether the page has a mode of its own: an entry in pools.js."""
-    return f'name: "{mode}",' in text_of("pools.js")
 
 
 def _labels(steps: Sequence[Step]) -> list[str]:

@@ -10,8 +10,8 @@ const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
 /**
  * A pane in a figure.
  *
- * A scene is {rows, columns, colour(y, x), text(y, x), marks}; a mark is {cells, kind} with kind "window", "reader",
- * "taken" or "cursor". `point(cell)` is called where the reader points, with null when that ends; `pick(cell)` where
+ * A scene is {rows, columns, colour(y, x), text(y, x), quiet, marks}: zeros are faint if it is quiet; a mark is {cells,
+ * kind} with kind "window", "reader", "cursor" or "taken". `point(cell)` is called where the reader points, with null when that ends; `pick(cell)` where
  * the reader clicks; `step(down, across)` when an arrow key is pressed.
  */
 export class Pane {
@@ -69,6 +69,8 @@ export class Pane {
   paintCells(context) {
     const { rows, columns, colour } = this.scene;
     const side = this.cell - (this.cell >= GRID ? 1 : 0);
+    context.fillStyle = css(colours().line);
+    context.fillRect(0, 0, columns * this.cell, rows * this.cell);
     for (let y = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++) {
         context.fillStyle = css(colour(y, x));
@@ -78,7 +80,7 @@ export class Pane {
   }
 
   paintTexts(context) {
-    const { rows, columns, colour, text } = this.scene;
+    const { rows, columns, colour, text, quiet } = this.scene;
     if (!text || this.cell < 2 * SMALLEST_TEXT) return;
     const texts = Array.from({ length: rows * columns }, (_, k) => text(Math.floor(k / columns), k % columns));
     const longest = Math.max(...texts.map((one) => one.length), 2);
@@ -90,8 +92,10 @@ export class Pane {
     texts.forEach((one, k) => {
       const [y, x] = [Math.floor(k / columns), k % columns];
       context.fillStyle = readable(colour(y, x));
+      context.globalAlpha = quiet && one === "0" ? 0.3 : 1;
       context.fillText(one, (x + 0.5) * this.cell, (y + 0.53) * this.cell);
     });
+    context.globalAlpha = 1;
   }
 }
 
@@ -103,15 +107,43 @@ export function stepped(event, step) {
   step(...way, event.shiftKey);
 }
 
-const WIDTHS = { window: 3, reader: 2, taken: 3, cursor: 3 };
-
-/** Outline cells: lines where a cell has no neighbour among them, on a halo that shows on any colour. */
+/** Mark cells, on a halo that shows on any colour. */
 function paintMark(context, { cells, kind }, side) {
+  const { window: accent, halo } = colours();
+  const path = kind === "taken" ? corners(cells, side) : outline(cells, side);
+  const width = Math.min(WIDTHS[kind] || 0, Math.max(side / 4, 1));
+  context.lineCap = "square";
+  context.strokeStyle = css(halo);
+  context.lineWidth = width + 2;
+  context.stroke(path);
+  context.strokeStyle = context.fillStyle = css(accent);
+  context.lineWidth = width;
+  if (kind === "taken") context.fill(path);
+  else context.stroke(path);
+}
+
+const WIDTHS = { window: 3, reader: 2, cursor: 3 };
+
+/** Return a triangle in the corner of each cell, which leaves its number to be read. */
+function corners(cells, side) {
+  const path = new Path2D();
+  const long = Math.max(side * 0.3, 5);
+  for (const { y, x } of cells) {
+    const [top, left] = [y * side, x * side];
+    path.moveTo(left, top);
+    path.lineTo(left + long, top);
+    path.lineTo(left, top + long);
+    path.closePath();
+  }
+  return path;
+}
+
+/** Return lines where a cell has no neighbour among them. */
+function outline(cells, side) {
   const known = new Set(cells.map(({ y, x }) => `${y},${x}`));
-  const inset = kind === "taken" ? Math.max(side * 0.14, 4) : 0;
   const path = new Path2D();
   for (const { y, x } of cells) {
-    const [top, left, bottom, right] = [y * side + inset, x * side + inset, (y + 1) * side - 1 - inset, (x + 1) * side - 1 - inset];
+    const [top, left, bottom, right] = [y * side, x * side, (y + 1) * side - 1, (x + 1) * side - 1];
     const lines = [
       [y - 1, x, left, top, right, top],
       [y + 1, x, left, bottom, right, bottom],
@@ -124,13 +156,5 @@ function paintMark(context, { cells, kind }, side) {
       path.lineTo(ends[2], ends[3]);
     }
   }
-  const { window: accent, halo } = colours();
-  const width = Math.min(WIDTHS[kind], Math.max(side / 4, 1));
-  context.lineCap = "square";
-  context.strokeStyle = css(halo);
-  context.lineWidth = width + 2;
-  context.stroke(path);
-  context.strokeStyle = css(accent);
-  context.lineWidth = width;
-  context.stroke(path);
+  return path;
 }

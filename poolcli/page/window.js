@@ -1,10 +1,10 @@
 /** The section of the window: three linked panes of a crop, and how a pixel of the output comes about. */
 
-import { diverging, grey, weighty, css } from "./colours.js";
+import { css, diverging, grey, readable, weighty } from "./colours.js";
 import { Slider, choice, copy, element, radios } from "./controls.js";
 import { drawn, valueAt } from "./data.js";
 import { Locator } from "./locator.js";
-import { counted, pair, percent, short } from "./numbers.js";
+import { compact, counted, pair, percent, short } from "./numbers.js";
 import { Pane } from "./pane.js";
 import { fitted, inside, layerOf, pool } from "./pooling.js";
 import * as pools from "./pools.js";
@@ -246,7 +246,8 @@ function drawPane(name, image, marks, colour) {
     rows: image.height,
     columns: image.width,
     colour: (y, x) => colour(at(y, x)),
-    text: (y, x) => short(at(y, x), 3),
+    text: name === "gradient" ? (y, x) => compact(at(y, x)) : (y, x) => short(at(y, x), 3),
+    quiet: name === "gradient",
     marks,
   });
   const size = `${image.height} \u00d7 ${image.width}`;
@@ -270,7 +271,7 @@ function marksOf({ pane, y, x }) {
   }
   const readers = pools.readers(layer, image, y, x);
   const windows = readers.map((one) => ({ cells: pools.windowOf(layer, image, one.y, one.x), kind: "reader" }));
-  const cursor = { cells: cell, kind: "taken" };
+  const cursor = { cells: cell, kind: "cursor" };
   return {
     input: [...windows, cursor],
     output: readers.map((one) => ({ cells: [one], kind: "window" })),
@@ -368,12 +369,11 @@ function fillTable(host, names, rows) {
 function drawEvery(y, x) {
   const { told, channel } = state;
   const compared = told.results.map(({ mode }) => mode);
-  const names = pools.LOCAL.map(({ name }) => name).filter((name) => ALWAYS.includes(name) || compared.includes(name));
-  if (!state.exported && !names.includes(state.layer.mode)) names.push(state.layer.mode);
-  const rows = names.map((mode) => {
-    const { taps, result } = pools.explain(layerOf(mode), current.image, y, x, channel);
-    const most = Math.max(...taps.map(({ slope }) => Math.abs(slope)));
-    const heaviest = Math.max(...taps.map(({ weight }) => weight));
+  const asked = [...compared, state.layer.mode].filter((name) => entryOf(name));
+  const names = [...new Set([...ALWAYS, ...asked])];
+  const explained = names.map((mode) => ({ mode, ...pools.explain(layerOf(mode), current.image, y, x, channel) }));
+  const most = Math.max(...explained.flatMap(({ taps }) => taps.map(({ slope }) => Math.abs(slope))));
+  const rows = explained.map(({ mode, taps, result }) => {
     const button = element("button", { type: "button", "aria-pressed": String(mode === state.layer.mode) }, mode);
     button.addEventListener("click", () => chooseMode(mode));
     return element(
@@ -381,35 +381,42 @@ function drawEvery(y, x) {
       {},
       element("th", { scope: "row" }, button),
       element("td", {}, short(result)),
-      element("td", {}, tiny(taps, ({ weight }) => weighty(heaviest ? weight / heaviest : 0)), range(taps, "weight")),
-      element("td", {}, tiny(taps, ({ slope }) => diverging(slope, most)), range(taps, "slope")),
+      element("td", {}, tiny(taps, "weight", weighty)),
+      element("td", {}, tiny(taps, "slope", (slope) => diverging(slope, most))),
     );
   });
   const focused = document.activeElement?.closest?.("#every button")?.textContent;
-  fillTable(find("every"), ["mode", `(${y}, ${x})`, "weights", "d out / d in"], rows);
+  fillTable(find("every"), ["mode", `output (${y}, ${x})`, "weights, %", "d out / d in"], rows);
   if (focused) [...find("every").querySelectorAll("button")].find((one) => one.textContent === focused)?.focus();
 }
 
-function range(taps, name) {
-  const values = taps.map((tap) => tap[name]);
-  const say = name === "weight" ? percent : (value) => short(value, 3);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return element("small", {}, most - least < 1e-12 ? say(most) : `${say(least)} to ${say(most)}`);
-}
+const TINY = 62;
+const WITH_TEXT = 20; // pixels of a cell that has room for a number
 
-const TINY = 44;
-
-/** Return a small picture of a window, each tap in its colour. */
-function tiny(taps, colour) {
+/** Return a small picture of what each tap of a window has, in colours and, where there is room, in numbers. */
+function tiny(taps, name, colour) {
   const rows = [...new Set(taps.map(({ y }) => y))];
   const columns = [...new Set(taps.map(({ x }) => x))];
-  const side = Math.max(Math.floor(TINY / Math.max(rows.length, columns.length, 1)), 3);
-  const canvas = element("canvas", { "aria-hidden": "true", ".width": 2 * side * columns.length, ".height": 2 * side * rows.length });
+  const side = Math.max(Math.min(Math.floor(TINY / Math.max(rows.length, columns.length, 1)), 31), 3);
+  const canvas = element("canvas", { "aria-hidden": "true" });
   canvas.style.width = `${side * columns.length}px`;
+  const ratio = Math.max(window.devicePixelRatio || 1, 2);
+  canvas.width = ratio * side * columns.length;
+  canvas.height = ratio * side * rows.length;
   const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  context.font = `${side < 28 ? 8.5 : 10}px ui-sans-serif, system-ui, sans-serif`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
   for (const tap of taps) {
-    context.fillStyle = css(colour(tap));
-    context.fillRect(2 * side * columns.indexOf(tap.x), 2 * side * rows.indexOf(tap.y), 2 * side - 2, 2 * side - 2);
+    const [y, x] = [rows.indexOf(tap.y), columns.indexOf(tap.x)];
+    const shade = colour(tap[name]);
+    context.fillStyle = css(shade);
+    context.fillRect(x * side, y * side, side - 1, side - 1);
+    context.fillStyle = readable(shade);
+    const text = name === "weight" ? short(Math.round(100 * tap.weight)) : compact(tap.slope);
+    if (side >= WITH_TEXT) context.fillText(text, (x + 0.5) * side - 0.5, (y + 0.5) * side);
   }
-  return canvas;
+  const said = taps.map((tap) => (name === "weight" ? percent(tap.weight) : short(tap.slope)));
+  return element("span", {}, canvas, element("span", { class: "hidden" }, said.join(", ")));
 }
