@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 from poolcli.downsample import MODES, PYRAMIDS
@@ -25,6 +26,7 @@ class Command:
     function: str  # module:function of this package
     picture: str = "pictures:operate"
     makes_rows: bool = False  # of a table, not images
+    counts: str = "row"  # what each of these is
     enlarges: bool = False  # what it makes is larger, not smaller
     any_size: bool = False  # or either
     sample: str = ""  # options of a line that shows how it is called
@@ -45,12 +47,17 @@ COMMANDS: Mapping[str, Command] = {
                 differentiates=True, shape="gradient:shape_of_map", ending="_gradient"),
         Command("pyramid", PYRAMIDS, "pyramid:pyramid", shape="pyramid:shape_of_base", ending="_pyramid",
                 makes_levels=True),
+        Command("compare", PYRAMIDS, "downsample:downsample", makes_rows=True, counts="picture"),
     )
 }  # fmt: skip
 
 
 FILES = ("grad", *(name for name, parameter in PARAMETERS.items() if parameter.type is object))
 """Arguments that may be names of files."""
+
+_IMPLIED = ("numbers",)  # by the format
+_CALLED = {"start": "from", "depth": "levels"}
+"""Options that are called otherwise than their arguments."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,16 @@ class Step:
         named = {name: value for name, value in self.arguments.items() if name in FILES and isinstance(value, str)}
         return {name: value for name, value in named.items() if os.path.isfile(value)}
 
+    def words(self, more: Mapping[str, Any]) -> list[str]:
+        """Return its arguments, and more options, as words of a command line; files by their names alone."""
+        words = list[str]()
+        for name, value in {**self.arguments, **more}.items():
+            if value is False or value is None or name in _IMPLIED:
+                continue
+            words.append(f"--{_CALLED.get(name, name).replace('_', '-')}")
+            words += [] if value is True else [_text(name, value)]
+        return words
+
     def given(self, **more: Any) -> Step:
         """Return the same with more arguments."""
         return replace(self, arguments={**self.arguments, **more})
@@ -127,6 +144,17 @@ class Step:
     def apply(self, image: Any, **more: Any) -> Any:
         """Return what it makes of an array, by these arguments beside its own."""
         return imported(self.does.function)(image, self.mode, **{**self.arguments, **more})
+
+
+def _text(name: str, value: Any) -> str:
+    if name in FILES:
+        return PurePath(str(value)).name  # whose folders are nobody's business
+    return joined(value) if isinstance(value, tuple) else str(value)
+
+
+def joined(values: tuple[Any, ...]) -> str:
+    """Return a size as options take it, or the numbers of four sides."""
+    return ("," if len(values) == 4 else "x").join(map(str, values))
 
 
 def unordered() -> list[str]:

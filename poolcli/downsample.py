@@ -164,7 +164,7 @@ MODES: Mapping[str, Mode] = {
 }  # fmt: skip
 
 PYRAMIDS: Mapping[str, Mode] = {name: row for name, row in MODES.items() if not row.stacks}
-"""Those that pyramids are made by."""
+"""Those that pyramids are made by, and whose results are compared: with as many channels as the image."""
 
 
 @takes_dask

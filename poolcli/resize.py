@@ -167,6 +167,19 @@ class Resampler:
         how = _how(row, values, antialias)
         return cls([], [sampling.axis(*side, how) for side in sides], shape, values.get("fill", 0.0))
 
+    @classmethod
+    def at(
+        cls, places: Sequence[NDArray[np.float64]], shape: tuple[int, ...], row: Filter, values: Mapping[str, Any]
+    ) -> Resampler:
+        """Return how an image (H, W) is sampled at places along its rows and columns, of which the first is 0."""
+        from poolcli import sampling
+
+        sides = list(zip(shape, places, strict=True))
+        if row.copies:
+            return cls([sampling.copied_at(n, x, values["rounding"]) for n, x in sides], [], shape, 0.0)
+        how = _how(row, values, False)
+        return cls([], [sampling.taps(n, x, how) for n, x in sides], shape, values.get("fill", 0.0))
+
     def cuts(self, box: Sequence[Pair]) -> tuple[Cut, Cut]:
         """Return which pixels of the image a box of the output needs, from one to another along each axis."""
         from poolcli import sampling

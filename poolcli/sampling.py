@@ -223,8 +223,12 @@ def nearest(n: int, size: int, scale: float | None, coordinates: str, rounding: 
     """Return the input pixel of each output pixel; without a scale, in whole numbers: exact at any size."""
     if scale is None and (coordinates, rounding) == ("half-pixel", "half-up"):
         return (2 * np.arange(size, dtype=np.int64) + 1) * n // (2 * size)
-    x = ROUNDINGS[rounding](positions(n, size, scale, coordinates))
-    return np.clip(x, 0, n - 1).astype(np.int64)
+    return copied_at(n, positions(n, size, scale, coordinates), rounding)
+
+
+def copied_at(n: int, x: Floats, rounding: str) -> Integers:
+    """Return the pixel of an axis of n that is nearest to each position."""
+    return np.clip(ROUNDINGS[rounding](x), 0, n - 1).astype(np.int64)
 
 
 ROUNDINGS: Mapping[str, Callable[[Floats], Floats]] = {

@@ -94,6 +94,13 @@ MISTAKES = {
     "poolcli reduce -m gap photo.png grey.tif": "--colour rgb or --colour grey makes them alike",
     "poolcli gradient -m majority photo.png": "'majority' is no mode of this command",
     "poolcli gradient -m max --at 99,99 photo.png": "--at 99,99 is outside the result, which has 6 x 8 pixels",
+    "poolcli compare -m maxx,min photo.png": "there is no mode 'maxx', did you mean max?",
+    "poolcli compare -F 2,4 photo.png": "'2,4' is no size, did you mean -F 2 -F 4? It must be N",
+    "poolcli compare photo.png -o sheet.xyz": "sheet.xyz: nothing is written for the ending '.xyz': .png, .jpg",
+    "poolcli compare photo.png sheet.png": "sheet.png: no such file or folder: -o sheet.png writes it",
+    "poolcli compare scans -o sheet.png": "sheet.png: shows one image, and there are 2: .csv and .json have means",
+    "poolcli compare --zoom 9,9,9x9 photo.png -o sheet.png": "--zoom 9,9,9x9 reaches beyond the image, which has 12",
+    "poolcli compare -m kmax photo.png": "makes 2 images of one, and one is compared: --combine mean makes one",
     "poolcli shape photo.jpg": "photo.jpg: no such file",
     "poolcli modes average-pool": "no mode 'average-pool', did you mean average?",
 }  # fmt: skip

@@ -719,3 +719,28 @@ UPSAMPLINGS = {
     "subpixel": subpixel,
     "depth-to-space": depth_to_space,
 }
+
+
+def psnr(image, other, peak):
+    errors = [(as_number(a) - as_number(b)) ** 2 for a, b in zip(image.ravel(), other.ravel(), strict=True)]
+    mean = sum(errors) / len(errors)
+    return math.inf if mean == 0 else 10 * math.log10(peak**2 / mean)
+
+
+def ssim(image, other, peak):
+    """Return the mean over all windows of 7 x 7 in two images (H, W, C), and over their channels."""
+    found = []
+    for c in range(image.shape[2]):
+        for y in range(image.shape[0] - 6):
+            for x in range(image.shape[1] - 6):
+                r, s = ([as_number(one[y + i, x + j, c]) for i in range(7) for j in range(7)] for one in (image, other))
+                found.append(similarity(r, s, peak))
+    return sum(found) / len(found)
+
+
+def similarity(r, s, peak):
+    n, a, b = len(r), (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    mean, other = sum(r) / n, sum(s) / n
+    variance, varied = (sum((v - m) ** 2 for v in values) / (n - 1) for values, m in ((r, mean), (s, other)))
+    together = sum((v - mean) * (w - other) for v, w in zip(r, s, strict=True)) / (n - 1)
+    return (2 * mean * other + a) * (2 * together + b) / ((mean**2 + other**2 + a) * (variance + varied + b))

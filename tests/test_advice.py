@@ -237,6 +237,7 @@ def test_one_mode_is_explained():
         "commands:\n  poolcli downsample --mode soft --beta 1 photo.png\n"
         "  poolcli reduce --mode soft --beta 1 photo.png\n  poolcli gradient --mode soft --beta 1 photo.png\n"
         "  poolcli pyramid --mode soft --beta 1 photo.png\n"
+        "  poolcli compare --mode soft --beta 1 photo.png\n"
     )
     assert "poolcli upsample --mode bicubic --cubic-a -0.5 photo.png" in explained("bicubic")
     assert "parameters" not in explained("gmp")

@@ -40,7 +40,9 @@ def pixels(path):
 def test_an_unknown_command_is_told_the_commands():
     result = run("downsampel")
     hint = "error: there is no command 'downsampel', did you mean downsample? The commands are"
-    expected = f"{hint} downsample, upsample, resize, pyramid, reduce, gradient, modes, shape, warmup, completion\n"
+    expected = (
+        f"{hint} downsample, upsample, resize, pyramid, reduce, gradient, compare, modes, shape, warmup, completion\n"
+    )
     assert (result.returncode, result.stderr) == (2, expected)
 
 
@@ -323,6 +325,7 @@ def test_planes_do_not_fit_into_one_picture(photo):
         ("downsample --help", []),
         ("upsample --help", []),
         ("reduce --help", []),
+        ("compare --help", []),
         ("completion bash", []),
         ("downsample --mode nonsense a.png", []),
         ("downsample --mode max absent.png", ["numpy"]),
@@ -405,7 +408,9 @@ def test_help_has_sections():
     assert first[:8] == ["-m", "-F", "-S", "--size", "-o", "--overwrite", "-r", "-h"]
 
 
-@pytest.mark.parametrize("command", ["downsample", "upsample", "resize", "pyramid", "reduce", "gradient", "shape"])
+@pytest.mark.parametrize(
+    "command", ["downsample", "upsample", "resize", "pyramid", "reduce", "gradient", "compare", "shape"]
+)
 def test_help_fits_on_two_screens(command):
     text = run(command, "--help", env={**os.environ, "COLUMNS": "80"}).stdout
     assert len(text.splitlines()) <= 2 * 52

@@ -23,7 +23,9 @@ FREE = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name not i
 def test_what_the_tables_name_exists():
     for command in COMMANDS.values():
         assert (
-            imported(command.function) is getattr(poolcli, command.name) or command.differentiates or command.any_size
+            imported(command.function) is getattr(poolcli, command.name, poolcli.downsample)
+            or command.differentiates
+            or command.any_size
         )
         assert callable(imported(command.picture))
     for mode in poolcli.MODES.values():

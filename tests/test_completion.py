@@ -34,6 +34,8 @@ def completed(*words):
         ("gradient", "-m", "max", "--grad", "g"),
         ("reduce", "-m", "gap", "fol"),
         ("reduce", "-m", "gap", "fol", "-o", "t"),
+        ("compare", "ph"),
+        ("compare", "a.png", "-o", "sh"),
     ],
     ids=" ".join,
 )
@@ -54,6 +56,8 @@ def test_files_are_left_to_the_shell(words):
         (("downsample", "--format", "ti"), ["tif", "tiff"]),
         (("downsample", "--dtype", "uint1"), ["uint16"]),
         (("downsample", "--compression", "f"), ["fast"]),
+        (("compare", "-m", "max,l"), ["max,l2", "max,lp", "max,lip"]),
+        (("compare", "--upsample", "bi"), ["bilinear", "bicubic"]),
         (("reduce", "-m", "gap", "--format", "js"), ["json", "jsonl"]),
     ],
     ids=str,

@@ -65,7 +65,7 @@ def test_python_runs(tmp_path, monkeypatch):
     [
         line
         for line in re.findall(
-            r"^poolcli (?:downsample|reduce|upsample|resize|gradient|pyramid) [^|\n]*$", README, re.MULTILINE
+            r"^poolcli (?:downsample|reduce|upsample|resize|gradient|pyramid|compare) [^|\n]*$", README, re.MULTILINE
         )
         if "--scheduler" not in line  # there is none: tests/test_cluster.py starts one
     ],
@@ -78,6 +78,9 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
     made = ("photo.png", "photo.jpg", "mask.png", "labels.tif", "scans/a.png", "scans/b.png", "photos/a.png")
     for name in (*made, "maps.npy", "cells.ome.zarr", "labels.zarr"):
         poolcli.write_image(coffee[:80, :90], name)
+    for name in re.findall(r"sample_images/[\w.]+", line):
+        Path("sample_images").mkdir()
+        shutil.copy(ROOT / name, name)
     if "--indices" in line:
         before = next(
             other for other in README.splitlines() if other.startswith("poolcli") and "--save-indices" in other
@@ -85,7 +88,8 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
         assert CliRunner().invoke(commands, shlex.split(before)[1:]).exit_code == 0
     result = CliRunner().invoke(commands, shlex.split(line.split("#")[0])[1:])
     assert result.exit_code == 0, result.output
-    assert len(list(tmp_path.rglob("*.*"))) > 8 or "input,frame" in result.output or '"frame": 0' in result.output
+    told = "input,frame" in result.output or '"frame": 0' in result.output or "psnr,ssim" in result.output
+    assert told or len(list(tmp_path.rglob("*.*"))) > 8
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,7 @@ def test_shell_lines_run(line, tmp_path, monkeypatch):
     [
         ("upsample", "## Upsampling", "## Resizing", ["--save-indices"]),
         ("resize", "## Resizing", "## Gradients", []),
+        ("compare", "## Comparing", "## From a shell", []),
         ("downsample", "## From a shell", "### Pyramids", []),
         ("pyramid", "### Pyramids", "### Many machines", []),
     ],

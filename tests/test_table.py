@@ -347,7 +347,7 @@ def test_a_full_disk_leaves_nothing(folder):
         (["-m", "spp", "--pool", "gap", "in"], "--pool gap is not allowed"),
         (["-m", "gap", "in", "-o", "table.txt"], "no table is written for the ending '.txt': use .csv, .json"),
         (["-m", "gap"], "Missing argument 'INPUT...'"),
-        (["-m", "gap", "in/a2.png", "-o", "in/a2.png", "--format", "csv", "--overwrite"], "is also the table"),
+        (["-m", "gap", "in/a2.png", "-o", "in/a2.png", "--format", "csv", "--overwrite"], "is also the output"),
         (["-m", "covariance", "--log", "--power", "0.5", "in"], "--power 0.5 and --log exclude each other"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from poolcli.commands import FILES, Step
+from poolcli.commands import Step
 from poolcli.files import shown
 from poolcli.images import Reading, Writing
 from poolcli.images.formats import Format, format_of
@@ -63,29 +63,8 @@ class Job:
         """Return the command that does it, with all options that change pixels."""
         import poolcli
 
-        given = {**self.step.arguments, **settings.changing}
-        options = [
-            f"--{_CALLED.get(name, name).replace('_', '-')}" + ("" if value is True else f" {_text(name, value)}")
-            for name, value in given.items()
-            if value is not False and value is not None and name not in _IMPLIED
-        ]
-        return " ".join([f"poolcli {poolcli.__version__} {self.step.command} --mode {self.step.mode}", *options])
-
-
-_IMPLIED = ("numbers",)  # by the format
-_CALLED = {"start": "from", "depth": "levels"}
-"""Options that are called otherwise than their arguments."""
-
-
-def _text(name: str, value: Any) -> str:
-    if name in FILES:
-        return Path(str(value)).name  # whose folders are nobody's business
-    return joined(value) if isinstance(value, tuple) else str(value)
-
-
-def joined(values: tuple[Any, ...]) -> str:
-    """Return a size as options take it, or the numbers of four sides."""
-    return ("," if len(values) == 4 else "x").join(map(str, values))
+        begin = f"poolcli {poolcli.__version__} {self.step.command} --mode {self.step.mode}"
+        return " ".join([begin, *self.step.words(settings.changing)])
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,18 @@ def execute(jobs: Jobs, settings: Settings, threads: int, stop: Event, notice: N
 
     Each of the threads has one image at a time: memory depends on their number, not on that of the files.
     """
+    keep_threads_quiet()
     gc.disable()  # until the first is done: the many imports before it make no garbage, and 0.1 s of searches
+    # One more than asked for: while the image of one is computed it neither reads nor writes.
+    yield from _Threads(jobs, settings, stop, notice).run(min(threads + (threads > 1), len(jobs)))
+
+
+def keep_threads_quiet() -> None:
+    """Let no threads of libraries wait in a loop, before these are imported."""
     # NumPy starts threads of OpenBLAS that spin for 0.1 s of processor time, and are asked for nothing here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Threads of OpenMP that wait for more work in a loop would take the cores from the decoders.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # One more than asked for: while the image of one is computed it neither reads nor writes.
-    yield from _Threads(jobs, settings, stop, notice).run(min(threads + (threads > 1), len(jobs)))
 
 
 class _Threads:

@@ -9,8 +9,8 @@ import zlib
 from pathlib import PurePath
 from typing import Any
 
-from poolcli.batch.jobs import BatchError, joined
-from poolcli.commands import Step
+from poolcli.batch.jobs import BatchError
+from poolcli.commands import Step, joined
 from poolcli.downsample import window_of
 
 _MOST = 255  # bytes of a name, on all common file systems

@@ -68,7 +68,7 @@ def plan_rows(found: Sequence[Found], steps: Sequence[Step], output: str | None)
         raise BatchError("standard input can be read once")
     for path in (file.path for file in found if output is not None):
         if path is not None and _same(path, located(output or "")):
-            raise BatchError(f"{shown(path)}: is also the table")
+            raise BatchError(f"{shown(path)}: is also the output")
     return Jobs(found, steps[:1], lambda file, step: Job(file.path, None, step, beside=tuple(steps[1:])))
 
 

@@ -16,7 +16,7 @@ class Report:
     """Counts of what was written, skipped and failed, and why."""
 
     total: int
-    rows_of_table: bool = False  # are what is made, not files
+    counted: str = ""  # what is counted of what is made, where that is no files
     rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -35,7 +35,8 @@ class Report:
 
     def __str__(self) -> str:
         """Return one sentence: 3 written, 1 skipped, 2 failed: empty file (2)."""
-        made = f"{self.rows} row{'s' * (self.rows != 1)}" if self.rows_of_table else f"{self.counts['written']} written"
+        rows = f"{self.rows} {self.counted}{'s' * (self.rows != 1)}"
+        made = rows if self.counted else f"{self.counts['written']} written"
         parts = [made]
         parts += [f"{self.counts[status]} {status}" for status in ("skipped", "failed") if self.counts[status]]
         left = self.total - sum(self.counts.values())

@@ -46,7 +46,7 @@ class StopError(Exception):
     """The batch ends before the job is done."""
 
 
-class _Findings:
+class Findings:
     """What is found out while a job is done, and stays known if it fails."""
 
     def __init__(self, job: Job) -> None:
@@ -121,7 +121,7 @@ class Worker:
 
     def _do(self, job: Job, source: Source) -> Outcome:
         begin = time.perf_counter()
-        found = _Findings(job)
+        found = Findings(job)
         rows: tuple[Row, ...] = ()
         status, error, blamed = "written", "", None
         try:
@@ -144,7 +144,7 @@ class Worker:
         seconds, warnings = time.perf_counter() - begin, tuple(found.warnings)
         return Outcome(job, status, found.before, found.after, seconds, error, warnings, rows, blamed)
 
-    def _rows(self, job: Job, source: Source, found: _Findings) -> Iterator[Row]:
+    def _rows(self, job: Job, source: Source, found: Findings) -> Iterator[Row]:
         """Yield a row for each frame, with what every step makes of it."""
         steps = (job.step, *job.beside)
         pictures = [source.open(self._settings.reading_for(step)) for step in steps]
@@ -160,7 +160,7 @@ class Worker:
         for line in dict.fromkeys(line for picture in pictures for line in picture.warnings(None, found.ignored)):
             found.warn([line])
 
-    def _row(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row:
+    def _row(self, picture: Shared, frame: int, step: Step, found: Findings) -> Row:
         from poolcli.images.colour import in_colour
 
         if folded := self._folded(picture, frame, step, found):
@@ -176,7 +176,7 @@ class Worker:
         channels = channel_names((*image.shape, 1)[2], info)
         return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
 
-    def _folded(self, picture: Shared, frame: int, step: Step, found: _Findings) -> Row | None:
+    def _folded(self, picture: Shared, frame: int, step: Step, found: Findings) -> Row | None:
         """Return the row of a map that is read in bands, or None where it is read as a whole."""
         boxes, settings = None if self._settings.colour else picture.boxes(frame), self._settings
         if boxes is None or (settings.tile is None and is_small(boxes, settings)):
@@ -197,7 +197,7 @@ class Worker:
         channels = channel_names((*image.shape, 1)[2], info)
         return Row(frame, columns(image.shape, channels, step.mode, step.arguments), values)
 
-    def _write(self, job: Job, source: Source, found: _Findings) -> str:
+    def _write(self, job: Job, source: Source, found: Findings) -> str:
         """Write the file of a job, and return what became of it."""
         from poolcli.files import check_free, is_own
 
@@ -218,7 +218,7 @@ class Worker:
         found.warn(picture.warnings(settings.writing, found.ignored, found.kept))
         return "written"
 
-    def _put(self, picture: Shared, target: _Target, found: _Findings) -> None:
+    def _put(self, picture: Shared, target: _Target, found: Findings) -> None:
         """Write what a step makes of images, in parts or each at once."""
         job, parts = target.job, self._parts(picture, target, found)
         if target.kind.marks:
@@ -234,7 +234,7 @@ class Worker:
             if job.indices and (indices := found.indices) is not None:
                 self._place_indices(target, found, indices.shape, lambda take: take(indices))
 
-    def _parts(self, picture: Shared, target: _Target, found: _Findings) -> dict[int, Parts]:
+    def _parts(self, picture: Shared, target: _Target, found: Findings) -> dict[int, Parts]:
         """Return the parts of each frame whose result is made so."""
         if not target.kind.bands:
             return {}
@@ -242,7 +242,7 @@ class Worker:
         parts = {frame: self._parts_of(picture, frame, target, found) for frame in frames}
         return {frame: own for frame, own in parts.items() if own}
 
-    def _parts_of(self, picture: Shared, frame: int, target: _Target, found: _Findings) -> Parts | None:
+    def _parts_of(self, picture: Shared, frame: int, target: _Target, found: Findings) -> Parts | None:
         """Return the parts that the result of a frame is made in, or None where it is made at once."""
         boxes, settings = picture.boxes(frame), self._settings
         if boxes is None or (target.kind.array and settings.writing.layout == "chw" and len(boxes.shape) > 2):
@@ -260,7 +260,7 @@ class Worker:
         return parts
 
     def _encode_parts(
-        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings, take: Take | None = None
+        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: Findings, take: Take | None = None
     ) -> None:
         """Write results to their file, part by part, and hand their indices over."""
         from poolcli.images.write import write_bands
@@ -270,7 +270,7 @@ class Worker:
         write_bands(images, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
 
     def _banded(
-        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings, take: Take | None
+        self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: Findings, take: Take | None
     ) -> Iterator[Banded]:
         """Yield the images to be written, each in bands that are made as they are taken."""
         import numpy as np
@@ -306,7 +306,7 @@ class Worker:
                     take(*indices)
                 yield band
 
-    def _save_indices(self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: _Findings) -> None:
+    def _save_indices(self, parts: Mapping[int, Parts], picture: Shared, target: _Target, found: Findings) -> None:
         """Write a result in parts, and its indices as they come; both files appear when they are whole."""
         (own,), planes = parts.values(), target.job.step.planes
         shape = (planes, *own.tiling.shape) if planes else own.tiling.shape
@@ -314,7 +314,7 @@ class Worker:
         self._place_indices(target, found, shape, encode)
 
     def _place_indices(
-        self, target: _Target, found: _Findings, shape: tuple[int, ...], fill: Callable[[Take], object]
+        self, target: _Target, found: Findings, shape: tuple[int, ...], fill: Callable[[Take], object]
     ) -> None:
         from poolcli.stored import about_indices, save_indices
 
@@ -332,7 +332,7 @@ class Worker:
             clean(target.job.output.parent)
         return replace(self._settings.writing, record=target.job.record(self._settings))
 
-    def _said(self, parts: Parts, target: _Target, found: _Findings) -> Info:
+    def _said(self, parts: Parts, target: _Target, found: Findings) -> Info:
         """Return what is said of a result that is made in parts."""
         image, info = seen_shape(parts.boxes)
         info, final = self._fitting(image, info, target)
@@ -346,7 +346,7 @@ class Worker:
 
         write_boxes(painting.outline, target.job.ending or None, self._begin(target), painting.paint)
 
-    def _by_parts(self, parts: Parts, picture: Shared, target: _Target, found: _Findings) -> Painting:
+    def _by_parts(self, parts: Parts, picture: Shared, target: _Target, found: Findings) -> Painting:
         """Return how the boxes of a result are made of boxes of the input's images."""
         import numpy as np
 
@@ -372,7 +372,7 @@ class Worker:
         shape, tile = parts.tiling.shape, parts.boxes.tile
         return Painting(Outline(job.output, shape, dtype, target.frames, info, along, tile), parts.size, make)
 
-    def _at_once(self, picture: Shared, target: _Target, found: _Findings) -> Painting:
+    def _at_once(self, picture: Shared, target: _Target, found: Findings) -> Painting:
         """Return how the images of a result are made, each as a whole."""
         from poolcli.images.boxes import Outline
         from poolcli.images.fitting import check_alike, fitted
@@ -397,7 +397,7 @@ class Worker:
         outline = Outline(job.output, shape, dtype, target.frames, info, along, tile)
         return Painting(outline, (shape[0], shape[1]), make)
 
-    def _build(self, picture: Shared, target: _Target, found: _Findings) -> None:
+    def _build(self, picture: Shared, target: _Target, found: Findings) -> None:
         """Write images and their smaller levels to a file."""
         from poolcli.batch.levels import Bases, build
         from poolcli.pyramid import levels_of
@@ -419,7 +419,7 @@ class Worker:
         self._begin(target)
         build(job, Bases(images, target.frames, info), settings, make, found.warnings.append)
 
-    def _bases(self, picture: Shared, target: _Target, found: _Findings) -> list[Boxes]:
+    def _bases(self, picture: Shared, target: _Target, found: Findings) -> list[Boxes]:
         """Return the images that pyramids are made of; a single one that is not too large in memory."""
         from poolcli.images.boxes import Held
         from poolcli.images.fitting import check_alike
@@ -439,7 +439,7 @@ class Worker:
     def _frames(self, picture: Shared) -> Sequence[int]:
         return range(picture.frames) if self._settings.frame is None else [self._settings.frame]
 
-    def _read(self, picture: Shared, frame: int, found: _Findings) -> tuple[NDArray[Any], Info]:
+    def _read(self, picture: Shared, frame: int, found: Findings) -> tuple[NDArray[Any], Info]:
         image, info = picture.read(frame)
         if not self._settings.layout_given:
             found.advice.on_layout(image, info)
@@ -452,7 +452,7 @@ class Worker:
         if self._stopped():
             raise StopError
 
-    def _results(self, picture: Shared, target: _Target, found: _Findings) -> Iterator[Frame]:
+    def _results(self, picture: Shared, target: _Target, found: Findings) -> Iterator[Frame]:
         """Yield the images to be written, each made when the one before it was taken."""
         for frame in target.frames:
             planes, info = self._made(picture, frame, target, found)
@@ -461,7 +461,7 @@ class Worker:
                 yield plane, info
 
     def _made(
-        self, picture: Shared, frame: int, target: _Target, found: _Findings
+        self, picture: Shared, frame: int, target: _Target, found: Findings
     ) -> tuple[Sequence[NDArray[Any]], Info]:
         """Return what is made of a frame, once it is sure that it can be written."""
         step, advice = target.job.step, found.advice
@@ -482,7 +482,7 @@ class Worker:
         advice.on_colours(image, info, result)
         return (list(result) if step.planes else [result]), info
 
-    def _check(self, image: NDArray[Any], info: Info, target: _Target, found: _Findings) -> tuple[Info, str]:
+    def _check(self, image: NDArray[Any], info: Info, target: _Target, found: Findings) -> tuple[Info, str]:
         """Return what is said of the result, and the dtype in the file, or raise an ImageError: before all work."""
         step = target.job.step
         dtype, shape = step.dtype_after(image.dtype.name), step.shape_after(image.shape)
@@ -524,7 +524,7 @@ class Worker:
         write_frames(results, target.count, job.output or sys.stdout.buffer, job.ending or None, writing)
 
 
-def _resolved(step: Step, image: NDArray[Any], info: Info, found: _Findings) -> Step:
+def _resolved(step: Step, image: NDArray[Any], info: Info, found: Findings) -> Step:
     """Return a step with the nodata of the file, where that is asked for; without any where the file has none."""
     if "ignore" not in step.arguments:
         return step

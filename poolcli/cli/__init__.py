@@ -19,6 +19,7 @@ _COMMANDS = {
     "pyramid": "Make pyramids: an image at ever smaller sizes, in one file.",
     "reduce": "Reduce images to vectors: rows of a table.",
     "gradient": "Show where the gradient of a pool flows.",
+    "compare": "Compare modes: see and measure what each keeps of an image.",
     "modes": "List every mode with its formula and its parameters; or explain one.",
     "shape": "Compute the output size of a pool, by every convention.",
     "warmup": "Compile ahead what the modes need.",

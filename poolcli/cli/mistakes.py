@@ -13,6 +13,7 @@ _MEANT |= dict.fromkeys(("enlarge", "upscale", "unpool"), "upsample")
 _MEANT |= dict.fromkeys(("scale", "thumbnail", "resample", "convert"), "resize")
 _MEANT |= dict.fromkeys(("features", "vector", "table", "global"), "reduce")
 _MEANT |= dict.fromkeys(("backward", "grad"), "gradient")
+_MEANT |= dict.fromkeys(("diff", "sheet", "psnr", "ssim", "montage"), "compare")
 """What others call our commands."""
 
 

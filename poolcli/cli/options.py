@@ -148,6 +148,12 @@ def inputs(command: Command) -> Command:
     return section("Files and folders", command, (*_LOOKING, dry, *_GOING, lines))
 
 
+def alone(command: Command) -> Command:
+    """Add the options that say which files are read, for a command that does one after the other."""
+    dry = click.option("--dry-run", is_flag=True, help="List what would be read, and read nothing.")
+    return section("Files and folders", command, (*_LOOKING, dry, *_SAYING))
+
+
 _LOOKING = (
     click.option("--include", multiple=True, metavar="PATTERN",
                  help="Take only these, as '*.png'; may be repeated."),
@@ -156,13 +162,16 @@ _LOOKING = (
                  help="Read names of inputs from a file or -, one a line."),
     click.option("--null", is_flag=True, help="They end with NUL, as of find -print0."),
 )  # fmt: skip
+_SAYING = (
+    click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
+)
 _GOING = (
     click.option("-j", "--jobs", type=Count(1), metavar="N", help="Threads that read and write.  [default: the cores]"),
     click.option("--scheduler", metavar="ADDRESS",
                  help="Let a Dask cluster do it, as tcp://HOST:PORT."),
-    click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    click.option("--debug", is_flag=True, help="Show where in the code an error comes from."),
+    *_SAYING,
 )  # fmt: skip
 
 
@@ -208,6 +217,13 @@ def parts(command: Command) -> Command:
                          help="Work in parts of the output of this size."),
         ),
     )  # fmt: skip
+
+
+def reading(command: Command) -> Command:
+    """Add the options that say how images are read, for a command that shows them as they are seen."""
+    behind = click.option("--background", default="white", callback=colour, metavar="COLOUR",
+                          help="Behind alpha: a name or #rrggbb.  [default: white]")  # fmt: skip
+    return section("Images", command, (*_READING, behind))
 
 
 def numbers(command: Command) -> Command:

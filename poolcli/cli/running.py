@@ -29,6 +29,10 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _END = 4.5  # seconds from the first signal to the end of the process, whatever it waits for
 
 
+Execute = Callable[[Event, Callable[[str], None]], Iterator[Outcome]]
+"""Does jobs until an event is set, and yields what became of each; a function takes what is to be said meanwhile."""
+
+
 @contextmanager
 def usage_errors() -> Iterator[None]:
     """Tell what is wrong with arguments, or makes a batch impossible, as a usage error of the command."""
@@ -89,8 +93,12 @@ def carry_out(
     settings: Settings,
     files: Mapping[str, Any],
     take: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
+    execute: Execute | None = None,
 ) -> int:
-    """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them."""
+    """Do the jobs and return the exit code: 0, 1, or 128 and the number of the signal that ended them.
+
+    What does them is what the options say, unless a function is given for it.
+    """
     if files["dry_run"]:
         for job in jobs:
             there = job.output is not None and exists(job.output) and not settings.writing.overwrite
@@ -103,9 +111,10 @@ def carry_out(
     if files["json"] and (files["output"] in (None, STREAM) if makes_rows else jobs.at(0).output is None):
         what = "table" if makes_rows else "image"
         raise click.UsageError(f"--json and the {what} cannot both go to standard output: -o FILE takes the {what}")
-    with usage_errors():
-        execute = _executor(jobs, settings, files)
-    report = Report(len(jobs), rows_of_table=makes_rows)
+    if execute is None:
+        with usage_errors():
+            execute = _executor(jobs, settings, files)
+    report = Report(len(jobs), jobs.at(0).step.does.counts if makes_rows else "")
     console = Console(len(jobs), files["quiet"], files["json"])
     with _stoppable() as (stop, received):
         for outcome in take(execute(stop, console.notice)):
@@ -116,9 +125,7 @@ def carry_out(
     return 128 + received[0] if received else report.exit_code
 
 
-def _executor(
-    jobs: Jobs, settings: Settings, files: Mapping[str, Any]
-) -> Callable[[Event, Callable[[str], None]], Iterator[Outcome]]:
+def _executor(jobs: Jobs, settings: Settings, files: Mapping[str, Any]) -> Execute:
     """Return what does the jobs: threads of this machine, or a cluster; or raise a BatchError."""
     address = files["scheduler"]
     if address is None:

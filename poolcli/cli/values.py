@@ -20,13 +20,15 @@ from poolcli.parameters import Parameter, unknown
 
 _PAIR = re.compile(r"[1-9]\d*x[1-9]\d*")
 _NAMED = re.compile(r"([hw])=([^,=]+),([hw])=([^,=]+)")
+_DETAIL = re.compile(r"([0-9]+),([0-9]+),([1-9][0-9]*)(?:x([1-9][0-9]*))?")
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
     """One whole number, or a height and a width; or four of them, of the sides of an image; or one of some words."""
 
-    def __init__(self, least: int = 1, words: tuple[str, ...] = (), sides: bool = False) -> None:
+    def __init__(self, least: int = 1, words: tuple[str, ...] = (), sides: bool = False, again: str = "") -> None:
         self.least, self.words, self.sides = least, words, ("TOP,BOTTOM,LEFT,RIGHT",) * sides
+        self.again = again  # the option, where it may be given several times
         self.name = "HEIGHTxWIDTH"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
@@ -45,7 +47,10 @@ class Size(click.ParamType):  # type: ignore[type-arg]
             others = "".join(f", or {way}" for way in (*self.sides, *self.words))
             allowed = f"N, HEIGHTxWIDTH as 480x640, or w=640,h=480, whole numbers of at least {self.least}{others}"
             meant = re.sub(r"[^0-9.]+", "x", value.replace(" ", ""))
-            hint = f", did you mean {meant}, height first? It" if _PAIR.fullmatch(meant) else ": it"
+            several = " ".join(f"{self.again} {part}" for part in value.split(","))
+            listed = self.again and "," in value and "=" not in value
+            meant = several if listed else f"{meant}, height first" * bool(_PAIR.fullmatch(meant))
+            hint = f", did you mean {meant}? It" if meant else ": it"
             self.fail(f"{value!r} is no size{hint} must be {allowed}", parameter, context)
         return numbers[0] if len(numbers) == 1 else numbers
 
@@ -290,6 +295,25 @@ class Pixel(click.ParamType):  # type: ignore[type-arg]
         if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
             self.fail(f"{value!r} is no pixel: it must be Y,X as 10,12, row and column", parameter, context)
         return int(parts[0]), int(parts[1])
+
+
+class Detail(click.ParamType):  # type: ignore[type-arg]
+    """A part of an image: where it begins, from 0 on, and its size."""
+
+    name = "Y,X,HEIGHTxWIDTH"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is."""
+        return self.name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return row, column, height and width."""
+        found = _DETAIL.fullmatch(str(value).replace(" ", "").lower())
+        if not found:
+            allowed = "Y,X,HEIGHTxWIDTH as 10,20,64x96: its first row and column, from 0 on, and its size"
+            self.fail(f"{value!r} is no detail: it must be {allowed}", parameter, context)
+        y, x, height, width = found.groups()
+        return int(y), int(x), int(height), int(width or height)
 
 
 def _parts(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from poolcli.commands import COMMANDS
 from poolcli.downsample import MODES, downsample
 from poolcli.files import shown
 from poolcli.parameters import DTYPES
+from poolcli.quality import ssim
 from poolcli.reduce import REDUCTIONS, reduce
 from poolcli.resizing import RESIZINGS, resized
 from poolcli.upsample import UPSAMPLINGS, upsample
@@ -105,6 +106,7 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
                 yield partial(downsample, picture, mode, **window)
         if MODES[mode].finds:
             yield partial(downsample, picture, mode, return_indices=True)
+        yield partial(ssim, picture, picture)  # by which `compare` measures all of them
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
     if mode in RESIZINGS:

@@ -1,0 +1,240 @@
+"""Jobs that compare: what several steps make of each image is measured, and of one image drawn or made a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from poolcli.batch.figures import FIGURES, shown_figure, window_of
+from poolcli.batch.jobs import Job, Outcome, Row, Settings
+from poolcli.batch.local import keep_threads_quiet
+from poolcli.batch.plan import Jobs
+from poolcli.batch.source import Source
+from poolcli.batch.work import Findings, StopError, Worker, make_folder
+from poolcli.commands import Step
+from poolcli.comparing import Manner, Result, Subject, line_of
+from poolcli.files import clean, place, shown
+from poolcli.images import ImageError, Info
+from poolcli.images.formats import colour_of
+from poolcli.pictures import Notice
+from poolcli.quality import WINDOW
+from poolcli.rows import imported
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.images import sheet
+
+Zoom = tuple[int, int, int, int]
+"""Row, column, height and width of a detail."""
+
+
+class Output:
+    """What is made of one image and its results, beside their figures."""
+
+    def begin(self, subject: Subject) -> None:
+        """Take the image, or raise an error."""
+
+    def add(self, result: Result) -> None:
+        """Take a result."""
+
+    def end(self, job: Job) -> None:
+        """Write what was made."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How the images of a batch are compared."""
+
+    settings: Settings
+    upsample: str
+    output: Output | None = None  # of one image
+
+
+def execute(measuring: Measuring, jobs: Jobs, stop: Event, notice: Notice) -> Iterator[Outcome]:
+    """Compare image after image, and yield what became of each.
+
+    Nothing else is done meanwhile: what is read or written beside a kernel makes it slower, and its time is told.
+    """
+    keep_threads_quiet()
+    worker = _Comparer(measuring, stop.is_set, notice)
+    try:
+        for job in jobs:
+            if stop.is_set():
+                return
+            for outcome in worker.do([job], lambda job: None):
+                yield outcome
+                if outcome.error and measuring.settings.fail_fast:
+                    return
+    except StopError:
+        return
+
+
+class _Comparer(Worker):
+    """Makes rows of figures."""
+
+    def __init__(self, measuring: Measuring, stopped: Callable[[], bool], notice: Notice) -> None:
+        super().__init__(measuring.settings, lambda: None, _call, stopped, notice)
+        own = measuring.settings
+        background = own.writing.background
+        self._manner = Manner(measuring.upsample, own.linear, own.keep_palette, background, notice)
+        self._output = measuring.output
+
+    def _rows(self, job: Job, source: Source, found: Findings) -> Iterator[Row]:
+        """Yield a row for each frame, with the figures of every step."""
+        keep = self._settings.keep_palette is not False
+        picture = source.open(replace(self._settings.reading, keep_palette=keep))
+        frames = self._frames(picture)
+        if self._output and len(frames) > 1:
+            what = f"holds {len(frames)} frames, and one is shown"
+            raise ImageError(f"{what}: frame=N takes one, and .csv has means over all", "frame")
+        for frame in frames:
+            image, info = self._read(picture, frame, found)
+            subject = Subject.of(image, info, self._manner)
+            yield self._figures(frame, subject, job, found)
+        found.warn(picture.warnings(None))
+
+    def _figures(self, frame: int, subject: Subject, job: Job, found: Findings) -> Row:
+        """Return the figures of all steps, and give the results to the output."""
+        import numpy as np
+
+        height, width = subject.image.shape[:2]
+        if min(height, width) < WINDOW and not found.before:
+            found.warn([f"has {height} x {width} pixels, and SSIM windows of {WINDOW} x {WINDOW}: it is nan"])
+        if self._output:
+            self._output.begin(subject)
+        values = list[float]()
+        for step in (job.step, *job.beside):
+            self._go_on()
+            result = subject.result(step)
+            found.note_shapes(subject.image.shape, result.image.shape)
+            values += [result.psnr, result.ssim, result.seconds]
+            if self._output:
+                line = line_of(result.step, self._settings.changing, shown(job.input))
+                self._output.add(replace(result, command=line))
+        if self._output:
+            self._output.end(job)
+        return Row(frame, (), np.array(values))
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def write_text(text: str, path: Path, overwrite: bool) -> None:
+    """Write a text to a file, whole or not at all, or raise a WriteError or an ImageError."""
+    make_folder(path.parent)
+    clean(path.parent)
+    place(lambda file: file.write(text.encode()), path, overwrite)
+
+
+class Page(Output):
+    """A page for a browser."""
+
+    def __init__(self, path: Path, overwrite: bool) -> None:
+        self._path, self._overwrite = path, overwrite
+
+    def begin(self, subject: Subject) -> None:
+        """Take the image."""
+        self._subject, self._results = subject, list[Result]()
+
+    def add(self, result: Result) -> None:
+        """Take a result."""
+        self._results.append(result)
+
+    def end(self, job: Job) -> None:
+        """Write the page."""
+        name = shown(job.input and Path(job.input.name))
+        text = imported("page:document")(self._subject.comparison(self._results, name))
+        write_text(text, self._path, self._overwrite)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a sheet shows images."""
+
+    side: int = 512  # of a picture, in pixels, at most
+    zoom: Zoom | None = None  # the detail that is shown
+
+
+class Sheet(Output):
+    """A contact sheet: the image and all results, those of each window in a row."""
+
+    def __init__(self, path: Path, look: Look, settings: Settings) -> None:
+        self._path, self._look, self._settings = path, look, settings
+
+    def begin(self, subject: Subject) -> None:
+        """Take the image, or raise a ValueError if the detail is outside."""
+        self._subject = subject
+        self._rows: dict[str, list[sheet.Panel]] = {}
+        height, width = subject.image.shape[:2]
+        y, x, rows, columns = self._look.zoom or (0, 0, height, width)
+        if y + rows > height or x + columns > width:
+            what = f"zoom={y},{x},{rows}x{columns} reaches beyond the image, which has {height} x {width} pixels"
+            raise ValueError(f"{what}: the first is 0,0")
+        self._box = slice(y, y + rows), slice(x, x + columns)
+
+    def add(self, result: Result) -> None:
+        """Draw a result, and let it go: what the sheet shows is small."""
+        panel = self._panel(result.enlarged, _called(result.step), _notes(result))
+        self._rows.setdefault(_heading(result), []).append(panel)
+
+    def end(self, job: Job) -> None:
+        """Draw all, and write the sheet."""
+        from poolcli.images import sheet
+        from poolcli.images.write import write_frames
+
+        original = self._panel(self._subject.image, "original", ())
+        rows = [sheet.Row(heading, [original, *panels]) for heading, panels in self._rows.items()]
+        title = "standard input" if job.input is None else job.input.name
+        drawn = sheet.sheet(title, self._about(), rows)
+        profile = self._subject.info.icc if (*self._subject.image.shape, 1)[2] in (3, 4) else None
+        make_folder(self._path.parent)
+        clean(self._path.parent)
+        write_frames([(drawn, Info(alpha=False, icc=profile))], 1, self._path, None, self._settings.writing)
+
+    def _panel(self, image: NDArray[Any], name: str, notes: Sequence[str]) -> sheet.Panel:
+        from poolcli.images import sheet
+
+        subject, background = self._subject, self._settings.writing.background
+        picture = sheet.picture_of(image[self._box], subject.info, subject.peak, self._look.side, background)
+        return sheet.Panel(picture, name, notes)
+
+    def _about(self) -> list[str]:
+        image, info = self._subject.image, self._subject.info
+        height, width, channels = (*image.shape, 1)[:3]
+        colour = colour_of(channels, info.alpha)
+        lines = [
+            f"{height} x {width} pixels, {colour}, {image.dtype}; results enlarged by {self._subject.manner.upsample}"
+        ]
+        if self._look.zoom:
+            y, x, rows, columns = self._look.zoom
+            lines.append(f"detail of {rows} x {columns} pixels from row {y}, column {x}; figures of the whole image")
+        return lines
+
+
+def _called(step: Step) -> str:
+    """Return the mode of a step with the parameters that were given."""
+    given = [name for name in step.row.parameters if name in step.arguments]
+    return ", ".join([step.mode, *(f"{name} {step.arguments[name]}" for name in given)])
+
+
+def _notes(result: Result) -> list[str]:
+    """Return what is said of a result."""
+    figures = {name: shown_figure(name, getattr(result, name)) for name in FIGURES}
+    psnr = "no difference" if result.psnr == math.inf else f"PSNR {figures['psnr']} dB"
+    return [f"{psnr}, SSIM {figures['ssim']}", _time(result.seconds)]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def _heading(result: Result) -> str:
+    rows, columns = result.image.shape[:2]
+    window = ", ".join(f"{name} {value}" for name, value in window_of(result.step).items())
+    return f"{window}: {rows} x {columns} pixels"
