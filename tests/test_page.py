@@ -401,7 +401,7 @@ def test_zoom_and_position_are_those_of_all_views(page):
     for k, image in enumerate([GREY, GREY_PAGE.results[0].enlarged]):
         selector = f"#small button:nth-child({k + 1}) canvas"
         assert pixel(driver, selector, 0.53, 0.53) == shown_of(image, 0.5 + 0.03 / 8, 0.5 + 0.03 / 8)
-    press(driver, "#stage", "+", "+")
+    press(driver, "#stage", "+")
     assert text(driver, "#zoom ~ output") == f"16{TIMES}"
 
 

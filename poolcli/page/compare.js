@@ -92,10 +92,10 @@ function buildStage() {
   stage.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return; // the page scrolls
     event.preventDefault();
-    look({ zoom: state.view.zoom - Math.sign(event.deltaY) * 0.25 });
+    look({ zoom: state.view.zoom - Math.sign(event.deltaY) });
   }, { passive: false });
   stage.addEventListener("keydown", (event) => {
-    const zoom = { "+": 0.5, "=": 0.5, "-": -0.5 }[event.key];
+    const zoom = { "+": 1, "=": 1, "-": -1 }[event.key];
     if (zoom) look({ zoom: state.view.zoom + zoom });
     stepped(event, (down, across) => {
       const by = state.told.region.width / 2 ** state.view.zoom / 10;
@@ -144,7 +144,7 @@ function buildFigures() {
       element("th", { scope: "row" }, result.label),
       cell("psnr", 2, " dB"),
       cell("ssim", 4, ""),
-      element("td", {}, typeof result.seconds === "number" ? time(result.seconds) : "\u2013"),
+      element("td", {}, time(result.seconds)),
       element("td", {}, `${result.height} \u00d7 ${result.width}`),
       element("td", { class: "formula" }, result.formula),
       element("td", { class: "command" }, button, element("code", {}, result.command)),
@@ -180,16 +180,16 @@ function showTools() {
   find("stage").classList.toggle("zoomed", view.zoom > 0);
 }
 
-/** Make a canvas as large as its place asks for, and return its context with the size in CSS pixels. */
+/** Make a canvas as large as its place allows, pixels as large as each other, and return its context. */
 function prepared(canvas, width, most) {
   const { region } = state.told;
-  const height = Math.min((width * region.height) / region.width, most);
-  const across = Math.min(width, (height * region.width) / region.height);
+  const fit = Math.min(width / region.width, most / region.height);
+  const scale = fit > 1 ? Math.floor(fit) : fit;
   const ratio = window.devicePixelRatio || 1;
-  canvas.width = Math.max(Math.round(across * ratio), 1);
-  canvas.height = Math.max(Math.round(height * ratio), 1);
-  canvas.style.width = `${across}px`;
-  canvas.style.height = `${height}px`;
+  canvas.width = Math.max(Math.round(region.width * scale * ratio), 1);
+  canvas.height = Math.max(Math.round(region.height * scale * ratio), 1);
+  canvas.style.width = `${region.width * scale}px`;
+  canvas.style.height = `${region.height * scale}px`;
   return canvas.getContext("2d", { willReadFrequently: true });
 }
 

@@ -28,7 +28,7 @@ from poolcli.pictures import channel_names
 SIDE = 512  # pixels of the region whose numbers are told, at most
 CROP = 12  # pixels of the crop that is pooled by hand
 LARGEST_CROP = 32
-BYTES = 1_600_000  # of all that is told
+BYTES = 1_820_000  # of all that is told; the page has 2 MB
 _CHANNELS = 4
 _OVERVIEW = 160  # pixels
 _WIDE = {"bool": "uint8", "float16": "float32", "int64": "float64", "uint64": "float64"}
@@ -57,7 +57,7 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
     labels, name = _labels(steps), comparison.name.encode("utf-8", "replace").decode()
     return {
         "name": name,
-        "argument": shlex.quote(name),
+        "argument": _argument(comparison, name),
         "height": image.shape[0],
         "width": image.shape[1],
         "dtype": image.dtype.name,
@@ -227,6 +227,13 @@ def _labels(steps: Sequence[Step]) -> list[str]:
 
 def _pair(numbers: tuple[int, int]) -> str:
     return str(numbers[0]) if numbers[0] == numbers[1] else f"{numbers[0]}x{numbers[1]}"
+
+
+def _argument(comparison: Comparison, name: str) -> str:
+    """Return the picture's file as commands name it."""
+    words = [shlex.split(result.command)[-1:] for result in comparison.results[:1]]
+    named = [word for last in words for word in last if word.endswith(name)]
+    return shlex.quote((named or [name])[0])
 
 
 def _finite(number: float) -> float | str | None:

@@ -29,6 +29,20 @@ async function start() {
   }
 }
 
+/** Show the whole picture, and where the region lies in it. */
+function showOverview({ overview, region, height, width }) {
+  const host = document.getElementById("overview");
+  host.hidden = false;
+  host.firstElementChild.src = overview;
+  const percent = (part, whole) => `${(100 * part) / whole}%`;
+  Object.assign(host.lastElementChild.style, {
+    top: percent(region.y, height),
+    left: percent(region.x, width),
+    height: percent(region.height, height),
+    width: percent(region.width, width),
+  });
+}
+
 /** Choose what is seen first: max, or the first mode that was asked for, at the window where modes differ most. */
 function choose(told) {
   const { name, height, width, channels, dtype } = told;
@@ -36,8 +50,7 @@ function choose(told) {
   document.getElementById("facts").textContent =
     `${height} \u00d7 ${width} pixels, ${counted(channels.length, "channel")} (${channels.join(", ")}), ${dtype}`;
   if (told.overview) {
-    const overview = document.getElementById("overview");
-    Object.assign(overview, { src: told.overview, hidden: false, alt: "The whole picture" });
+    showOverview(told);
   }
   const local = told.results.map(({ layer }) => layer).filter(({ mode }) => pools.LOCAL.some((one) => one.name === mode));
   const asked = local[0] || { mode: "max", F: [2, 2], S: [2, 2], P: [0, 0, 0, 0], D: [1, 1] };

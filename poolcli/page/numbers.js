@@ -28,11 +28,9 @@ export function percent(share) {
   return `${short(100 * share, 3)} %`;
 }
 
-/** Return seconds in the unit that suits them. */
+/** Return seconds as milliseconds. */
 export function time(seconds) {
-  if (seconds === null) return "\u2013";
-  if (seconds < 1e-3) return `${short(seconds * 1e6, 3)} \u00b5s`;
-  return seconds < 1 ? `${short(seconds * 1e3, 3)} ms` : `${short(seconds, 3)} s`;
+  return typeof seconds === "number" ? `${short(seconds * 1e3, 3)} ms` : "\u2013";
 }
 
 /** Return a figure of a table, which is null where there is none and "infinity" for what JSON cannot say. */

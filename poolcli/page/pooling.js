@@ -13,7 +13,7 @@ export function layerOf(mode = state.layer.mode) {
 /** Return a layer whose windows fit an image of this size, and how large each of its numbers may be. */
 export function fitted(layer, height, width) {
   const side = Math.min(height, width);
-  const most = { F: Math.min(9, side), S: Math.min(9, side) };
+  const most = { F: Math.min(Math.max(9, ...layer.F), side), S: Math.min(Math.max(9, ...layer.S), side) };
   const F = layer.F.map((f) => Math.min(Math.max(f, 1), side));
   most.D = Math.max(1, Math.min(4, Math.floor((side - 1) / Math.max(Math.max(...F) - 1, 1))));
   const D = layer.D.map((d) => Math.min(d, most.D));
