@@ -3,7 +3,7 @@
 import { grey } from "./colours.js";
 import { Slider, choice, element } from "./controls.js";
 import { cropped, valueAt } from "./data.js";
-import { counted, short } from "./numbers.js";
+import { compact, counted, short } from "./numbers.js";
 import { Pane } from "./pane.js";
 import * as pools from "./pools.js";
 import { change, listen, state } from "./state.js";
@@ -81,15 +81,15 @@ function computed() {
 function draw() {
   const { S } = state.back;
   for (const [name, image] of Object.entries(pictures)) {
-    const peak = name === "flat" ? Math.max(...image.data) : state.told.peak;
+    const ends = name === "flat" ? { black: 0, peak: Math.max(...image.data) } : state.told;
     const at = (y, x) => valueAt(image, y, x, state.channel);
     const scale = name === "max" ? S : 1;
     const cell = pointed && { y: Math.floor(pointed.y / scale), x: Math.floor(pointed.x / scale) };
     panes[name].draw({
       rows: image.height,
       columns: image.width,
-      colour: (y, x) => grey(at(y, x), peak),
-      text: (y, x) => short(at(y, x), 3),
+      colour: (y, x) => grey(at(y, x), ends),
+      texts: [(y, x) => short(at(y, x), 3), (y, x) => compact(at(y, x))],
       marks: cell && cell.y < image.height && cell.x < image.width ? [{ cells: [cell], kind: "cursor" }] : [],
     });
     panes[name].figure.querySelector(".size").textContent = `${image.height} \u00d7 ${image.width}`;

@@ -25,9 +25,9 @@ function parsed(text) {
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
 
-/** Return the grey of a value, `peak` being white. */
-export function grey(value, peak) {
-  const shade = Math.round(Math.min(Math.max(value / peak, 0), 1) * 255) || 0;
+/** Return the grey of a value on a scale from `black` to `peak`. */
+export function grey(value, { black, peak }) {
+  const shade = Math.round(Math.min(Math.max((value - black) / (peak - black), 0), 1) * 255) || 0;
   return [shade, shade, shade];
 }
 

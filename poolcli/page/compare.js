@@ -27,7 +27,7 @@ const differences = new Map(); // canvases by the numbers of both pictures
 export async function buildComparison() {
   const { told } = state;
   const { height, width } = told.region;
-  pictures = [{ label: "original", canvas: drawn(told.image, told.peak, told.alpha), result: null }];
+  pictures = [{ label: "original", canvas: drawn(told), result: null }];
   for (const result of told.results) {
     pictures.push({ label: result.label, canvas: await enlarged(result, height, width), result });
   }
@@ -133,8 +133,8 @@ function buildFigures() {
   const best = Object.fromEntries(["psnr", "ssim"].map((name) => [name, Math.max(...told.results.map((one) => asNumber(one[name])))]));
   const rows = told.results.map((result) => {
     const cell = (name, places, unit) => {
-      const wins = asNumber(result[name]) === best[name];
-      return element("td", { class: wins ? "best" : null }, figure(result[name], places) + unit);
+      const wins = result[name] !== null && asNumber(result[name]) === best[name];
+      return element("td", { class: wins ? "best" : null }, figure(result[name], places, unit));
     };
     const button = element("button", { type: "button", "aria-label": `Copy the command of ${result.label}` }, "Copy");
     button.addEventListener("click", () => copy(result.command, button));
@@ -180,11 +180,11 @@ function showTools() {
   find("stage").classList.toggle("zoomed", view.zoom > 0);
 }
 
-/** Make a canvas as large as its place allows, pixels as large as each other, and return its context. */
+/** Make a canvas as large as its place allows, with whole pixels if little is lost, and return its context. */
 function prepared(canvas, width, most) {
   const { region } = state.told;
   const fit = Math.min(width / region.width, most / region.height);
-  const scale = fit > 1 ? Math.floor(fit) : fit;
+  const scale = fit > 1 && fit < 1.2 * Math.floor(fit) ? Math.floor(fit) : fit;
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.max(Math.round(region.width * scale * ratio), 1);
   canvas.height = Math.max(Math.round(region.height * scale * ratio), 1);
@@ -199,7 +199,7 @@ function paint(context, picture) {
   const { region } = state.told;
   const { y, x, zoom } = state.view;
   const scale = (width / region.width) * 2 ** zoom;
-  context.imageSmoothingEnabled = scale < 1;
+  context.imageSmoothingEnabled = scale < 3 && scale % 1 !== 0;
   context.drawImage(picture, width / 2 - x * scale, height / 2 - y * scale, region.width * scale, region.height * scale);
 }
 

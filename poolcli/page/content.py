@@ -61,6 +61,7 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
         "height": image.shape[0],
         "width": image.shape[1],
         "dtype": image.dtype.name,
+        "black": _black(image),
         "peak": float(comparison.peak),
         "maximum": maximum(image.dtype),
         "alpha": bool(info.alpha),
@@ -93,7 +94,7 @@ def _result(
         "ssim": _finite(result.ssim),
         "seconds": _finite(result.seconds),
         "layer": layer_of(result.step, crop.shape),
-        **_picture(part, comparison.info, comparison.peak),
+        **_picture(part, comparison.info, (_black(comparison.image), comparison.peak)),
     }
     return told | ({} if computes(result.step.mode) else {"exported": exported(crop, result.step)})
 
@@ -112,9 +113,9 @@ def packed(array: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "shape": array.shape, "differences": differs, "data": text}
 
 
-def _picture(image: NDArray[Any], info: Info, peak: float) -> dict[str, Any]:
+def _picture(image: NDArray[Any], info: Info, ends: tuple[float, float]) -> dict[str, Any]:
     """Return an image as a PNG, with rows and columns that equal those before left out, and where the others begin."""
-    image = _eight_bits(*expanded(image, info), peak)
+    image = _eight_bits(*expanded(image, info), ends)
     rows, columns = _changes(image), _changes(image.swapaxes(0, 1))
     return {"picture": _url(image[rows][:, columns]), "rows": rows.tolist(), "columns": columns.tolist()}
 
@@ -125,15 +126,22 @@ def _changes(image: NDArray[Any]) -> NDArray[np.int64]:
     return np.flatnonzero(np.concatenate(([True], (flat[1:] != flat[:-1]).any(axis=1))))
 
 
-def _eight_bits(image: NDArray[Any], info: Info, peak: float) -> NDArray[np.uint8]:
-    """Return what is shown of an image: grey, RGB, or either with alpha, `peak` as 255."""
+def _black(image: NDArray[Any]) -> float:
+    """Return the value that is shown black: 0, or the smallest below it."""
+    return float(np.nan_to_num(np.minimum(np.nanmin(image.astype(np.float64)), 0)))
+
+
+def _eight_bits(image: NDArray[Any], info: Info, ends: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return what is shown of an image: grey, RGB, or either with alpha, from the value of black to that of white."""
     image = image.reshape(*image.shape[:2], -1)
     count = image.shape[2]
     if not (count in (1, 3) or (count in (2, 4) and info.alpha is not False)):
         image = image[..., : 3 if count > 3 else 1]
-    if image.dtype == np.uint8 and peak == 255:
+    if image.dtype == np.uint8 and ends == (0, 255):
         return image
-    found: NDArray[np.uint8] = saturate_cast(np.nan_to_num(image * (255 / float(peak))), np.dtype(np.uint8))
+    black, white = ends
+    scaled = (image.astype(np.float64) - black) * (255 / (white - black or 1))
+    found: NDArray[np.uint8] = saturate_cast(np.nan_to_num(scaled), np.dtype(np.uint8))
     return found
 
 
@@ -150,7 +158,8 @@ def _overview(comparison: Comparison, shape: tuple[int, ...]) -> str | None:
         return None
     scale = max(1, max(image.shape[:2]) / _OVERVIEW)
     size = tuple(max(1, round(n / scale)) for n in image.shape[:2])
-    return _url(_eight_bits(downsample(image, "average", size=size), info, comparison.peak))
+    small = downsample(image, "average", size=size)
+    return _url(_eight_bits(small, info, (_black(image), comparison.peak)))
 
 
 def _crop(region: NDArray[Any], steps: Sequence[Step]) -> tuple[int, int, int, int]:

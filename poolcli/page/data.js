@@ -59,13 +59,13 @@ export function valueAt(image, y, x, c) {
 }
 
 /** Return a canvas of an image's colours: grey, RGB, or either with alpha. */
-export function drawn(image, peak, alpha) {
+export function drawn({ image, black, peak, alpha }) {
   const context = plain(image.width, image.height);
   const pixels = context.createImageData(image.width, image.height);
   const colours = image.channels - (alpha ? 1 : 0) >= 3 ? [0, 1, 2] : [0, 0, 0];
   for (let at = 0; at < image.width * image.height; at++) {
     for (let c = 0; c < 3; c++) {
-      pixels.data[4 * at + c] = (image.data[at * image.channels + colours[c]] / peak) * 255;
+      pixels.data[4 * at + c] = ((image.data[at * image.channels + colours[c]] - black) / (peak - black)) * 255;
     }
     pixels.data[4 * at + 3] = alpha ? (image.data[(at + 1) * image.channels - 1] / peak) * 255 : 255;
   }

@@ -34,9 +34,9 @@ export function time(seconds) {
 }
 
 /** Return a figure of a table, which is null where there is none and "infinity" for what JSON cannot say. */
-export function figure(value, places) {
+export function figure(value, places, unit) {
   if (value === null) return "\u2013";
-  return value === "infinity" ? "\u221e" : value.toFixed(places);
+  return (value === "infinity" ? "\u221e" : value.toFixed(places)) + unit;
 }
 
 /** Return a pair as one number where both are equal. */

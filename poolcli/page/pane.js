@@ -10,8 +10,9 @@ const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
 /**
  * A pane in a figure.
  *
- * A scene is {rows, columns, colour(y, x), text(y, x), quiet, marks}: zeros are faint if it is quiet; a mark is {cells,
- * kind} with kind "window", "reader", "cursor" or "taken". `point(cell)` is called where the reader points, with null when that ends; `pick(cell)` where
+ * A scene is {rows, columns, colour(y, x), texts, quiet, marks}. Its texts are functions of (y, x), the first of those
+ * that fit is written; zeros are faint if it is quiet. A mark is {cells, kind} with kind "window", "reader", "cursor" or
+ * "taken". `point(cell)` is called where the reader points, with null when that ends; `pick(cell)` where
  * the reader clicks; `step(down, across)` when an arrow key is pressed.
  */
 export class Pane {
@@ -79,13 +80,22 @@ export class Pane {
     }
   }
 
+  /** Return the first texts that fit into cells, and how large they are. */
+  fittingTexts() {
+    const { rows, columns } = this.scene;
+    for (const text of this.cell < 2 * SMALLEST_TEXT ? [] : this.scene.texts) {
+      const texts = Array.from({ length: rows * columns }, (_, k) => text(Math.floor(k / columns), k % columns));
+      const longest = Math.max(...texts.map((one) => one.length), 2);
+      const size = Math.min(this.cell * 0.36, (this.cell - 4) / (longest * 0.58), 15);
+      if (size >= SMALLEST_TEXT) return { texts, size };
+    }
+    return {};
+  }
+
   paintTexts(context) {
-    const { rows, columns, colour, text, quiet } = this.scene;
-    if (!text || this.cell < 2 * SMALLEST_TEXT) return;
-    const texts = Array.from({ length: rows * columns }, (_, k) => text(Math.floor(k / columns), k % columns));
-    const longest = Math.max(...texts.map((one) => one.length), 2);
-    const size = Math.min(this.cell * 0.36, (this.cell - 4) / (longest * 0.58), 15);
-    if (size < SMALLEST_TEXT) return;
+    const { rows, columns, colour, quiet } = this.scene;
+    const { texts, size } = this.fittingTexts();
+    if (!texts) return;
     context.font = `${size}px ui-sans-serif, system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";

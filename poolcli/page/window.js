@@ -26,7 +26,7 @@ export function buildWindow() {
   buildModes();
   buildSliders();
   buildPanes();
-  locator = new Locator(find("locator"), drawn(state.told.image, state.told.peak, state.told.alpha));
+  locator = new Locator(find("locator"), drawn(state.told));
   find("copy").addEventListener("click", () => copy(find("command").textContent, find("copy")));
   find("alpha-note").hidden = !state.told.alpha;
   listen([...POOLED, "pointed"], redraw);
@@ -232,8 +232,8 @@ function limitOf({ data, channels }) {
 function drawPanes(active) {
   const { image, output, gradient } = current;
   const marks = marksOf(active);
-  drawPane("input", image, marks.input, (value) => grey(value, state.told.peak));
-  drawPane("output", output, marks.output, (value) => grey(value, state.told.peak));
+  drawPane("input", image, marks.input, (value) => grey(value, state.told));
+  drawPane("output", output, marks.output, (value) => grey(value, state.told));
   const back = gradient || { ...image, data: new Float64Array(image.data.length) };
   const limit = limitOf(back);
   drawPane("gradient", back, marks.gradient, (value) => diverging(value, limit));
@@ -246,7 +246,7 @@ function drawPane(name, image, marks, colour) {
     rows: image.height,
     columns: image.width,
     colour: (y, x) => colour(at(y, x)),
-    text: name === "gradient" ? (y, x) => compact(at(y, x)) : (y, x) => short(at(y, x), 3),
+    texts: [(y, x) => short(at(y, x), 3), (y, x) => compact(at(y, x))],
     quiet: name === "gradient",
     marks,
   });
