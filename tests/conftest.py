@@ -3,6 +3,7 @@ import signal
 
 import numpy as np
 import pytest
+from browser import started
 from effort import JIT
 
 # Threads of OpenMP that wait in a loop take the cores from the other workers and from the processes that tests start.
@@ -30,3 +31,10 @@ def _hash_may_wrap():
     else:
         with np.errstate(all="ignore"):
             yield
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Return a headless browser, the same for all tests of a process."""
+    with started() as driver:
+        yield driver

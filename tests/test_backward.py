@@ -102,6 +102,16 @@ def test_nothing_is_lost(mode, geometry):
     assert abs(result.sum() - grad.sum()) < 1e-11
 
 
+@pytest.mark.parametrize("columns", [5, 90])
+@pytest.mark.parametrize(("mode", "shares"), [("average", [0.5, 0.5]), ("soft", [0.5, 0.5]), ("mixed", [0.75, 0.25])])
+def test_nothing_comes_to_pixels_that_no_window_covers(mode, shares, columns):
+    """They read no memory beyond the numbers of the only window, and 0 times an infinity is no part of them."""
+    image = np.ones((1, columns))
+    for sent in (1.0, np.inf):
+        result = poolcli.downsample_backward([[sent]], image, mode, kernel_size=(1, 2), stride=(1, 89))
+        assert result.tolist() == [[share * sent for share in shares] + [0] * (columns - 2)]
+
+
 @pytest.mark.parametrize("layout", ["hwc", "chw"])
 @pytest.mark.parametrize("order", ["crd", "dcr"])
 @pytest.mark.parametrize(

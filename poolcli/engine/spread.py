@@ -159,11 +159,11 @@ def _steep_band(dtype: np.dtype[Any], image: np.dtype[Any], slope: Any, names: t
 
 @scalar
 def _repeat_each(line, owners, weights, begin, end, origin, channels, out):
-    """Write for each pixel the numbers of the window that covers it, times a weight; no window has weight 0."""
+    """Write for each pixel the numbers of the window that covers it, times a weight; 0 where none does."""
     for x in range(begin, end):
-        first, at, weight = max(owners[x], 0) * channels, (x - origin) * channels, alike(weights[x], line[0])
+        first, at, weight = owners[x] * channels, (x - origin) * channels, alike(weights[x], line[0])
         for c in range(channels):
-            out[at + c] = weight * line[first + c]
+            out[at + c] = weight * line[first + c] if first >= 0 else alike(0, line[0])
 
 
 @scalar
@@ -179,8 +179,11 @@ def _repeat(line, owners, weights, begin, end, about, planes, out):
     _repeat_each(line, owners, weights, begin, low, begin, channels, out)
     for s in range(stride):
         weight = alike(weights[low + s], line[0])
-        values = line[max(owners[low + s], 0) * channels :]
         plane = planes[s] if stride > 1 else out[(low - begin) * channels :]
+        if owners[low + s] < 0:  # the line may be shorter than what no window covers
+            fill_row(plane[: count * channels], alike(0, line[0]))
+            continue
+        values = line[owners[low + s] * channels :]
         for j in range(count * channels):
             plane[j] = weight * values[j]
     if stride > 1:
