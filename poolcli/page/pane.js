@@ -86,7 +86,7 @@ export class Pane {
     for (const text of this.cell < 2 * SMALLEST_TEXT ? [] : this.scene.texts) {
       const texts = Array.from({ length: rows * columns }, (_, k) => text(Math.floor(k / columns), k % columns));
       const longest = Math.max(...texts.map((one) => one.length), 2);
-      const size = Math.min(this.cell * 0.36, (this.cell - 4) / (longest * 0.58), 15);
+      const size = Math.min(this.cell * 0.36, (this.cell - 4) / (longest * 0.62), 15);
       if (size >= SMALLEST_TEXT) return { texts, size };
     }
     return {};
