@@ -32,15 +32,27 @@ export function buildBack() {
   const set = (name) => (value) => change({ back: { ...state.back, [name]: value } });
   state.back = { S: 2, F: 3, weights: "equal" };
   sliders.S = new Slider("S stride", { min: 2, max: 4, name: "back-S", title: "Stride, there and back" }, set("S"));
-  sliders.F = new Slider("F of transposed", { min: 1, max: 8, name: "back-F", title: "Pixels of the weights" }, set("F"));
-  const words = [["equal", "equal"], ["box", "box, normalised"], ["bilinear", "bilinear"], ["gaussian", "gaussian"]];
+  sliders.F = new Slider(
+    "F of transposed",
+    { min: 1, max: 8, name: "back-F", title: "Pixels of the weights" },
+    set("F"),
+  );
+  const words = [
+    ["equal", "equal"],
+    ["box", "box, normalised"],
+    ["bilinear", "bilinear"],
+    ["gaussian", "gaussian"],
+  ];
   weights = choice("Its weights", "weights", words, set("weights"));
   find("back-sliders").append(sliders.S.node, sliders.F.node, weights.node);
   for (const [name, text] of Object.entries(WAYS)) {
-    const figure = element("figure", { id: `way-${name}` },
+    const figure = element(
+      "figure",
+      { id: `way-${name}` },
       element("figcaption", {}, element("b", {}, TITLES[name] || name), " ", element("span", { class: "size" })),
       element("div", { class: "grid" }, element("canvas", { role: "img" })),
-      element("p", { class: "note" }, text));
+      element("p", { class: "note" }, text),
+    );
     find("ways").append(figure);
     panes[name] = new Pane(figure, { point: (cell) => point(name, cell) });
   }
@@ -73,7 +85,8 @@ function computed() {
   const small = pools.forward(layer, input);
   const asked = { S: [S, S], F: [F, F], weights: kind, indices: maxIndices(layer, input), size: [height, width] };
   const found = { input, max: small };
-  for (const name of ["unpool", "nails", "nearest", "bilinear", "transposed"]) found[name] = upsample(name, small, asked);
+  for (const name of ["unpool", "nails", "nearest", "bilinear", "transposed"])
+    found[name] = upsample(name, small, asked);
   found.flat = upsample("transposed", { ...small, data: small.data.map(() => 1) }, asked);
   return found;
 }
@@ -104,7 +117,10 @@ function showBack() {
   sliders.F.show(F, String(F));
   weights.select.value = kind;
   const sums = [...new Set(Array.from(pictures.flat.data, (value) => short(value, 3)))];
-  const why = kind === "equal" ? `F = ${F} is ${F % S ? "no" : "a"} multiple of S = ${S}` : `${kind} weights are normalised where they meet`;
+  const why =
+    kind === "equal"
+      ? `F = ${F} is ${F % S ? "no" : "a"} multiple of S = ${S}`
+      : `${kind} weights are normalised where they meet`;
   find("checkerboard").textContent =
     sums.length > 1
       ? `Checkerboard: ${why}, so weights add up to ${counted(sums.length, "different sum")}: ${sums.join(", ")}.`

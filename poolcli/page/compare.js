@@ -32,8 +32,11 @@ export async function buildComparison() {
     pictures.push({ label: result.label, canvas: await enlarged(result, height, width), result });
   }
   const whole = height === told.height && width === told.width;
-  const region = whole ? "The results are" : `Shown are ${height} \u00d7 ${width} pixels of ${told.height} \u00d7 ${told.width}, and the results`;
-  find("compared").textContent = `${region} enlarged to the original's size by ${told.upsample}. The figures are of the whole picture.`;
+  const region = whole
+    ? "The results are"
+    : `Shown are ${height} \u00d7 ${width} pixels of ${told.height} \u00d7 ${told.width}, and the results`;
+  find("compared").textContent =
+    `${region} enlarged to the original's size by ${told.upsample}. The figures are of the whole picture.`;
   Object.assign(state, {
     view: { y: height / 2, x: width / 2, zoom: 0 },
     first: 0,
@@ -80,20 +83,32 @@ function buildStage() {
   let from = null;
   stage.addEventListener("pointerdown", (event) => {
     stage.setPointerCapture(event.pointerId);
-    from = { y: event.clientY, x: event.clientX, view: state.view, wipes: state.method === "wipe" && nearEdge(event, canvas) };
+    from = {
+      y: event.clientY,
+      x: event.clientX,
+      view: state.view,
+      wipes: state.method === "wipe" && nearEdge(event, canvas),
+    };
   });
   stage.addEventListener("pointermove", (event) => {
     if (!from || !stage.hasPointerCapture(event.pointerId)) return;
     if (from.wipes) return change({ share: shareAt(event, canvas) });
-    const scale = canvas.clientWidth / state.told.region.width * 2 ** state.view.zoom;
-    return look({ y: from.view.y - (event.clientY - from.y) / scale, x: from.view.x - (event.clientX - from.x) / scale });
+    const scale = (canvas.clientWidth / state.told.region.width) * 2 ** state.view.zoom;
+    return look({
+      y: from.view.y - (event.clientY - from.y) / scale,
+      x: from.view.x - (event.clientX - from.x) / scale,
+    });
   });
   stage.addEventListener("lostpointercapture", () => (from = null));
-  stage.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey) return; // the page scrolls
-    event.preventDefault();
-    look({ zoom: state.view.zoom - Math.sign(event.deltaY) });
-  }, { passive: false });
+  stage.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey) return; // the page scrolls
+      event.preventDefault();
+      look({ zoom: state.view.zoom - Math.sign(event.deltaY) });
+    },
+    { passive: false },
+  );
   stage.addEventListener("keydown", (event) => {
     const zoom = { "+": 1, "=": 1, "-": -1 }[event.key];
     if (zoom) look({ zoom: state.view.zoom + zoom });
@@ -130,7 +145,9 @@ function buildFigures() {
   const { told } = state;
   const heads = ["result", "PSNR", "SSIM", "time", "size", "formula", "command"];
   const head = element("tr", {}, ...heads.map((name) => element("th", { scope: "col" }, name)));
-  const best = Object.fromEntries(["psnr", "ssim"].map((name) => [name, Math.max(...told.results.map((one) => asNumber(one[name])))]));
+  const best = Object.fromEntries(
+    ["psnr", "ssim"].map((name) => [name, Math.max(...told.results.map((one) => asNumber(one[name])))]),
+  );
   const rows = told.results.map((result) => {
     const cell = (name, places, unit) => {
       const wins = result[name] !== null && asNumber(result[name]) === best[name];
@@ -154,7 +171,7 @@ function buildFigures() {
 }
 
 function asNumber(value) {
-  return value === "infinity" ? Infinity : value ?? -Infinity;
+  return value === "infinity" ? Infinity : (value ?? -Infinity);
 }
 
 function redraw(chosen) {
@@ -199,8 +216,14 @@ function paint(context, picture) {
   const { region } = state.told;
   const { y, x, zoom } = state.view;
   const scale = (width / region.width) * 2 ** zoom;
-  context.imageSmoothingEnabled = scale < 3 && scale % 1 !== 0;
-  context.drawImage(picture, width / 2 - x * scale, height / 2 - y * scale, region.width * scale, region.height * scale);
+  context.imageSmoothingEnabled = scale < 2 && scale % 1 !== 0;
+  context.drawImage(
+    picture,
+    width / 2 - x * scale,
+    height / 2 - y * scale,
+    region.width * scale,
+    region.height * scale,
+  );
 }
 
 function drawStage() {
@@ -211,7 +234,11 @@ function drawStage() {
   const [a, b] = [pictures[state.first], pictures[state.second]];
   const { width, height } = context.canvas;
   context.clearRect(0, 0, width, height);
-  const said = { wipe: drawWipe, onion: drawOnion, flicker: drawFlicker, difference: drawDifference }[state.method](context, a, b);
+  const said = { wipe: drawWipe, onion: drawOnion, flicker: drawFlicker, difference: drawDifference }[state.method](
+    context,
+    a,
+    b,
+  );
   const tags = state.method === "wipe" || state.method === "onion";
   stage.style.setProperty("--inset", `${(wide - stage.querySelector("canvas").clientWidth) / 2}px`);
   find("tag-first").textContent = tags || (state.method === "flicker" && !state.swapped) ? `A ${a.label}` : "";
@@ -222,7 +249,10 @@ function drawStage() {
 function drawWipe(context, a, b) {
   const { width, height } = context.canvas;
   const edge = Math.round((width * state.share) / 100);
-  for (const [picture, from, to] of [[a, 0, edge], [b, edge, width]]) {
+  for (const [picture, from, to] of [
+    [a, 0, edge],
+    [b, edge, width],
+  ]) {
     context.save();
     context.beginPath();
     context.rect(from, 0, to - from, height);
@@ -232,7 +262,10 @@ function drawWipe(context, a, b) {
   }
   const { window: accent, halo } = colours();
   const ratio = window.devicePixelRatio || 1;
-  for (const [colour, line] of [[halo, 4], [accent, 2]]) {
+  for (const [colour, line] of [
+    [halo, 4],
+    [accent, 2],
+  ]) {
     context.fillStyle = css(colour);
     context.fillRect(edge - (line * ratio) / 2, 0, line * ratio, height);
   }

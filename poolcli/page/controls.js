@@ -5,7 +5,8 @@ export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith(".")) made[key.slice(1)] = value;
-    else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      made.setAttribute(key, value === true ? "" : value);
   }
   made.append(...children);
   return made;
@@ -16,7 +17,13 @@ export class Slider {
   constructor(label, { min, max, step = 1, name, title }, changed) {
     this.input = element("input", { type: "range", min, max, step, name, id: `slide-${name}` });
     this.output = element("output", { for: `slide-${name}` });
-    this.node = element("div", { class: "slide" }, element("label", { for: `slide-${name}`, title }, label), this.input, this.output);
+    this.node = element(
+      "div",
+      { class: "slide" },
+      element("label", { for: `slide-${name}`, title }, label),
+      this.input,
+      this.output,
+    );
     this.input.addEventListener("input", () => changed(Number(this.input.value)));
   }
 

@@ -11,7 +11,7 @@ const ARRAYS = {
   float64: Float64Array,
 };
 
-/** Return what is told, with the numbers of the region as an image and those of modes that only the library computes. */
+/** Return what is told, with the numbers of the region as an image, and those of modes that only the library has. */
 export async function load() {
   const told = JSON.parse(document.getElementById("data").textContent);
   const { height, width } = told.region;
@@ -73,7 +73,7 @@ export function drawn({ image, black, peak, alpha }) {
   return context.canvas;
 }
 
-/** Return a canvas of a result as large as the region: each pixel of its picture from where its row and column begin. */
+/** Return a canvas of a result, as large as the region: pixels of its picture from where rows and columns begin. */
 export async function enlarged({ picture, rows, columns }, height, width) {
   const source = new Image();
   source.src = picture;

@@ -49,14 +49,18 @@ export class Locator {
     context.drawImage(this.picture, 0, 0, this.canvas.width, this.canvas.height);
     const { window: accent, halo } = colours();
     const { crop, told } = state;
-    for (const [colour, line] of [[halo, 5], [accent, 3]]) {
+    for (const [colour, line] of [
+      [halo, 5],
+      [accent, 3],
+    ]) {
       context.strokeStyle = css(colour);
       context.lineWidth = line * ratio * 0.7;
       context.strokeRect(...[crop.x, crop.y, crop.width, crop.height].map((n) => n * scale * ratio));
     }
     const { y, x } = told.region;
+    const [top, left] = [y + crop.y, x + crop.x];
     document.getElementById("locator-place").textContent =
-      `Crop: rows ${y + crop.y} to ${y + crop.y + crop.height - 1}, columns ${x + crop.x} to ${x + crop.x + crop.width - 1}`;
+      `Crop: rows ${top} to ${top + crop.height - 1}, columns ${left} to ${left + crop.width - 1}`;
   }
 }
 

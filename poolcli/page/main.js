@@ -52,7 +52,9 @@ function choose(told) {
   if (told.overview) {
     showOverview(told);
   }
-  const local = told.results.map(({ layer }) => layer).filter(({ mode }) => pools.LOCAL.some((one) => one.name === mode));
+  const local = told.results
+    .map(({ layer }) => layer)
+    .filter(({ mode }) => pools.LOCAL.some((one) => one.name === mode));
   const asked = local[0] || { mode: "max", F: [2, 2], S: [2, 2], P: [0, 0, 0, 0], D: [1, 1] };
   const { parameters: _, ...layer } = asked;
   state.told = told;

@@ -15,17 +15,18 @@ function magnitude(size, digits) {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-/** Return a number in the room that a cell has: two decimals of those below 1. */
+/** Return a number in the room that a cell has: two decimals of those below 1, about 0 where these are 0. */
 export function compact(value) {
   if (!Number.isFinite(value) || Number.isInteger(value) || Math.abs(value) >= 10) return short(value, 3);
   const size = Math.abs(value);
+  if (size < 0.005) return "\u22480";
   const text = size < 1 ? size.toFixed(2).replace(/^0/, "") : size.toFixed(1);
   return (value < 0 ? "\u2212" : "") + text;
 }
 
 /** Return a share as percent. */
 export function percent(share) {
-  return `${short(100 * share, 3)} %`;
+  return share > 0 && share < 1e-4 ? "< 0.01 %" : `${short(100 * share, 3)} %`;
 }
 
 /** Return seconds as milliseconds. */

@@ -11,8 +11,8 @@ const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
  * A pane in a figure.
  *
  * A scene is {rows, columns, colour(y, x), texts, quiet, marks}. Its texts are functions of (y, x), the first of those
- * that fit is written; zeros are faint if it is quiet. A mark is {cells, kind} with kind "window", "reader", "cursor" or
- * "taken". `point(cell)` is called where the reader points, with null when that ends; `pick(cell)` where
+ * that fit is written; zeros are faint if it is quiet. A mark is {cells, kind}, its kind "window", "reader", "cursor"
+ * or "taken". `point(cell)` is called where the reader points, with null when that ends; `pick(cell)` where
  * the reader clicks; `step(down, across)` when an arrow key is pressed.
  */
 export class Pane {
@@ -137,7 +137,7 @@ const WIDTHS = { window: 3, reader: 2, cursor: 3 };
 /** Return a triangle in the corner of each cell, which leaves its number to be read. */
 function corners(cells, side) {
   const path = new Path2D();
-  const long = Math.max(side * 0.3, 5);
+  const long = Math.max(side * 0.38, 7);
   for (const { y, x } of cells) {
     const [top, left] = [y * side, x * side];
     path.moveTo(left, top);
