@@ -16,7 +16,7 @@ TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
 
 DRAWN = {
     "q": lambda rng: float(rng.integers(0, 101)),
-    "p": lambda rng: float(rng.choice([0.7, 2, 3.7, 12.5])),
+    "p": lambda rng: float(rng.choice([0.7, 1.3, 3.7, 12.5])),
     "norm": lambda rng: str(rng.choice(["size", "mean", "sum"])),
     "count_include_pad": lambda rng: bool(rng.integers(2)),
     "lam": lambda rng: float(rng.choice([0, 0.25, 1 / 3, 1])),
@@ -66,7 +66,7 @@ def as_page_has(image, **more):
 
 
 def as_array(image):
-    return np.array(image["data"]).reshape(image["height"], image["width"], image["channels"])
+    return np.array(image["data"], float).reshape(image["height"], image["width"], image["channels"])
 
 
 def cases_of(mode, seed=0):
@@ -182,6 +182,19 @@ def test_the_formula_is_divided_as_its_norm_says(page):
         assert called(page, "return pools.explain(...arguments, 0, 0, 0).text", asked, image) == text
 
 
+@pytest.mark.parametrize(
+    ("beta", "text"),
+    [
+        (1, "(51 e^(51/255) + 255 e^(255/255)) / (e^(51/255) + e^(255/255)) = 191.75"),
+        (2, "(51 e^(2·51/255) + 255 e^(2·255/255)) / (e^(2·51/255) + e^(2·255/255)) = 220.73"),
+    ],
+)
+def test_the_formula_of_bytes_has_their_shares(page, beta, text):
+    layer = {"mode": "soft", "F": [1, 2], "S": [1, 2], "P": [0, 0, 0, 0], "D": [1, 1], "parameters": {"beta": beta}}
+    image = as_page_has(np.array([[[51.0], [255.0]]]), maximum=255)
+    assert called(page, "return pools.explain(...arguments, 0, 0, 0).text", layer, image) == text
+
+
 def test_modes_have_the_formulas_and_parameters_of_the_api(page):
     local = called(page, "return pools.LOCAL")
     assert [mode["name"] for mode in local] == [*MODES]
@@ -204,6 +217,25 @@ def test_bytes_count_as_shares_of_255(page):
     (result,) = called(page, POOLS, [asked])
     np.testing.assert_allclose(as_array(result["out"]), out, **TOLERANCE)
     np.testing.assert_allclose(as_array(result["back"]), back, **TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nan_propagates(page, mode):
+    image = np.array([[1, 2, np.nan, 4], [5, 6, np.nan, 8]])[:, :, None]
+    layer = {"mode": mode, "F": [2, 2], "S": [2, 2], "P": [0, 0, 0, 0], "D": [1, 1], "parameters": {}}
+    out = poolcli.downsample(image, mode)
+    script = """
+    const [layer, image, places] = arguments;
+    for (const place of places) image.data[place] = NaN;
+    return {out: pools.forward(layer, image), taken: pools.explain(layer, image, 0, 1, 0).taps.map((tap) => tap.taken)};
+    """
+    result = called(page, script, layer, as_page_has(np.nan_to_num(image)), [2, 6])
+    assert np.isnan(out).ravel().tolist() == [False, True]
+    np.testing.assert_allclose(as_array(result["out"]), out, **TOLERANCE)
+    if poolcli.MODES[mode].selects:
+        _, indices = poolcli.downsample(image, mode, return_indices=True)
+        assert indices[0, 1, 0] == 2
+        assert result["taken"] == [True, False, False, False]
 
 
 def test_readers_of_a_pixel_are_the_windows_that_hold_it(page):
@@ -243,7 +275,7 @@ def test_unpooling_returns_what_max_took(page):
 
 
 def test_unpooling_keeps_the_largest_of_values_with_one_index(page):
-    small, indices = np.array([[[-3.0], [-2.0], [7.0]]]), np.array([[[1], [1], [3]]])
+    small, indices = np.array([[[-3.0], [-2.0], [7.0], [6.0]]]), np.array([[[1], [1], [3], [3]]])
     asked = {"indices": indices.ravel().tolist(), "size": [1, 5]}
     (result,) = called(page, UPSAMPLED, [{"kind": "unpool", "small": as_page_has(small), "asked": asked}])
     assert result["data"] == [0, -2, 0, 7, 0]

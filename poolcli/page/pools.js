@@ -103,7 +103,7 @@ export const LOCAL = [
     slope: (value, k, state, parameters) =>
       softShare(value, k, state, parameters) * (1 + sharpness(parameters) * (value - state.result)),
     text: (r, state, parameters) => {
-      const powers = r.map((value) => `e^${inBrackets(sharpness(parameters) * value)}`);
+      const powers = r.map((value) => power(value, parameters));
       return `(${added(powers.map((power, k) => `${inBrackets(r[k])} ${power}`))}) / (${added(powers)})`;
     },
   },
@@ -261,19 +261,23 @@ function selecting(choose) {
   };
 }
 
-/** Return the number of the best value, the first of equal ones. */
-function firstWhere(r, better) {
+/** Return the number of the best value, the first of equal ones; of the first NaN, where there is one. */
+export function firstWhere(r, better) {
   let best = 0;
-  for (let k = 1; k < r.length; k++) if (better(r[k], r[best])) best = k;
+  for (let k = 0; k < r.length; k++) {
+    if (Number.isNaN(r[k])) return k;
+    if (better(r[k], r[best])) best = k;
+  }
   return best;
 }
 
-const sorted = (r) => [...r].sort((a, b) => a - b);
+const sorted = (r) => [...Float64Array.from(r).sort()];
 
-/** Return the number of the value of a rank, the first of equal ones. */
+/** Return the number of the value of a rank, the first of equal ones; of the first NaN, where there is one. */
 function ofRank(r, rank) {
   const wanted = sorted(r)[rank];
-  return r.findIndex((value) => value === wanted);
+  const odd = r.findIndex(Number.isNaN);
+  return odd < 0 ? r.findIndex((value) => value === wanted) : odd;
 }
 
 const rankOf = (q, n) => Math.floor((q * (n - 1)) / 100);
@@ -323,6 +327,12 @@ function mixtureShare(value, k, { taken, n }, { lam }) {
 
 /** Return beta for values as they are. */
 const sharpness = ({ beta, maximum }) => beta / maximum;
+
+/** Return the text of e^(beta r), with r as the share that it counts as. */
+function power(value, { beta, maximum }) {
+  if (maximum === 1) return `e^${inBrackets(beta * value)}`;
+  return `e^(${beta === 1 ? shown(value) : `${shown(beta)}\u00b7${inBrackets(value)}`}/${shown(maximum)})`;
+}
 
 /** Weigh by e^(beta (r - m)), m the heaviest value: no exponential overflows. */
 function softmax(r, n, parameters) {

@@ -5,7 +5,7 @@
  * the image unless given. nearest and bilinear need either.
  */
 
-import { outputSize, visitWindows } from "./pools.js";
+import { firstWhere, outputSize, visitWindows } from "./pools.js";
 
 const KINDS = {
   unpool: (small, { indices, size }) => unpool(small, indices, size),
@@ -34,8 +34,8 @@ export function maxIndices(layer, image) {
   const [height, width] = outputSize(layer, image.height, image.width);
   const found = new Int32Array(height * width * image.channels);
   visitWindows(layer, image, (at, places) => {
-    let best = places[0];
-    for (const place of places) if (image.data[place] > image.data[best]) best = place;
+    const r = places.map((place) => image.data[place]);
+    const best = places[firstWhere(r, (value, largest) => value > largest)];
     found[at] = places.length ? Math.floor(best / image.channels) : -1;
   });
   return found;
