@@ -25,7 +25,7 @@ Notice = Callable[[str], None]
 
 def operate(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> Any:
     """Pool or enlarge an image, and say where values were taken from if the step asks for it."""
-    with _announcing(image, step, notice):
+    with announcing(step.mode, image, notice):
         return step.apply(image, alpha=_alpha(info), linear=linear)
 
 
@@ -33,19 +33,19 @@ def operate_box(tiling: Tiling, image: NDArray[Any], box: Box, info: Info, linea
     """Return a box of what is made of an image, of the box of it that this needs."""
     from poolcli.tiling import tile
 
-    with _announcing(image, tiling.step, notice):
+    with announcing(tiling.step.mode, image, notice):
         return tile(tiling, image, box, tiling.step.arguments.get("dtype"), _alpha(info), linear)
 
 
 def fold_box(fold: Folding, image: NDArray[Any], step: Step, notice: Notice) -> None:
     """Join a box of an image to what a reduction has of it."""
-    with _announcing(image, step, notice):
+    with announcing(step.mode, image, notice):
         fold.add(image)
 
 
 def measure(image: NDArray[Any], info: Info, step: Step, linear: bool, notice: Notice) -> NDArray[Any]:
     """Reduce an image to a vector."""
-    with _announcing(image, step, notice):
+    with announcing(step.mode, image, notice):
         vector: NDArray[Any] = step.apply(image, alpha=_alpha(info), linear=linear).ravel()
         return vector
 
@@ -63,7 +63,7 @@ def differentiate(
 
     asked = {**step.arguments}
     numbers, plain, _ = (asked.pop(name, None) for name in ("numbers", "plain", "dtype"))
-    with _announcing(image, step, notice):
+    with announcing(step.mode, image, notice):
         values = imported(step.does.function)(image, step.mode, **asked)
     if numbers:
         return saturate_cast(values, check(numbers)), _range(values)
@@ -77,17 +77,17 @@ def _range(values: NDArray[Any]) -> str:
     return f"gradient from {values.min():.6g} to {values.max():.6g}"
 
 
-def _announcing(image: NDArray[Any], step: Step, notice: Notice) -> AbstractContextManager[None]:
+def announcing(name: str, image: NDArray[Any], notice: Notice) -> AbstractContextManager[None]:
     """Say that a mode is compiled, if it is, and whether that is kept."""
     from poolcli.engine import cache
-    from poolcli.engine.compile import announcing
+    from poolcli.engine.compile import announcing as watching
 
     def announce() -> None:
-        what = f"compiling {step.mode} for {image.dtype.name}"
+        what = f"compiling {name} for {image.dtype.name}"
         way = f"the cache folder {shown(cache.root())} cannot be written, POOLCLI_CACHE_DIR names another"
         notice(f"{what}, once" if cache.is_writable() else f"{what} in every run: {way}")
 
-    return announcing(announce)
+    return watching(announce)
 
 
 def channel_names(count: int, info: Info) -> tuple[str, ...]:

@@ -60,9 +60,10 @@ def psnr(image: NDArray[Any], other: NDArray[Any], peak: float | None = None) ->
     _check(image, other)
     total = 0.0
     for rows in _bands(image, 0):
-        difference = image[rows].astype(np.float64).ravel()
-        difference -= other[rows].ravel()
-        total += float(difference @ difference)
+        difference = image[rows].astype(np.float64)
+        difference -= other[rows]
+        difference *= difference
+        total += float(difference.sum())
     white = peak_of(image) if peak is None else peak
     return math.inf if total == 0 else 10 * math.log10(white * white * image.size / total)
 

@@ -721,6 +721,12 @@ UPSAMPLINGS = {
 }
 
 
+def covering(n, **geometry):
+    """Return for each pixel of an axis of n the window whose middle is nearest, the last of several."""
+    middles = [sum(positions) / len(positions) for positions in taps(n, **geometry)[0]]
+    return [min(range(len(middles)), key=lambda k: (abs(i - middles[k]), -k)) for i in range(n)]
+
+
 def psnr(image, other, peak):
     errors = [(as_number(a) - as_number(b)) ** 2 for a, b in zip(image.ravel(), other.ravel(), strict=True)]
     mean = sum(errors) / len(errors)

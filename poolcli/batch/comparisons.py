@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -114,8 +114,11 @@ class _Comparer(Worker):
             found.note_shapes(subject.image.shape, result.image.shape)
             values += [result.psnr, result.ssim, result.seconds]
             if self._output:
-                line = line_of(result.step, self._settings.changing, shown(job.input))
-                self._output.add(replace(result, command=line))
+                linear = self._settings.linear and step.blends  # which modes that select refuse
+                more = {**self._settings.changing, "linear": linear}
+                self._output.add(replace(result, command=line_of(result.step, more, shown(job.input))))
+        if any(map(math.isnan, values[:: len(FIGURES)])):
+            found.warn(["holds NaN or infinity, and so do its figures"])
         if self._output:
             self._output.end(job)
         return Row(frame, (), np.array(values))
@@ -170,7 +173,7 @@ class Sheet(Output):
     def begin(self, subject: Subject) -> None:
         """Take the image, or raise a ValueError if the detail is outside."""
         self._subject = subject
-        self._rows: dict[str, list[sheet.Panel]] = {}
+        self._rows: dict[str, list[_Drawn]] = {}
         height, width = subject.image.shape[:2]
         y, x, rows, columns = self._look.zoom or (0, 0, height, width)
         if y + rows > height or x + columns > width:
@@ -180,16 +183,17 @@ class Sheet(Output):
 
     def add(self, result: Result) -> None:
         """Draw a result, and let it go: what the sheet shows is small."""
-        panel = self._panel(result.enlarged, _called(result.step), _notes(result))
-        self._rows.setdefault(_heading(result), []).append(panel)
+        figures = {name: float(getattr(result, name)) for name in FIGURES}
+        made = _Drawn(_called(result.step), self._picture(result.enlarged), figures)
+        self._rows.setdefault(_heading(result), []).append(made)
 
     def end(self, job: Job) -> None:
         """Draw all, and write the sheet."""
         from poolcli.images import sheet
         from poolcli.images.write import write_frames
 
-        original = self._panel(self._subject.image, "original", ())
-        rows = [sheet.Row(heading, [original, *panels]) for heading, panels in self._rows.items()]
+        original = sheet.Panel(self._picture(self._subject.image), "original")
+        rows = [sheet.Row(heading, [original, *_panels(own)]) for heading, own in self._rows.items()]
         title = "standard input" if job.input is None else job.input.name
         drawn = sheet.sheet(title, self._about(), rows)
         profile = self._subject.info.icc if (*self._subject.image.shape, 1)[2] in (3, 4) else None
@@ -197,23 +201,21 @@ class Sheet(Output):
         clean(self._path.parent)
         write_frames([(drawn, Info(alpha=False, icc=profile))], 1, self._path, None, self._settings.writing)
 
-    def _panel(self, image: NDArray[Any], name: str, notes: Sequence[str]) -> sheet.Panel:
-        from poolcli.images import sheet
+    def _picture(self, image: NDArray[Any]) -> NDArray[Any]:
+        from poolcli.images.sheet import picture_of
 
         subject, background = self._subject, self._settings.writing.background
-        picture = sheet.picture_of(image[self._box], subject.info, subject.peak, self._look.side, background)
-        return sheet.Panel(picture, name, notes)
+        return picture_of(image[self._box], subject.info, subject.peak, self._look.side, background)
 
     def _about(self) -> list[str]:
         image, info = self._subject.image, self._subject.info
         height, width, channels = (*image.shape, 1)[:3]
-        colour = colour_of(channels, info.alpha)
-        lines = [
-            f"{height} x {width} pixels, {colour}, {image.dtype}; results enlarged by {self._subject.manner.upsample}"
-        ]
+        behind = f", laid over {self._settings.writing.background}" if info.alpha else ""
+        lines = [f"{height} x {width} pixels, {colour_of(channels, info.alpha)}, {image.dtype}{behind}"]
         if self._look.zoom:
             y, x, rows, columns = self._look.zoom
-            lines.append(f"detail of {rows} x {columns} pixels from row {y}, column {x}; figures of the whole image")
+            lines.append(f"Detail of {rows} x {columns} pixels from row {y}, column {x}; the figures are of the whole")
+        lines.append(f"Results are enlarged by {self._subject.manner.upsample}; the time is that of one call")
         return lines
 
 
@@ -223,14 +225,44 @@ def _called(step: Step) -> str:
     return ", ".join([step.mode, *(f"{name} {step.arguments[name]}" for name in given)])
 
 
-def _notes(result: Result) -> list[str]:
-    """Return what is said of a result."""
-    figures = {name: shown_figure(name, getattr(result, name)) for name in FIGURES}
-    psnr = "no difference" if result.psnr == math.inf else f"PSNR {figures['psnr']} dB"
-    return [f"{psnr}, SSIM {figures['ssim']}", _time(result.seconds)]
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A result as a sheet shows it."""
+
+    name: str
+    picture: NDArray[Any]
+    figures: Mapping[str, float]
 
 
-def _time(seconds: float) -> str:
+def _panels(row: Sequence[_Drawn]) -> list[sheet.Panel]:
+    """Return the results of a window with their figures; the best of several are marked."""
+    from poolcli.images.sheet import Panel
+
+    def noted(drawn: _Drawn, name: str, text: str) -> str:
+        best = max(other.figures[name] for other in row)
+        return f"{text}, best" if len(row) > 1 and drawn.figures[name] == best else text
+
+    return [
+        Panel(
+            drawn.picture,
+            drawn.name,
+            (noted(drawn, "psnr", _decibels(drawn)), noted(drawn, "ssim", _similarity(drawn)), _time(drawn)),
+        )
+        for drawn in row
+    ]
+
+
+def _decibels(drawn: _Drawn) -> str:
+    value = drawn.figures["psnr"]
+    return "equal to the original" if value == math.inf else f"PSNR {shown_figure('psnr', value)} dB"
+
+
+def _similarity(drawn: _Drawn) -> str:
+    return f"SSIM {shown_figure('ssim', drawn.figures['ssim'])}"
+
+
+def _time(drawn: _Drawn) -> str:
+    seconds = drawn.figures["seconds"]
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 

@@ -36,18 +36,20 @@ class Figures:
     def lines(self) -> list[Line]:
         """Return a line for each step, in their order; none without an image.
 
-        The PSNR is that of the mean of the squared errors. Images without an SSIM are left out of its mean.
+        The PSNR is that of the mean of the squared errors. Images without a figure are left out of its mean.
         """
         each = zip(self._steps, zip(*self._images, strict=True), strict=True) if self._images else ()
         return [{"mode": step.mode} | window_of(step) | _means(figures) for step, figures in each]
 
 
 def _means(figures: Sequence[Sequence[float]]) -> Line:
-    psnr, ssim, seconds = zip(*figures, strict=True)
-    known = [value for value in ssim if not math.isnan(value)]
-    mean = math.fsum(known) / len(known) if known else math.nan
-    time = round(math.fsum(seconds) / len(seconds), 6)
-    return {"psnr": mean_psnr(psnr), "ssim": mean, "seconds": time, "pictures": len(figures)}
+    psnr, ssim, seconds = ([one for one in own if not math.isnan(one)] for own in zip(*figures, strict=True))
+    ratio = mean_psnr(psnr) if psnr else math.nan
+    return {"psnr": ratio, "ssim": _mean(ssim), "seconds": round(_mean(seconds), 6), "pictures": len(figures)}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
 
 
 def window_of(step: Step) -> dict[str, str]:

@@ -91,7 +91,7 @@ def compare(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> N
     \b
         poolcli compare photo.png
         poolcli compare photo.png -o sheet.png
-        poolcli compare -m max,median,lip -F 2 -F 4 --zoom 100,200,64x64 photo.png -o sheet.png
+        poolcli compare -m max,lip -F 2 -F 4 --zoom 10,20,64x64 photo.png -o sheet.png
         poolcli compare photos/ -o figures.csv
     """  # noqa: D301
     settings, files = settings_of(values)

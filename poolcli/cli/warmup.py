@@ -11,6 +11,7 @@ import click
 
 from poolcli.cli import options
 from poolcli.commands import COMMANDS
+from poolcli.comparing import ENLARGING
 from poolcli.downsample import MODES, downsample
 from poolcli.files import shown
 from poolcli.parameters import DTYPES
@@ -106,7 +107,7 @@ def _calls(mode: str, picture: NDArray[Any]) -> Iterator[Callable[[], Any]]:
                 yield partial(downsample, picture, mode, **window)
         if MODES[mode].finds:
             yield partial(downsample, picture, mode, return_indices=True)
-        yield partial(ssim, picture, picture)  # by which `compare` measures all of them
+        yield from (partial(upsample, picture, ENLARGING[0]), partial(ssim, picture, picture))  # for `compare`
     if mode in REDUCTIONS:
         yield partial(reduce, picture, mode)
     if mode in RESIZINGS:

@@ -18,7 +18,7 @@ from poolcli.images.types import Info
 from poolcli.resize import resize
 
 _TITLE, _NAME, _TEXT = 22, 18, 15  # sizes of letters, in pixels
-_INK, _GREY, _PAPER = "#111111", "#555555", "#ffffff"
+_INK, _GREY, _FRAME, _PAPER = "#111111", "#555555", "#cccccc", "#ffffff"
 _MARGIN, _GAP, _UNDER = 20, 16, 6
 _NARROWEST = 170  # of a column: its labels need room
 _SHAPE = 1.6  # width over height of a sheet, about
@@ -90,7 +90,7 @@ def _handy(count: int, width: int, height: int) -> int:
 
     def clumsy(columns: int) -> float:
         rows = -(-count // columns)
-        return abs(math.log(columns * width / (rows * height) / _SHAPE)) + (rows * columns - count) / count
+        return abs(math.log(columns * width / (rows * height) / _SHAPE)) + 2 * (rows * columns - count) / count
 
     return min(range(1, count + 1), key=clumsy)
 
@@ -136,6 +136,8 @@ class _Line(_Part):
 
     def draw(self, paper: Image.Image, x: int, y: int) -> None:
         for picture, label in zip(self._pictures, self._labels, strict=True):
+            height, width = picture.shape[:2]
+            ImageDraw.Draw(paper).rectangle((x - 1, y - 1, x + width, y + height), outline=_FRAME)
             paper.paste(Image.fromarray(picture), (x, y))
             below = y + self._below
             for words in label:
