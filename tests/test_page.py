@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from math import inf, nan
 
@@ -489,6 +490,16 @@ def test_a_larger_image_is_told_in_part():
     assert region["height"] == region["width"] < 512
     assert (region["y"], region["x"]) == ((700 - region["height"]) // 2, (900 - region["width"]) // 2)
     assert told["overview"].startswith("data:image/png;base64,")
+
+
+def test_a_detail_is_in_the_region_and_the_crop_in_the_detail():
+    image = np.random.default_rng(4).random((600, 700)).astype(np.float32)
+    comparison = replace(compared(image, Info("NPY"), modes=[]), zoom=(20, 400, 40, 60))
+    told = told_by(document(comparison))
+    region, crop = told["region"], told["crop"]
+    assert region == {"y": 0, "x": 174, "height": 512, "width": 512}  # around row 40, column 430, as far as there is
+    assert 20 - 12 < region["y"] + crop["y"] < 60
+    assert 400 - 12 < region["x"] + crop["x"] < 460
 
 
 def test_a_name_is_a_name(opened):

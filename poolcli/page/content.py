@@ -34,6 +34,10 @@ _OVERVIEW = 160  # pixels
 _WIDE = {"bool": "uint8", "float16": "float32", "int64": "float64", "uint64": "float64"}
 
 
+Box = tuple[int, int, int, int]
+"""First row and column, height and width."""
+
+
 def content(comparison: Comparison) -> dict[str, Any]:
     """Return what the page of a comparison is told, as JSON has it: of as large a region as fits into BYTES."""
     side = SIDE
@@ -48,11 +52,10 @@ def content(comparison: Comparison) -> dict[str, Any]:
 def _content(comparison: Comparison, side: int) -> dict[str, Any]:
     image, info = expanded(comparison.image, comparison.info)
     image = image.reshape(*image.shape[:2], -1)
-    height, width = (min(side, n) for n in image.shape[:2])
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    top, left, height, width = _region(comparison, side)
     region = image[top : top + height, left : left + width, :_CHANNELS]
     steps = [result.step for result in comparison.results]
-    y, x, rows, columns = _crop(region, steps)
+    y, x, rows, columns = _crop(region, _seen(comparison, (top, left, height, width)), steps)
     crop = region[y : y + rows, x : x + columns]
     labels, name = _labels(steps), comparison.name.encode("utf-8", "replace").decode()
     return {
@@ -78,9 +81,7 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
     }
 
 
-def _result(
-    result: Result, label: str, comparison: Comparison, box: tuple[int, int, int, int], crop: NDArray[Any]
-) -> dict[str, Any]:
+def _result(result: Result, label: str, comparison: Comparison, box: Box, crop: NDArray[Any]) -> dict[str, Any]:
     top, left, height, width = box
     part = result.enlarged[top : top + height, left : left + width]
     told = {
@@ -162,20 +163,40 @@ def _overview(comparison: Comparison, shape: tuple[int, ...]) -> str | None:
     return _url(_eight_bits(small, info, (_black(image), comparison.peak)))
 
 
-def _crop(region: NDArray[Any], steps: Sequence[Step]) -> tuple[int, int, int, int]:
-    """Return where the crop lies, y, x, height and width: around the window whose maximum and average differ most."""
+def _region(comparison: Comparison, side: int) -> Box:
+    """Return the box whose numbers are told: in the middle, or around the middle of what is looked at."""
+    y, x, rows, columns = comparison.zoom or (0, 0, *comparison.image.shape[:2])
+    sizes = [min(side, n) for n in comparison.image.shape[:2]]
+    firsts = [
+        min(max(first + (length - size) // 2, 0), n - size)
+        for first, length, size, n in zip((y, x), (rows, columns), sizes, comparison.image.shape[:2], strict=True)
+    ]
+    return firsts[0], firsts[1], sizes[0], sizes[1]
+
+
+def _seen(comparison: Comparison, region: Box) -> Box:
+    """Return the box of a region that is looked at."""
+    y, x, rows, columns = comparison.zoom or (0, 0, *comparison.image.shape[:2])
+    top, left = max(y - region[0], 0), max(x - region[1], 0)
+    return top, left, min(y + rows - region[0], region[2]) - top, min(x + columns - region[1], region[3]) - left
+
+
+def _crop(region: NDArray[Any], seen: Box, steps: Sequence[Step]) -> Box:
+    """Return where the crop lies: around the window of what is looked at whose maximum and average differ most."""
     shape = geometry.shape(**window_of(steps[0].arguments if steps else {}))
     span = max(d * (f - 1) + 1 for f, d in zip(shape.kernel_size, shape.dilation, strict=True))
     side = min(max(CROP, span + 2 * max(shape.stride)), LARGEST_CROP)
-    grey = np.nan_to_num(region[..., :3].astype(np.float64)).mean(axis=2)
+    top, left, height, width = seen
+    whole = np.nan_to_num(region[..., :3].astype(np.float64)).mean(axis=2)
+    grey = whole[top : top + height, left : left + width]
     kernel = tuple(min(f, n) for f, n in zip(shape.kernel_size, grey.shape, strict=True))
     window: dict[str, Any] = {"kernel_size": kernel, "stride": shape.stride}
     apart = downsample(grey, "max", **window) - downsample(grey, "average", **window)
     found = np.unravel_index(int(apart.argmax()), apart.shape)
-    sizes = [min(side, n) for n in grey.shape]
+    sizes = [min(side, n) for n in whole.shape]
     firsts = []
-    for at, stride, size, n in zip(found, shape.stride, sizes, grey.shape, strict=True):
-        first = int(at) * stride - stride * (size // (2 * stride))
+    for begin, at, stride, size, n in zip((top, left), found, shape.stride, sizes, whole.shape, strict=True):
+        first = begin + int(at) * stride - stride * (size // (2 * stride))
         firsts.append(min(max(first, 0), n - size))
     return firsts[0], firsts[1], sizes[0], sizes[1]
 
