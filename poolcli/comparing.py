@@ -56,6 +56,7 @@ class Comparison:
     peak: float  # the value that is white
     upsample: str  # the mode that enlarges the results
     results: Sequence[Result]
+    zoom: tuple[int, int, int, int] | None = None  # row, column, height and width of what is looked at
 
 
 @dataclass(frozen=True)

@@ -354,7 +354,7 @@ def test_images_without_figures_are_left_out_of_means():
         (["in", "-o", "sheet.png"], "sheet.png: shows one image, and there are 2: .csv and .json have means over all"),
         (["a.png", "sheet.png"], "sheet.png: no such file or folder: -o sheet.png writes it"),
         (["a.png", "--zoom", "1,2,3x0", "-o", "b.png"], "'1,2,3x0' is no detail: it must be Y,X,HEIGHTxWIDTH as"),
-        (["a.png", "--zoom", "1,2,3x3"], "--zoom and --side are for a sheet: -o FILE.png writes one"),
+        (["a.png", "--zoom", "1,2,3x3"], "--zoom is for a sheet or a page, --side for a sheet: -o FILE.png writes one"),
         (["a.png", "--upsample", "cubic"], "'cubic' is not allowed, did you mean bicubic? It must be nearest,"),
         (["a.png", "-m", "max", "--linear"], "--linear is for modes that blend values, and max selects them"),
         (["a.png", "-m", "max", "--beta", "3"], "mode 'max' takes no --beta: the modes that do are soft, random"),

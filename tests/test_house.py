@@ -16,7 +16,7 @@ LAYERS = (
     ("poolcli.cli",),
     ("poolcli.batch",),
     ("poolcli.pictures", "poolcli.chunks", "poolcli.tiling", "poolcli.folding", "poolcli.pyramid", "poolcli.placing",
-     "poolcli.comparing"),
+     "poolcli.comparing", "poolcli.page"),
     ("poolcli.commands",),
     ("poolcli.gradient", "poolcli.resizing"),
     ("poolcli.backward", "poolcli.downsample", "poolcli.reduce", "poolcli.upsample", "poolcli.resize",

@@ -135,14 +135,24 @@ def write_text(text: str, path: Path, overwrite: bool) -> None:
     place(lambda file: file.write(text.encode()), path, overwrite)
 
 
+def _check_zoom(zoom: Zoom | None, shape: tuple[int, ...]) -> None:
+    """Raise a ValueError if a detail is not inside an image."""
+    height, width = shape[:2]
+    y, x, rows, columns = zoom or (0, 0, height, width)
+    if y + rows > height or x + columns > width:
+        what = f"zoom={y},{x},{rows}x{columns} reaches beyond the image, which has {height} x {width} pixels"
+        raise ValueError(f"{what}: the first is 0,0")
+
+
 class Page(Output):
     """A page for a browser."""
 
-    def __init__(self, path: Path, overwrite: bool) -> None:
-        self._path, self._overwrite = path, overwrite
+    def __init__(self, path: Path, overwrite: bool, zoom: Zoom | None = None) -> None:
+        self._path, self._overwrite, self._zoom = path, overwrite, zoom
 
     def begin(self, subject: Subject) -> None:
-        """Take the image."""
+        """Take the image, or raise a ValueError if the detail is outside."""
+        _check_zoom(self._zoom, subject.image.shape)
         self._subject, self._results = subject, list[Result]()
 
     def add(self, result: Result) -> None:
@@ -152,7 +162,8 @@ class Page(Output):
     def end(self, job: Job) -> None:
         """Write the page."""
         name = shown(job.input and Path(job.input.name))
-        text = imported("page:document")(self._subject.comparison(self._results, name))
+        comparison = replace(self._subject.comparison(self._results, name), zoom=self._zoom)
+        text = imported("page:document")(comparison)
         write_text(text, self._path, self._overwrite)
 
 
@@ -175,10 +186,8 @@ class Sheet(Output):
         self._subject = subject
         self._rows: dict[str, list[_Drawn]] = {}
         height, width = subject.image.shape[:2]
+        _check_zoom(self._look.zoom, subject.image.shape)
         y, x, rows, columns = self._look.zoom or (0, 0, height, width)
-        if y + rows > height or x + columns > width:
-            what = f"zoom={y},{x},{rows}x{columns} reaches beyond the image, which has {height} x {width} pixels"
-            raise ValueError(f"{what}: the first is 0,0")
         self._box = slice(y, y + rows), slice(x, x + columns)
 
     def add(self, result: Result) -> None:

@@ -64,7 +64,7 @@ def output(command: options.Command) -> options.Command:
             click.option("-o", "--output", type=FileName(), metavar="FILE",
                          help="A sheet (.png or another image), the figures (.csv, .json), or a page (.html).  "
                          "[default: the figures, to standard output]"),
-            click.option("--zoom", type=Detail(), help="Show this detail in the sheet."),
+            click.option("--zoom", type=Detail(), help="Show this detail in the sheet or the page."),
             click.option("--side", type=Count(16, 16384), metavar="N",
                          help="Longest side of a picture in the sheet, in pixels.  [default: 512]"),
             click.option("--overwrite", is_flag=True, help="Replace a file that exists."),
@@ -158,8 +158,8 @@ def _writer(output: str | None, look: Mapping[str, Any], settings: Settings) -> 
     path = None if output is None else located(output)
     ending = "" if path is None else path.suffix.lower()
     kind = None if path is None else format_of(path)
-    if (kind is None or kind.marks) and any(look.values()):
-        raise BatchError("--zoom and --side are for a sheet: -o FILE.png writes one")
+    if (kind is None or kind.marks) and (look["side"] or (look["zoom"] and ending not in _PAGES)):
+        raise BatchError("--zoom is for a sheet or a page, --side for a sheet: -o FILE.png writes one")
     if path is None:
         return "table" if sys.stdout.isatty() else "csv"
     try:
@@ -172,7 +172,7 @@ def _writer(output: str | None, look: Mapping[str, Any], settings: Settings) -> 
 
     pages = _PAGES if find_spec("poolcli.page") else ()
     if ending in pages:
-        return Page(path, settings.writing.overwrite)
+        return Page(path, settings.writing.overwrite, look["zoom"])
     if kind is not None and not kind.marks and fit(kind, "RGB", "uint8", False):
         return Sheet(path, Look(**{name: value for name, value in look.items() if value}), settings)
     what = f"the ending {path.suffix!r}" if ending else "a name without an ending"
