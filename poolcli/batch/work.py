@@ -129,7 +129,7 @@ class Worker:
     def painting(self, job: Job, name: str, source: Source) -> Painting:
         """Return a painting of a job, by the name that the crew was told, to write some of its boxes."""
         picture = source.open(self._settings.reading_for(job.step))
-        target, found = _target(job, self._frames(picture)), _Findings(job)
+        target, found = _target(job, self._frames(picture)), Findings(job)
         self._prepare()
         if job.step.does.makes_levels:
             pyramid = self._pyramid(picture, target, found)
@@ -441,7 +441,7 @@ class Worker:
         self._begin(target)
         build(pyramid, found.warnings.append, crew)
 
-    def _pyramid(self, picture: Shared, target: _Target, found: _Findings) -> Pyramid:
+    def _pyramid(self, picture: Shared, target: _Target, found: Findings) -> Pyramid:
         """Return how images and their smaller levels are made."""
         from poolcli.batch.levels import Bases, Pyramid
         from poolcli.pyramid import levels_of
