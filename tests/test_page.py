@@ -9,6 +9,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 from browser import axe, called, console
+from commands import said
 from effort import JIT
 
 import poolcli
@@ -500,6 +501,20 @@ def test_a_detail_is_in_the_region_and_the_crop_in_the_detail():
     assert region == {"y": 0, "x": 174, "height": 512, "width": 512}  # around row 40, column 430, as far as there is
     assert 20 - 12 < region["y"] + crop["y"] < 60
     assert 400 - 12 < region["x"] + crop["x"] < 460
+
+
+def test_the_command_writes_a_page_of_a_detail(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    poolcli.write_image(np.random.default_rng(6).integers(0, 256, (530, 20), np.uint8), "a b.png")
+    said("compare", "a b.png", "-m", "max", "-F", "3", "--zoom", "500,0,20x20", "-o", "page.html")
+    told = told_by((tmp_path / "page.html").read_text())
+    (result,) = told["results"]
+    assert result["command"] == "poolcli downsample --mode max --kernel-size 3 'a b.png'"
+    assert (told["name"], told["argument"], told["region"]["y"]) == ("a b.png", "'a b.png'", 530 - 512)
+    line = said("compare", "a b.png", "--zoom", "529,0,2x2", "-o", "other.html", code=1)
+    assert "reaches beyond the image, which has 530 x 20 pixels" in line
+    line = said("compare", "a b.png", "--side", "64", "-o", "other.html", code=2)
+    assert "--zoom is for a sheet or a page, --side for a sheet" in line
 
 
 def test_a_name_is_a_name(opened):
