@@ -489,8 +489,23 @@ def test_a_larger_image_is_told_in_part():
     assert len(page) < 2_000_000
     region = told["region"]
     assert region["height"] == region["width"] < 512
-    assert (region["y"], region["x"]) == ((700 - region["height"]) // 2, (900 - region["width"]) // 2)
+    middle = (700 - region["height"]) // 2, (900 - region["width"]) // 2
+    assert (region["y"], region["x"]) == tuple(first - first % 2 for first in middle)  # where a window begins
     assert told["overview"].startswith("data:image/png;base64,")
+
+
+def test_the_crop_has_windows_of_the_whole():
+    image = np.random.default_rng(0).integers(0, 256, (617, 620, 3), np.uint8)
+    comparison = compared(image, modes=["max"])
+    step = Step("downsample", "max", {"kernel_size": 5, "stride": 3})
+    told = told_by(document(replace(comparison, results=[replace(comparison.results[0], step=step)])))
+    region, crop = told["region"], told["crop"]
+    assert region["y"] > 0
+    assert [(region[axis] + crop[axis]) % 3 for axis in ("y", "x")] == [0, 0]
+    y, x = region["y"] + crop["y"], region["x"] + crop["x"]
+    part = poolcli.downsample(image[y : y + crop["height"], x : x + crop["width"]], "max", kernel_size=5, stride=3)
+    whole = poolcli.downsample(image, "max", kernel_size=5, stride=3)
+    np.testing.assert_array_equal(part, whole[y // 3 : y // 3 + len(part), x // 3 : x // 3 + part.shape[1]])
 
 
 def test_a_detail_is_in_the_region_and_the_crop_in_the_detail():

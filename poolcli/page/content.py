@@ -54,7 +54,7 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
     top, left, height, width = _region(comparison, side)
     region = image[top : top + height, left : left + width, :_CHANNELS]
     steps = [result.step for result in comparison.results]
-    y, x, rows, columns = _crop(region, _seen(comparison, (top, left, height, width)), steps)
+    y, x, rows, columns = _crop(region, _seen(comparison, (top, left, height, width)), _windows_of(comparison))
     crop = region[y : y + rows, x : x + columns]
     labels, name = _labels(steps), comparison.name.encode("utf-8", "replace").decode()
     return {
@@ -67,6 +67,7 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
         "peak": float(comparison.peak),
         "maximum": maximum(image.dtype),
         "alpha": bool(info.alpha),
+        "otherWindows": any(step.arguments.get(name) for step in steps for name in ("size", "ceil")),
         "channels": list(channel_names(image.shape[2], info))[:_CHANNELS],
         "upsample": comparison.upsample,
         "region": {"y": top, "x": left, "height": height, "width": width},
@@ -163,14 +164,29 @@ def _overview(comparison: Comparison, shape: tuple[int, ...]) -> str | None:
 
 
 def _region(comparison: Comparison, side: int) -> Box:
-    """Return the box whose numbers are told: in the middle, or around the middle of what is looked at."""
+    """Return the box whose numbers are told: in the middle, or around the middle of what is looked at.
+
+    It begins a multiple of S from the first pixel, as the crop does, so that both have windows of the whole.
+    """
     y, x, rows, columns = comparison.zoom or (0, 0, *comparison.image.shape[:2])
     sizes = [min(side, n) for n in comparison.image.shape[:2]]
     firsts = [
         min(max(first + (length - size) // 2, 0), n - size)
         for first, length, size, n in zip((y, x), (rows, columns), sizes, comparison.image.shape[:2], strict=True)
     ]
-    return firsts[0], firsts[1], sizes[0], sizes[1]
+    down, across = _begun(firsts, _windows_of(comparison).stride)
+    return down, across, sizes[0], sizes[1]
+
+
+def _windows_of(comparison: Comparison) -> geometry.Shape:
+    """Return the windows of the first result."""
+    return geometry.shape(**window_of(comparison.results[0].step.arguments if comparison.results else {}))
+
+
+def _begun(firsts: Sequence[int], stride: tuple[int, int]) -> tuple[int, int]:
+    """Return the last positions up to these at which a window begins."""
+    (y, x), (down, across) = firsts, stride
+    return y - y % down, x - x % across
 
 
 def _seen(comparison: Comparison, region: Box) -> Box:
@@ -180,9 +196,8 @@ def _seen(comparison: Comparison, region: Box) -> Box:
     return top, left, min(y + rows - region[0], region[2]) - top, min(x + columns - region[1], region[3]) - left
 
 
-def _crop(region: NDArray[Any], seen: Box, steps: Sequence[Step]) -> Box:
+def _crop(region: NDArray[Any], seen: Box, shape: geometry.Shape) -> Box:
     """Return where the crop lies: around the window of what is looked at whose maximum and average differ most."""
-    shape = geometry.shape(**window_of(steps[0].arguments if steps else {}))
     span = max(d * (f - 1) + 1 for f, d in zip(shape.kernel_size, shape.dilation, strict=True))
     side = min(max(CROP, span + 2 * max(shape.stride)), LARGEST_CROP)
     top, left, height, width = seen
@@ -197,7 +212,8 @@ def _crop(region: NDArray[Any], seen: Box, steps: Sequence[Step]) -> Box:
     for begin, at, stride, size, n in zip((top, left), found, shape.stride, sizes, whole.shape, strict=True):
         first = begin + int(at) * stride - stride * (size // (2 * stride))
         firsts.append(min(max(first, 0), n - size))
-    return firsts[0], firsts[1], sizes[0], sizes[1]
+    down, across = _begun(firsts, shape.stride)
+    return down, across, sizes[0], sizes[1]
 
 
 def layer_of(step: Step, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ function buildModes() {
   const local = pools.LOCAL.map(({ name }) => [name, name]);
   const exported = results.flatMap((result, k) => (result.values ? [[`result ${k}`, `${result.label}*`]] : []));
   showMode = radios(find("modes"), "mode", [...local, ...exported], chooseMode);
-  if (exported.length) find("modes").after(element("p", { class: "note" }, "* computed by the library, for one crop"));
+  if (exported.length) find("modes").after(element("p", { class: "note" }, "* computed by the library, for one crop; what is drawn differs from crop to crop"));
 }
 
 /** Choose a mode by its name, or one that only the library computes by the number of its result. */

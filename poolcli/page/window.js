@@ -26,6 +26,7 @@ export function buildWindow() {
   locator = new Locator(find("locator"), drawn(state.told));
   find("copy").addEventListener("click", () => copy(find("command").textContent, find("copy")));
   find("alpha-note").hidden = !state.told.alpha;
+  find("windows-note").hidden = !state.told.otherWindows;
   listen([...POOLED, "pointed"], redraw);
 }
 
