@@ -6,10 +6,10 @@ import pytest
 from effort import EXAMPLES, JIT
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import picture
+from pictures import describe, picture
 
 import poolcli
-from poolcli.engine import counts, ordinals, ranks, sliding
+from poolcli.engine import counts, ordinals, ranks, regions, sliding, sorting
 
 BUMP = np.array(
     [
@@ -186,6 +186,35 @@ def test_wide_windows_of_wider_values_are_sorted_once(monkeypatch):
     for window in ({"kernel_size": 9, "stride": 1}, {"kernel_size": 13, "stride": 1, "dilation": 2}):
         poolcli.downsample(image, "median", **window)
     assert not calls
+
+
+SORTED = [("median", {}), ("percentile", {"q": 90}), ("majority", {}), ("kmax", {"k": 3, "combine": "mean"}),
+          ("kmax", {"k": 3})]  # fmt: skip
+
+
+@pytest.mark.quick_when(lambda mode, dtype, **_: (mode, dtype) in (("majority", "uint8"), ("median", "float32")))
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint64", "float32", "float64"] if JIT else ["uint8", "float32"])
+@pytest.mark.parametrize(("mode", "parameters"), SORTED, ids=[f"{m}-{describe(p)}" for m, p in SORTED])
+def test_many_large_windows_are_those_of_the_twin(mode, parameters, dtype, monkeypatch):
+    monkeypatch.setattr(regions, "_LARGE", 4)
+    monkeypatch.setattr(sorting, "_LEAST", 1)
+    calls, image = used(sorting, monkeypatch), (picture(dtype, (23, 19, 2)) / 9).astype(dtype)
+    if dtype == "float32":
+        image[::5, ::3], image[2, 3, 0] = -0.0, np.inf
+        image[20, 11, 1] = 0 if parameters == {"k": 3} else np.nan  # of which the twin makes no planes
+    for geometry in ({"kernel_size": 4}, {"kernel_size": (5, 3), "stride": 4, "padding": (2, 1), "ceil": True}):
+        calls.clear()
+        exact = naive.downsample(image, mode, **geometry, **parameters)
+        exact = np.array(exact.tolist(), object)
+        exact = np.moveaxis(exact, -1, 0) if exact.ndim > 3 else exact
+        result = poolcli.downsample(image, mode, **geometry, **parameters)
+        if parameters.get("combine"):
+            np.testing.assert_allclose(
+                result.astype(float), exact.astype(float), rtol=1e-6, atol=0.5 * (dtype[0] != "f")
+            )
+        else:
+            np.testing.assert_array_equal(result, exact.astype(dtype))
+        assert calls
 
 
 @pytest.mark.skipif(not JIT, reason="slow")

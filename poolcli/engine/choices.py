@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes
-from poolcli.engine import regions, selection, windows
+from poolcli.engine import regions, selection, sorting, windows
 from poolcli.engine.operation import Operation
 from poolcli.geometry import Windows
 
@@ -53,12 +53,15 @@ class Choice:
     whole: Operation | None = None  # the same for windows of `taps` values, of which there is less to compile
     taps: int = 0
     of_counts: Callable[[selection.Counts], Sequence[Any]] | None = None  # the same of values of 8 or 16 bits, counted
+    reading: Any = None  # what is made of a sorted window, as `sorting` takes it
 
     def pool(self, image: NDArray[Any], rows: Windows, columns: Windows) -> NDArray[Any]:
         """Return (planes, N, rows, columns, C) of (N, H, W, C)."""
         if not regions.are_large(image.shape, rows, columns, divisible=False, separable=False):
             slid = self.sliding(image, rows, columns) if self.sliding and image.size else None
             return windows.pool(image, self._operation(rows, columns), rows, columns) if slid is None else slid
+        if self.reading and sorting.suits(image, rows, columns):
+            return sorting.pool(image, self.operation, self.reading, rows, columns)
         images, _, width, channels = image.shape
         out = np.empty((self.operation.planes, images, rows.size, columns.size, channels), self.operation.target)
         for n, i, j, c in np.ndindex(images, rows.size, columns.size, channels):

@@ -90,11 +90,16 @@ def _together(windows: Windows) -> tuple[int, int]:
 
 @cache
 def _compiled(dtype: np.dtype[Any]) -> Any:
+    return _bands.compile(_band, **functions_of_keys(dtype))
+
+
+def functions_of_keys(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return what is bound where values of a dtype are sorted: their width, what makes keys of them, and back."""
     number = np.dtype(f"u{dtype.itemsize}").type
     lowest = number(0 if dtype.kind == "u" else 1 << (8 * dtype.itemsize - 1))
     endless = number(np.array([np.inf], dtype).view(number)[0] if dtype.kind == "f" else 0)
     bound = {"unit": number, "sign": lowest, "infinity": endless}
-    return _bands.compile(_band, unit=number, read_keys=bind(_read_keys, **bound), bits_of=bind(_bits_of, **bound))
+    return {"unit": number, "read_keys": bind(_read_keys, **bound), "bits_of": bind(_bits_of, **bound)}
 
 
 def _band(start, stop, image, rows, columns, ranks, settings, out):
@@ -116,7 +121,7 @@ def _band(start, stop, image, rows, columns, ranks, settings, out):
         width = beside[len(beside) - 1, 1] - left
         size = (own[len(own) - 1, 1] - top) * width
         known = read_keys(lines, n * about.height + top, left, width, about.channels, channel, keys[0][:size])
-        last = _sort(keys[:, :size], order[:, :size], digits)
+        last = sort_keys(keys[:, :size], order[:, :size], digits)
         places = order[1 - last][:size]
         for k in range(size):
             places[order[last, k]] = k
@@ -165,7 +170,7 @@ def _bits_of(key):
 
 
 @scalar
-def _sort(keys, order, digits):
+def sort_keys(keys, order, digits):
     """Sort keys, and the numbers from 0 on beside them, byte after byte, and return which half of both has them."""
     now = 0
     size = keys.shape[1]

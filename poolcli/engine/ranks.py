@@ -24,7 +24,7 @@ from poolcli import geometry
 from poolcli.engine import counts, ordinals, selection
 from poolcli.engine.arithmetic import fill_row, maximum, minimum, tap
 from poolcli.engine.choices import Choice, Region, unless_nan
-from poolcli.engine.compile import plain, scalar
+from poolcli.engine.compile import bind, plain, scalar
 from poolcli.engine.operation import NONE, Operation, Task
 from poolcli.geometry import Windows
 
@@ -161,6 +161,17 @@ def _read_sorted(lines, taps, cursor, constants, table, result):
     read_sorted(block, constants, result[0][: cursor.lanes])
 
 
+def _ranks_of(block, constants, result):
+    """Write the values of the wanted ranks of a sorted window, one a plane."""
+    for p in range(len(result)):
+        result[p, 0] = block[rank(p, len(block), constants), 0]
+
+
+def _read_one(block, constants, result):
+    """Write what is read from a sorted window."""
+    read_sorted(block, constants, result[0])
+
+
 def _read_at_once(lines, taps, cursor, constants, table, result):
     """Write what is read without sorting: of windows that all have a shortcut."""
     shortcut(lines, taps, result[0][: cursor.lanes])
@@ -204,7 +215,8 @@ def ranked(
         return pool(image, rows, columns, lambda n: python(0, n, constants))
 
     slid = sliding if planes == 1 else None
-    return Choice(operation, unless_nan(planes, of_region), slid, whole, task.taps, of_counts)
+    reading = bind(_ranks_of, rank=rank)
+    return Choice(operation, unless_nan(planes, of_region), slid, whole, task.taps, of_counts, reading)
 
 
 def read(
@@ -223,7 +235,8 @@ def read(
     table = network_for(task, *ranks)
     operation, whole = _both(_read_sorted, task, shortcut, {"read_sorted": read_sorted}, constants, table=table)
     region = unless_nan(1, lambda region: [of_region(region)])
-    return Choice(operation, region, None, whole, task.taps, lambda counts: [of_counts(counts)])
+    reading = bind(_read_one, read_sorted=read_sorted)
+    return Choice(operation, region, None, whole, task.taps, lambda counts: [of_counts(counts)], reading)
 
 
 def network_for(task: Task, *ranks: int) -> NDArray[np.int64]:
