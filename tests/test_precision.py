@@ -11,7 +11,8 @@ import pytest
 from effort import JIT
 
 import poolcli
-from poolcli.engine.arithmetic import _exp64 as exponential
+from poolcli.engine.arithmetic import _exp64
+from poolcli.engine.compile import plain
 
 NAMES = [" ".join([mode, *(f"{key}={value}" for key, value in values.items())]) for mode, values in exact.MODES]
 # Windows of few values, of more than are added in float32, and such that are pooled in parts.
@@ -35,7 +36,7 @@ def test_no_window_errs_by_more_than_a_rounding(case, dtype):
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="NumPy has no wider float here to compare with")
 def test_the_exponential_errs_by_no_more_than_a_rounding():
-    rng = np.random.default_rng(4)
+    rng, exponential = np.random.default_rng(4), plain(_exp64)
     x = np.concatenate([rng.uniform(-708, 709, 4000), rng.uniform(-1, 1, 4000), np.arange(-40, 40) * np.log(2) / 2])
     found, true = np.array([exponential(value) for value in x]), np.exp(x.astype(np.longdouble))
     assert np.abs(found / true - 1).max() < 2e-16
