@@ -29,7 +29,7 @@ from poolcli.batch.painting import LargeError, Painting
 from poolcli.batch.plan import Jobs
 from poolcli.batch.source import Source
 from poolcli.batch.work import StopError, Worker
-from poolcli.files import Proofs, forget
+from poolcli.files import Proofs, clean, forget
 from poolcli.images import ImageError
 from poolcli.images.formats import folder_of
 from poolcli.pictures import Notice
@@ -115,6 +115,7 @@ class _Batch:
         self._failed = self._led = False  # and that was one too many; and there were large outputs
         self._done: Queue[int] = Queue()
         self._folders: set[Path] = set()
+        self._littered: set[Path] = set()  # where workers that were killed may have left hidden files
         self._most, self._counted, self._seen = 0, 0.0, time.monotonic()  # workers
         client.subscribe_topic(self._name, self._hear)
 
@@ -146,6 +147,8 @@ class _Batch:
             with suppress(Exception):  # a worker that is lost has closed its files
                 self._client.run(release, self._name, on_error="ignore")
         Proofs.forget(self._name, self._folders)
+        for folder in self._littered:
+            clean(folder)
         self._client.close(timeout=_ANSWER)
 
     def _hear(self, event: tuple[float, Any]) -> None:
@@ -215,6 +218,8 @@ class _Batch:
             self._failed = True
         else:
             error = unit.future.exception()
+        if type(error).__name__ == "KilledWorker":
+            self._littered |= {other.parent for job in unit.jobs if (other := job.output)}
         if error is None:
             yield from self._returned(unit, unit.future.result())
         elif type(error).__name__ == "KilledWorker" and not unit.alone:
