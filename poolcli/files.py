@@ -331,6 +331,8 @@ def _lives(process: int) -> bool:
         return False
     except OSError:
         pass
+    with contextlib.suppress(OSError, IndexError):  # one that ended may wait for its parent to ask how
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
 
 

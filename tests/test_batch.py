@@ -22,7 +22,7 @@ from effort import JIT
 from PIL import Image
 
 import poolcli
-from poolcli import cli
+from poolcli import cli, files
 
 pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
 POOLCLI = [sys.executable, "-m", "poolcli"]
@@ -499,15 +499,29 @@ def test_42_what_nohup_ignores_stays_ignored(tmp_path):
     assert len(names(tmp_path / "out")) == 60
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells what waits for its parent")
+def test_hidden_files_of_a_process_that_ended_are_removed(tmp_path):
+    """Also while its parent has not asked how it ended, as that of a worker; not those of one that lives."""
+    mark = "from poolcli import files; print(f'{files._MARK}{files._HOST}', flush=True)"
+    ended = subprocess.Popen([sys.executable, "-c", mark], stdout=subprocess.PIPE, text=True)
+    name = ended.stdout.read().strip()  # which ends when it does
+    left, own = tmp_path / f"{name}-{ended.pid}-a", tmp_path / f"{name}-{os.getpid()}-b"
+    for path in (left, own):
+        path.touch()
+    while Path(f"/proc/{ended.pid}/stat").read_text().split()[2] != "Z":
+        time.sleep(0.01)
+    files.clean(tmp_path)
+    assert (left.exists(), own.exists()) == (False, True)
+    ended.communicate()
+
+
 def test_43_a_killed_batch_is_completed_by_the_next(tmp_path):
     process = started(tmp_path, 200)
     process.kill()
     process.communicate()
-    from poolcli import files as place
-
-    stale = tmp_path / "out" / f"{place._MARK}{place._HOST}-{process.pid}-abc"
+    stale = tmp_path / "out" / f"{files._MARK}{files._HOST}-{process.pid}-abc"
     stale.write_bytes(b"half")
-    foreign = tmp_path / "out" / f"{place._MARK}{place._HOST}-{os.getpid()}-abc"
+    foreign = tmp_path / "out" / f"{files._MARK}{files._HOST}-{os.getpid()}-abc"
     foreign.write_bytes(b"in use")
     assert run("many", "-o", "out", "--skip-existing", folder=tmp_path).returncode == 0
     assert names(tmp_path / "out") == sorted([foreign.name, *(f"{i}.png" for i in range(200))])
