@@ -12,14 +12,14 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 _END = object()
-_MMAP_THRESHOLD, _LARGE = -3, 1 << 22
+_MMAP_THRESHOLD, _LARGE = -3, 1 << 17
 
 
 @cache
 def _give_back() -> None:
     """Let the C library give large arrays back when they are freed.
 
-    glibc keeps up to 32 MB of them for each thread that freed one, which is more than all parts take: 600 MB in the
+    glibc keeps arrays of up to 32 MB for each thread that freed one, more than all parts take: 600 MB in the
     place of 450, where a pyramid of 4 gigapixels is written.
     """
     with suppress(OSError, AttributeError, TypeError):  # of other libraries

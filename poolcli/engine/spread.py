@@ -158,37 +158,37 @@ def _steep_band(dtype: np.dtype[Any], image: np.dtype[Any], slope: Any, names: t
 
 
 @scalar
-def _repeat_each(line, owners, weights, begin, end, origin, channels, out):
-    """Write for each pixel the numbers of the window that covers it, times a weight; 0 where none does."""
+def _repeat_each(line, owners, weights, begin, end, origin, channels, out, nothing):
+    """Write for each pixel the numbers of the window that covers it, times a weight; `nothing` where none does."""
     for x in range(begin, end):
         first, at, weight = owners[x] * channels, (x - origin) * channels, alike(weights[x], line[0])
         for c in range(channels):
-            out[at + c] = weight * line[first + c] if first >= 0 else alike(0, line[0])
+            out[at + c] = weight * line[first + c] if first >= 0 else nothing
 
 
 @scalar
-def _repeat(line, owners, weights, begin, end, about, planes, out):
+def _repeat(line, owners, weights, begin, end, about, planes, out, nothing):
     """Write the same: where windows are a stride apart, phase by phase."""
     channels, stride, left, right = about.channels, about.stride, about.left, about.right
     low = left + max(begin - left + stride - 1, 0) // stride * stride
     count = max(min(right, end) - low, 0) // stride
     if count < 2:
-        _repeat_each(line, owners, weights, begin, end, begin, channels, out)
+        _repeat_each(line, owners, weights, begin, end, begin, channels, out, nothing)
         return
     high = low + count * stride
-    _repeat_each(line, owners, weights, begin, low, begin, channels, out)
+    _repeat_each(line, owners, weights, begin, low, begin, channels, out, nothing)
     for s in range(stride):
         weight = alike(weights[low + s], line[0])
         plane = planes[s] if stride > 1 else out[(low - begin) * channels :]
         if owners[low + s] < 0:  # the line may be shorter than what no window covers
-            fill_row(plane[: count * channels], alike(0, line[0]))
+            fill_row(plane[: count * channels], nothing)
             continue
         values = line[owners[low + s] * channels :]
         for j in range(count * channels):
             plane[j] = weight * values[j]
     if stride > 1:
         interleave_phases(planes, out[(low - begin) * channels :], stride, channels, count)
-    _repeat_each(line, owners, weights, high, end, begin, channels, out)
+    _repeat_each(line, owners, weights, high, end, begin, channels, out, nothing)
 
 
 def _spread_evenly(start, stop, sent, down, heights, across, widths, about, out):
@@ -211,9 +211,9 @@ def _spread_evenly(start, stop, sent, down, heights, across, widths, about, out)
                 line, weight = lines[i // height * rows + down[q, y]], number(heights[q, y])
                 for j in range(total.size):
                     total[j] += weight * line[j]
-        _repeat(total, across[0], widths[0], 0, width, about[0], planes, row)
+        _repeat(total, across[0], widths[0], 0, width, about[0], planes, row, number(0))
         for q in range(1, len(across)):
-            _repeat(total, across[q], widths[q], 0, width, about[0], planes, part)
+            _repeat(total, across[q], widths[q], 0, width, about[0], planes, part, number(0))
             for j in range(row.size):
                 row[j] += part[j]
     return 1
@@ -244,9 +244,9 @@ def _spread_steeply(start, stop, image, sent, down, heights, across, widths, abo
                 for q in range(len(across)):
                     given = ring[slot, q]
                     if loaded[slot] != line:
-                        _repeat(lines[0, line], across[q], widths[q], x, end, about[0], planes, given[0])
+                        _repeat(lines[0, line], across[q], widths[q], x, end, about[0], planes, given[0], number(0))
                         for t in range(1, NUMBERS):
-                            _repeat(lines[t, line], across[q], ones, x, end, about[0], planes, given[t])
+                            _repeat(lines[t, line], across[q], ones, x, end, about[0], planes, given[t], number(1))
                     g, a, b = given[0], given[1], given[2]
                     weight = number(heights[p, y])
                     for j in range(row.size):
