@@ -14,12 +14,14 @@ from typing import Any
 from benchmarks import pictures, reference, shell
 from benchmarks.agreement import picture_in
 from benchmarks.groups import files
-from benchmarks.rows import BEST, LIMIT, Call, Prepare, Row
+from benchmarks.rows import BEST, LIMIT, Call, Prepare, Row, Shape
 
 PHOTOGRAPH = (512, 512, 3)
 IMPORTS = "Python imports"
 FIRST = (("downsample", "max"), ("downsample", "average"), ("downsample", "median"), ("downsample", "soft"),
          ("upsample", "bicubic"), ("reduce", "covariance"))  # fmt: skip
+LARGE = (4000, 6000, 3)
+TWELVE = "max,min,median,average,soft,lip,l2,gem,mixed,blur,percentile,majority"
 
 
 def rows() -> Iterator[Row]:
@@ -34,6 +36,8 @@ def rows() -> Iterator[Row]:
         )
     yield one_shot("average", files.halving("png"), {IMPORTS: 1.15, BEST: None})
     yield one_shot("gem", {}, {IMPORTS: 1.15})
+    yield compared("12 modes", PHOTOGRAPH, 2000.0, "--mode", TWELVE, "--q", 75)
+    yield compared("6 modes", LARGE, 20000.0)
     for command, mode in FIRST:
         yield Row(
             work=f"first use of {command} --mode {mode}, nothing compiled",
@@ -64,6 +68,19 @@ def one_shot(mode: str, others: dict[str, Prepare], targets: dict[str, Any]) -> 
         peers=others,
         beside={IMPORTS: lambda _: shell.command(sys.executable, "-c", "import numpy, PIL.Image, click, numba")},
         targets=targets,
+    )
+
+
+def compared(what: str, shape: Shape, most: float, *words: object) -> Row:
+    """Return a contact sheet of some modes."""
+    out = files.output("sheet", "png")
+    return Row(
+        work=f"compare of {what}",
+        shape=shape,
+        given=pictures.photograph_in("png"),
+        ours=lambda path: shell.command(*shell.POOLCLI, "compare", "-q", "--overwrite", *words, path, "-o", out),
+        targets={LIMIT: most},
+        quick=shape == PHOTOGRAPH,
     )
 
 
