@@ -175,19 +175,6 @@ def test_ranks_of_places_are_those_of_the_twin(mode, parameters, dtype, side, mo
     assert calls
 
 
-def test_wide_windows_of_wider_values_are_sorted_once(monkeypatch):
-    calls = used(ordinals, monkeypatch)
-    image = picture("uint16", (60, 64, 1))
-    for window in ({"kernel_size": 11, "stride": 1}, {"kernel_size": 33, "stride": 9, "padding": 16}):
-        calls.clear()
-        poolcli.downsample(image, "median", **window)
-        assert calls, window
-    calls.clear()
-    for window in ({"kernel_size": 9, "stride": 1}, {"kernel_size": 13, "stride": 1, "dilation": 2}):
-        poolcli.downsample(image, "median", **window)
-    assert not calls
-
-
 SORTED = [("median", {}), ("percentile", {"q": 90}), ("majority", {}), ("kmax", {"k": 3, "combine": "mean"}),
           ("kmax", {"k": 3})]  # fmt: skip
 
@@ -233,17 +220,24 @@ def test_ranks_of_so_many_values_that_counts_are_wider(size, counted):
         np.testing.assert_array_equal(result[0, 0, :, :, 0], views[..., int(q / 100 * (size[0] * size[1] - 1))])
 
 
-def test_wide_windows_of_bytes_are_counted_and_others_sorted(monkeypatch):
-    calls = used(counts, monkeypatch)
-    image = picture("uint8", (60, 64, 1))
-    for window in ({"kernel_size": 12, "stride": 1}, {"kernel_size": 33, "stride": 9, "padding": 16}):
+@pytest.mark.parametrize(
+    ("module", "dtype", "wide", "others"),
+    [
+        (counts, "uint8", {"kernel_size": 12, "stride": 1}, {"kernel_size": 10, "stride": 3}),
+        (ordinals, "uint16", {"kernel_size": 11, "stride": 1}, {"kernel_size": 13, "stride": 1, "dilation": 2}),
+    ],
+    ids=["bytes are counted", "wider values are sorted once"],
+)
+def test_ranks_of_wide_windows_are_found_by_what_is_fastest(module, dtype, wide, others, monkeypatch):
+    calls, image = used(module, monkeypatch), picture(dtype, (60, 64, 1))
+    for window in (wide, {"kernel_size": 33, "stride": 9, "padding": 16}):
         calls.clear()
         poolcli.downsample(image, "median", **window)
         assert calls, window
     calls.clear()
-    for window in ({"kernel_size": 9, "stride": 1}, {"kernel_size": 10, "stride": 3}):
+    for window in ({"kernel_size": 9, "stride": 1}, others):
         poolcli.downsample(image, "median", **window)
-    poolcli.downsample(image.astype(np.uint16), "median", kernel_size=12, stride=1)
+    poolcli.downsample(image.astype("int16" if module is counts else "int8"), "median", kernel_size=12, stride=1)
     assert not calls
 
 

@@ -28,7 +28,7 @@ from poolcli.batch.local import PATIENCE
 from poolcli.batch.painting import LargeError, Painting
 from poolcli.batch.plan import Jobs
 from poolcli.batch.source import Source
-from poolcli.batch.work import StopError, Worker
+from poolcli.batch.work import StopError, Worker, call
 from poolcli.files import Proofs, clean, forget
 from poolcli.images import ImageError
 from poolcli.images.formats import folder_of
@@ -188,7 +188,7 @@ class _Batch:
         """Do the jobs of one input, of which workers write the boxes."""
         self._led = True
         crew = _Workers(self._executor, order, lambda: max(self._most, 1), self._go_on)
-        able = Worker(self._settings, lambda: None, _call, self._is_stopped, self._notice, crew)
+        able = Worker(self._settings, lambda: None, call, self._is_stopped, self._notice, crew)
         return _done(able, order, lambda _: None, _Result(Proofs(self._name)))
 
     def _is_stopped(self) -> bool:
@@ -462,10 +462,6 @@ def release(batch: str) -> None:
         if opened.key[0] == batch:
             opened.stack.close()
             _opened.pop(thread, None)
-
-
-def _call(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
 
 
 @cache

@@ -14,7 +14,7 @@ from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.local import keep_threads_quiet
 from poolcli.batch.plan import Jobs
 from poolcli.batch.source import Source
-from poolcli.batch.work import Findings, StopError, Worker, make_folder
+from poolcli.batch.work import Findings, StopError, Worker, call, make_folder
 from poolcli.commands import Step
 from poolcli.comparing import Manner, Result, Subject, line_of
 from poolcli.files import clean, place, shown
@@ -78,7 +78,7 @@ class _Comparer(Worker):
     """Makes rows of figures."""
 
     def __init__(self, measuring: Measuring, stopped: Callable[[], bool], notice: Notice) -> None:
-        super().__init__(measuring.settings, lambda: None, _call, stopped, notice)
+        super().__init__(measuring.settings, lambda: None, call, stopped, notice)
         own = measuring.settings
         background = own.writing.background
         self._manner = Manner(measuring.upsample, own.linear, own.keep_palette, background, notice)
@@ -122,10 +122,6 @@ class _Comparer(Worker):
         if self._output:
             self._output.end(job)
         return Row(frame, (), np.array(values))
-
-
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
 
 
 def write_text(text: str, path: Path, overwrite: bool) -> None:

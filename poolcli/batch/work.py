@@ -617,6 +617,11 @@ def _words(reason: Exception) -> str:
     return str(reason)
 
 
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in this thread: what launches kernels, where no thread of its own does."""
+    return function(*arguments)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, where they are not there; what a URL names is made with its files."""
     if is_remote(folder):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.util import find_spec
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -170,12 +169,10 @@ def _writer(output: str | None, look: Mapping[str, Any], settings: Settings) -> 
         return ending.lstrip(".")
     from poolcli.batch.comparisons import Look, Page, Sheet
 
-    pages = _PAGES if find_spec("poolcli.page") else ()
-    if ending in pages:
+    if ending in _PAGES:
         return Page(path, settings.writing.overwrite, look["zoom"])
     if kind is not None and not kind.marks and fit(kind, "RGB", "uint8", False):
         return Sheet(path, Look(**{name: value for name, value in look.items() if value}), settings)
     what = f"the ending {path.suffix!r}" if ending else "a name without an ending"
-    ways = f"{holders('RGB', 'uint8')} hold a sheet, {', '.join(_TABLES)} the figures"
-    ways += "".join(f", {page} a page" for page in pages)
+    ways = f"{holders('RGB', 'uint8')} hold a sheet, {', '.join(_TABLES)} the figures, {', '.join(_PAGES)} a page"
     raise BatchError(f"{shown(path)}: nothing is written for {what}: {ways}")
