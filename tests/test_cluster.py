@@ -212,7 +212,7 @@ def test_large_and_small_outputs_of_several_modes(scheduler, tmp_path):
 def test_what_goes_to_a_store_is_written_by_the_worker_that_opened_it(tmp_path):
     source = stored(tmp_path / "a.zarr", (70, 66), chunks=(16, 16))
     able = Worker(
-        Settings(memory=1 << 12), lambda: None, cluster_module._call, lambda: False, print, cluster_module._Others()
+        Settings(memory=1 << 12), lambda: None, cluster_module.call, lambda: False, print, cluster_module._Others()
     )
     for output, status in ((tmp_path / "b.zarr", "large"), (files.located("memory://cluster/b.zarr"), "written")):
         (outcome,) = able.do([Job(source, output, Step("downsample", "max"))], lambda job: None)
