@@ -64,8 +64,13 @@ def cluster(tmp_path_factory):
     """Return a cluster of two processes, which gives up a job that ends two workers."""
     preload = tmp_path_factory.mktemp("cluster") / "preload.py"
     preload.write_text(PRELOAD)
+    values = {
+        "distributed.scheduler.allowed-failures": 1,
+        "distributed.worker.preload": [str(preload)],
+        "distributed.deploy.lost-worker-timeout": "10 minutes",  # else a busy machine loses one that starts again
+    }
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.worker.preload": [str(preload)]}),
+        dask.config.set(values),
         LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as made,
     ):
         yield made

@@ -76,6 +76,25 @@ in_child(work)
 work()
 """
 
+FAIL = """
+from numba import types
+from poolcli.engine.bands import Bands
+
+def too_large(start, stop, values):
+    values[start] = np.empty(2**50)[start]
+    return 1
+
+sys.unraisablehook = lambda lost: None
+bands = Bands(types.Array(types.float64, 1, "C"))
+band = bands.compile(too_large)
+for _ in range(200):
+    try:
+        bands.run(band, 64, np.zeros(64))
+    except MemoryError:
+        continue
+    raise AssertionError("there was room")
+"""
+
 POOL = """
 if __name__ == "__main__":
     work()
@@ -84,7 +103,7 @@ if __name__ == "__main__":
 """
 
 
-CODES = {"threads": THREADS, "fork": FORK, "busy": FORK_WHILE_BUSY, "first": FIRST_IN_THE_CHILD}
+CODES = {"threads": THREADS, "fork": FORK, "busy": FORK_WHILE_BUSY, "first": FIRST_IN_THE_CHILD, "fail": FAIL}
 
 
 def run(layer, code, *arguments, folder):
@@ -102,7 +121,7 @@ def run(layer, code, *arguments, folder):
 layers = pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb"])
 
 
-@pytest.mark.quick_when(lambda code, layer: code in (THREADS, FORK))
+@pytest.mark.quick_when(lambda code, layer: code in (THREADS, FORK, FAIL))
 @layers
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 def test_threads_and_forked_processes(layer, code, tmp_path):

@@ -43,8 +43,11 @@ compiler_lock = global_compiler_lock
 """Held by the thread that compiles."""
 
 FOR_C_ALONE: dict[str, Any] = {"no_cpython_wrapper": True}
-FOR_PYTHON_ALONE: dict[str, Any] = {"no_cfunc_wrapper": True}
-"""Options of functions that are called by their address alone, or never: code for the other callers takes time."""
+FOR_PYTHON_ALONE: dict[str, Any] = {"no_cfunc_wrapper": True, "nogil": True}
+"""Options of functions that are called by their address alone, or never: code for the other callers takes time.
+
+They run without the GIL, which a thread of a loop takes to tell what went wrong in it.
+"""
 
 PARALLEL_FOR = "numba_parallel_for"
 """The function of the threading layer, for code that is compiled: of a function for C and of what it is called with,
