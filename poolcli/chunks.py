@@ -27,6 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 from poolcli import axes, dtypes
 from poolcli.commands import Step
 from poolcli.downsample import MODES, check_indices
+from poolcli.files import is_name
 from poolcli.folding import Merging, merging_of
 from poolcli.light import Alpha, Light
 from poolcli.nodata import check_ignore, without
@@ -38,6 +39,7 @@ from poolcli.resizing import Request
 from poolcli.rows import imported
 from poolcli.tiling import Box, Tiling, resampling_of, tiling_of
 from poolcli.upsample import UPSAMPLINGS
+from poolcli.weights import is_named, read
 
 Ends = tuple[int, int]
 Chunks = tuple[int, ...]
@@ -123,6 +125,8 @@ def upsample(
     """Return what `poolcli.upsample` makes of a Dask array, lazily."""
     row, given = find(UPSAMPLINGS, mode), _given(arguments)
     row.check_scale(given.get("scale"), given.get("size"))
+    if is_name(given.get("weights")) and not is_named(given["weights"]):  # no other machine may have the file
+        given["weights"] = read(str(given["weights"]))
     look = _Look(dtype, layout, Light(alpha, linear))
     return _lazy(image, mode, partial(tiling_of, Step("upsample", mode, given)), look)
 

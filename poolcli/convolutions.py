@@ -1,12 +1,15 @@
 """Convolutions that enlarge: after an enlargement, and to sub-pixels, with their gradients.
 
 Every mode is a function of an image (N, H, W, C), of what is asked, and of the dtype to write; one of the shape that
-this gives; and two of the gradient with respect to its result, which return that with respect to image and weights.
+this gives; one of how it is made by boxes; and two of the gradient with respect to its result, which return that with
+respect to image and weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,20 +20,102 @@ from poolcli.engine import convolve as engine
 from poolcli.engine.interleave import take
 from poolcli.filters import FILTERS, Filter
 from poolcli.parameters import PARAMETERS
-from poolcli.resize import Enlargement, Grid, resample, resample_backward
+from poolcli.resize import Enlargement, Grid, Resampler, resample, resample_backward
 from poolcli.sampling import beyond
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
 Array = NDArray[Any]
+Ends = tuple[int, int]
+Sides = tuple[Ends, Ends]
+"""From where to where a box takes rows and columns."""
+Lines = tuple[engine.Line, engine.Line]
 
 _WINDOW = (3, 3)  # unless given
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """A convolution that enlarges, by boxes of its output.
+
+    `apply(image, sides, lines, dtype)` makes the output that two lines tell, of what these sides of the image hold.
+    """
+
+    lines: Lines
+    apply: Callable[[Array, Sides, Lines, np.dtype[Any]], Array]
+    times: Pair = (1, 1)  # rows and columns of the output for each that is convolved
+    enlarging: Resampler | None = None  # which makes what is convolved of the image
+
+    def needs(self, sides: Sides) -> Sides:
+        """Return from where to where a box of the output needs the image."""
+        taken, _, _ = self._of(sides)
+        if self.enlarging is None:
+            return taken
+        rows, columns = self.enlarging.cuts(taken)
+        return (rows.first, rows.last), (columns.first, columns.last)
+
+    def make(self, image: Array, sides: Sides, output: np.dtype[Any]) -> Array:
+        """Return a box of the output, made of that of (N, H, W, C) that it needs."""
+        taken, lines, more = self._of(sides)
+        if self.enlarging is not None:
+            image = _enlarged(self.enlarging, image, taken, output)
+        made = self.apply(image, taken, lines, output)
+        (top, bottom), (left, right) = (
+            (skip, skip + end - begin) for skip, (begin, end) in zip(more, sides, strict=True)
+        )
+        return np.ascontiguousarray(made[:, top:bottom, left:right])
+
+    def whole(self, image: Array, output: np.dtype[Any]) -> Array:
+        """Return all that is made of (N, H, W, C)."""
+        if self.enlarging is not None:
+            image = self.enlarging.apply(image, dtypes.blend_dtype(image.dtype, output))
+        height, width = image.shape[1:3]
+        return self.apply(image, ((0, height), (0, width)), self.lines, output)
+
+    def _of(self, sides: Sides) -> tuple[Sides, Lines, Pair]:
+        """Return what a box takes of what is convolved, its lines, and how many rows and columns come before it."""
+        taken, lines, more = [], [], []
+        for line, (begin, stop), times in zip(self.lines, sides, self.times, strict=True):
+            phases = len(line.taps.tap)
+            first = begin // times // phases * phases
+            ends, own = line.part(first, -(-stop // times))
+            taken.append(ends)
+            lines.append(own)
+            more.append(begin - first * times)
+        return (taken[0], taken[1]), (lines[0], lines[1]), (more[0], more[1])
+
+
+def _enlarged(enlarging: Resampler, image: Array, sides: Sides, output: np.dtype[Any]) -> Array:
+    """Return a box of what is convolved, made of that of (N, H, W, C) that it needs."""
+    cuts = enlarging.cuts(sides)
+    made = enlarging.apply(image, dtypes.blend_dtype(image.dtype, output), cuts)
+    (top, bottom), (left, right) = (
+        (begin - cut.begin, end - cut.begin) for cut, (begin, end) in zip(cuts, sides, strict=True)
+    )
+    return np.ascontiguousarray(made[:, top:bottom, left:right])
+
+
+def convolve(weights: Array, image: Array, sides: Sides, lines: Lines, output: np.dtype[Any]) -> Array:
+    """Convolve every channel with the same weights."""
+    return engine.convolve(image, weights, *lines, output)
+
+
 def resize_conv(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Enlarge, then convolve in the grid of the output."""
+    if pieces := resize_conv_pieces(image.shape[1:], asked):
+        return pieces.whole(image, output)
     large = resample(image, *_enlarging(image, asked), dtypes.blend_dtype(image.dtype, output))
     return _convolved(large, _loaded(asked), asked.values["border"], output)
+
+
+def resize_conv_pieces(shape: Shape, asked: Enlargement) -> Pieces | None:
+    """Return how the same is made by boxes of (H, W) or (H, W, C); None if weights make channels of all channels."""
+    loaded = _loaded(asked)
+    if loaded.ndim > 2:
+        return None
+    row, grid, values = _enlargement((1, *shape), asked.strides, asked.values["enlarge"])
+    enlarging = Resampler.of(shape[:2], row, grid, values, False)
+    return Pieces(_lines(grid.sizes, loaded, asked.values["border"]), partial(convolve, loaded), enlarging=enlarging)
 
 
 def resize_conv_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
@@ -65,14 +150,28 @@ def resize_conv_shape(shape: Shape, asked: Enlargement) -> Shape:
 
 def subpixel(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Convolve to S x S images, whose pixels become those of the output."""
+    if pieces := subpixel_pieces(image.shape[1:], asked):
+        return pieces.whole(image, output)
     loaded, strides = _loaded(asked), asked.strides
     convolved = _convolved(image, loaded, asked.values["border"], output)
-    if loaded.ndim == 2:  # all phases are alike
-        return take(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(image.shape[1:3], strides, strict=True)))
     phases = strides[0] * strides[1]
     if loaded.shape[1] % phases:
         raise ValueError(f"weights {loaded.shape} make {loaded.shape[1]} channels: no multiple of S x S = {phases}")
     return depth_to_space(convolved, strides, asked.values["order"])
+
+
+def subpixel_pieces(shape: Shape, asked: Enlargement) -> Pieces | None:
+    """Return how the same is made by boxes of (H, W) or (H, W, C); None if weights make channels of all channels."""
+    loaded, strides = _loaded(asked), asked.strides
+    if loaded.ndim > 2:
+        return None
+    return Pieces(_lines(shape[:2], loaded, asked.values["border"]), partial(_repeated, loaded, strides), strides)
+
+
+def _repeated(weights: Array, strides: Pair, image: Array, sides: Sides, lines: Lines, output: np.dtype[Any]) -> Array:
+    """Convolve to S x S images that are alike."""
+    convolved = engine.convolve(image, weights, *lines, output)
+    return take(convolved, *(np.repeat(np.arange(n), s) for n, s in zip(convolved.shape[1:3], strides, strict=True)))
 
 
 def subpixel_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
@@ -100,6 +199,33 @@ def unfold(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     return depth_to_space(image, asked.strides, asked.values["order"])
 
 
+@dataclass(frozen=True)
+class Unfolding:
+    """Channels that become pixels, by boxes of the output."""
+
+    strides: Pair
+    order: str
+
+    def needs(self, sides: Sides) -> Sides:
+        """Return from where to where a box of the output needs the image."""
+        rows, columns = ((begin // s, -(-stop // s)) for (begin, stop), s in zip(sides, self.strides, strict=True))
+        return rows, columns
+
+    def make(self, image: Array, sides: Sides, output: np.dtype[Any]) -> Array:
+        """Return a box of the output, made of that of (N, H, W, C) that it needs."""
+        made = depth_to_space(image, self.strides, self.order)
+        (top, bottom), (left, right) = (
+            (begin % s, begin % s + stop - begin) for (begin, stop), s in zip(sides, self.strides, strict=True)
+        )
+        return np.ascontiguousarray(made[:, top:bottom, left:right])
+
+
+def unfold_pieces(shape: Shape, asked: Enlargement) -> Unfolding:
+    """Return how the same is made by boxes of (H, W, C)."""
+    unfolded_shape(shape, asked)
+    return Unfolding(asked.strides, asked.values["order"])
+
+
 def unfold_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
     """Return the gradient with respect to the image."""
     return space_to_depth(grads, asked.strides, asked.values["order"])
@@ -110,7 +236,7 @@ def unfolded_shape(shape: Shape, asked: Enlargement) -> Shape:
     (down, across), channels = asked.strides, (*shape, 1)[2]
     if channels % (down * across):
         raise ValueError(f"depth-to-space needs a multiple of S x S = {down * across} channels, not {channels}")
-    return (shape[0] * down, shape[1] * across, channels // (down * across))
+    return (shape[0] * down, shape[1] * across, *(channels // (down * across) for _ in shape[2:]))
 
 
 def subpixel_shape(shape: Shape, asked: Enlargement) -> Shape:
@@ -165,12 +291,15 @@ def _check_rank(window: Shape) -> None:
         raise ValueError(f"the weights: the shape is {window}: it must be (F, F) or (C_in, C_out, F, F)")
 
 
+def _lines(shape: Shape, loaded: Array, border: str) -> Lines:
+    """Return both axes of the convolution of (H, W) with weights (F, F) to the same size."""
+    taps = [replace(engine.plain(n, f, (f - 1) // 2), size=n) for n, f in zip(shape, loaded.shape, strict=True)]
+    rows, columns = (engine.Line.of(own, n, border) for own, n in zip(taps, shape, strict=True))
+    return rows, columns
+
+
 def _convolved(image: Array, loaded: Array, border: str, output: np.dtype[Any]) -> Array:
-    """Convolve to the same size."""
-    sides = [(n, f, (f - 1) // 2) for n, f in zip(image.shape[1:3], loaded.shape[-2:], strict=True)]
-    if loaded.ndim == 2:
-        rows, columns = (replace(engine.plain(n, f, before), size=n) for n, f, before in sides)
-        return engine.convolve(image, loaded, rows, columns, border, output)
+    """Convolve to the same size, with weights that make channels of all channels."""
     check_channels(loaded, image.shape[3])
     blend_dtype = dtypes.blend_dtype(image.dtype, output)
     padded = take(image, *_around(image.shape, loaded, border)).astype(blend_dtype, copy=False)
@@ -191,8 +320,11 @@ def _convolved_backward(grads: Array, shape: Shape, loaded: Array, border: str) 
     """Return the gradient with respect to (N, H, W, C) of its convolution to the same size."""
     height, width = shape[1:3]
     if loaded.ndim == 2:
-        rows, columns = (engine.transposed(n + f - 1, f, 1, 0) for n, f in zip(shape[1:3], loaded.shape, strict=True))
-        padded = engine.convolve(grads, loaded, rows, columns, "constant", grads.dtype)
+        rows, columns = (
+            engine.Line.of(engine.transposed(n + f - 1, f, 1, 0), n, "constant")
+            for n, f in zip(shape[1:3], loaded.shape, strict=True)
+        )
+        padded = engine.convolve(grads, loaded, rows, columns, grads.dtype)
     else:
         window = loaded.shape[2:]
         padded = np.zeros((shape[0], height + window[0] - 1, width + window[1] - 1, shape[3]), grads.dtype)

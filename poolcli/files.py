@@ -208,6 +208,13 @@ def place(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) ->
         raise WriteError(error.strerror or str(error), target) from error
 
 
+def deliver(write: Callable[[BinaryIO], object], target: Path, overwrite: bool) -> None:
+    """Put a file in place, in a folder that is made, and freed of what killed processes left there."""
+    make_folder(target.parent)
+    clean(target.parent)
+    place(write, target, overwrite)
+
+
 @contextlib.contextmanager
 def _hidden(folder: Path | None, suffix: str = "") -> Iterator[BinaryIO]:
     """Open a new file under a hidden name, which is gone at the end; no folder is that of temporary files."""
@@ -349,6 +356,20 @@ def check_free(target: Path, overwrite: bool) -> None:
             raise WriteError(error.strerror or str(error), target) from error
     if taken:
         raise WriteError(_EXISTS, target, "overwrite")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are not there, or raise an OSError that names it.
+
+    What a URL names is made with its files.
+    """
+    if is_remote(folder):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the folder {shown(folder)} cannot be made: {error.strerror}"
+        raise OSError(error.errno, what, str(folder)) from None
 
 
 def _rename_new(temporary: str, target: Path) -> None:

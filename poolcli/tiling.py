@@ -26,6 +26,7 @@ from poolcli.upsample import UPSAMPLINGS, Upsampling
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from poolcli.convolutions import Pieces, Unfolding
     from poolcli.geometry import Windows
     from poolcli.light import Alpha
 
@@ -223,8 +224,32 @@ class _Resampling:
         return as_given(made[:, top : top + height, left : left + width], image, target)
 
 
-def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | None:
-    """Return an enlargement by a filter, by copies, or of nails; None of those that convolve or take indices."""
+@dataclass(frozen=True)
+class _Convolving:
+    """An enlargement by a convolution, or of channels, by boxes."""
+
+    step: Step
+    shape: tuple[int, ...]
+    pieces: Pieces | Unfolding
+    blend: Blend | None
+
+    def needs(self, box: Box) -> Box:
+        """Return the box of the image that a box of the output is made of: a pixel at least."""
+        rows, columns = self.pieces.needs(box.sides)
+        return Box(*rows, *columns)
+
+    def make(self, image: NDArray[Any], box: Box, dtype: DTypeLike | None = None, **more: Any) -> Any:
+        """Return a box of the output."""
+        from poolcli import dtypes
+
+        source = dtypes.check(image.dtype)
+        target = source if dtype is None else dtypes.check(dtype)
+        batch = dtypes.to_working(as_batch(image))
+        return as_given(self.pieces.make(batch, box.sides, dtypes.kernel_output(source, target)), image, target)
+
+
+def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | _Convolving | None:
+    """Return an enlargement; None of those that take indices, or make channels of all channels."""
     row, given = UPSAMPLINGS[step.mode], {**step.arguments}
     scale, size = given.pop("scale", None), given.pop("size", None)
     given.pop("dtype", None)
@@ -233,6 +258,9 @@ def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | None:
         resampler = Resampler(imported(row.pixels)(shape, asked.strides), [], shape[:2], 0.0)
     elif step.mode in FILTERS:
         resampler = Resampler.of(shape[:2], FILTERS[step.mode], asked.grid(shape), asked.values, False)
+    elif row.pieces:
+        pieces = imported(row.pieces)(shape, asked)
+        return pieces and _Convolving(step, step.shape_after(shape), pieces, _mean(row, step.arguments))
     else:
         return None
     return _Resampling(step, step.shape_after(shape), resampler, _mean(row, step.arguments))

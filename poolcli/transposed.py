@@ -1,7 +1,8 @@
 """Transposed convolution, and its special case of equal weights, average unpooling, with their gradients.
 
 Every mode is a function of an image (N, H, W, C), of what is asked, and of the dtype to write; one of the shape that
-this gives; and one of the gradient with respect to its result, which returns that with respect to the image.
+this gives; one of how it is made by boxes; and one of the gradient with respect to its result, which returns that with
+respect to the image.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import dtypes, geometry, weights
-from poolcli.convolutions import channels_of, check_channels, products
+from poolcli.convolutions import Lines, Pieces, Sides, channels_of, check_channels, convolve, products
 from poolcli.engine import convolve as engine
 from poolcli.parameters import SAME
 from poolcli.resize import Enlargement
@@ -40,13 +42,15 @@ class Side:
         whole = (n - 1) * self.stride + self.dilation * (self.taps - 1) + 1
         return whole - sum(self.padding) + self.output_padding
 
-    def axis(self, n: int) -> engine.Taps:
-        """Return the taps of an axis of n."""
-        return engine.transposed(self.size(n), self.taps, self.stride, self.padding[0], self.dilation)
+    def axis(self, n: int, factors: NDArray[np.float64] | None = None) -> engine.Line:
+        """Return the axis of the output of n pixels, which may have factors."""
+        taps = engine.transposed(self.size(n), self.taps, self.stride, self.padding[0], self.dilation)
+        return engine.Line.of(taps, n, "constant", factors)
 
-    def back(self, n: int) -> engine.Taps:
-        """Return the taps of the way back to an axis of n."""
-        return engine.strided(n, self.taps, self.stride, self.padding[0], self.dilation)
+    def back(self, n: int) -> engine.Line:
+        """Return the axis of the way back to n pixels."""
+        taps = engine.strided(n, self.taps, self.stride, self.padding[0], self.dilation)
+        return engine.Line.of(taps, self.size(n), "constant")
 
     @property
     def line(self) -> tuple[float, float]:
@@ -86,6 +90,20 @@ class _Asked:
         alone = math.prod(parts[0].shape) == math.prod(loaded.shape[-2:])  # a channel that is made of one
         return cls([part.reshape(part.shape[-2:]) if alone else part for part in parts], sides, None, loaded.shape)
 
+    def lines(self, shape: Shape) -> Lines:
+        """Return both axes of the output of (N, H, W, C)."""
+        (rows, columns), (down, across) = self.sides, self.factors or (None, None)
+        return rows.axis(shape[1], down), columns.axis(shape[2], across)
+
+    @property
+    def across_channels(self) -> bool:
+        """Return whether weights make channels of all channels."""
+        return any(own.ndim > 2 for own in self.weights)
+
+    def convolved(self, image: Array, sides: Sides, lines: Lines, output: np.dtype[Any]) -> Array:
+        """Convolve every channel by itself."""
+        return _together([convolve(own, some, sides, lines, output) for own, some in self.parts(image)])
+
     def parts(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
         """Yield the weights of each group, and what (N, H, W, C) have of its channels."""
         if len(self.weights) == 1:
@@ -99,13 +117,17 @@ class _Asked:
 def transposed(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Add every value times the weights to the output, S pixels apart."""
     what = _Asked.of(image.shape, asked)
-    rows, columns = (side.axis(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
-    return _together([
-        engine.convolve(some, own, rows, columns, "constant", output, what.factors)
-        if own.ndim == 2
-        else _transposed_across_channels(some, own, what.sides, output)
-        for own, some in what.parts(image)
-    ])  # fmt: skip
+    if what.across_channels:
+        parts = what.parts(image)
+        return _together([_transposed_across_channels(some, own, what.sides, output) for own, some in parts])
+    return Pieces(what.lines(image.shape), what.convolved).whole(image, output)
+
+
+def transposed_pieces(shape: Shape, asked: Enlargement) -> Pieces | None:
+    """Return how the same is made by boxes of (H, W) or (H, W, C); None if weights make channels of all channels."""
+    batch = (1, *shape, 1)[:4]
+    what = _Asked.of(batch, asked)
+    return None if what.across_channels else Pieces(what.lines(batch), what.convolved)
 
 
 def _together(parts: list[Array], axis: int = -1) -> Array:
@@ -144,7 +166,7 @@ def transposed_backward(grads: Array, image: Array, asked: Enlargement) -> Array
     what = _Asked.of(image.shape, asked)
     rows, columns = (side.back(n) for side, n in zip(what.sides, image.shape[1:3], strict=True))
     return _together([
-        engine.convolve(sent, own, rows, columns, "constant", grads.dtype, of_input=what.factors)
+        engine.convolve(sent, own, rows, columns, grads.dtype, what.factors)
         if own.ndim == 2
         else _back_across_channels(sent, (*image.shape[:3], len(own)), own, what.sides)
         for own, sent in what.parts(grads)
@@ -208,12 +230,23 @@ def _met(profile: NDArray[np.float64], n: int, side: Side) -> NDArray[np.float64
 
 def average_unpool(image: Array, asked: Enlargement, output: np.dtype[Any]) -> Array:
     """Spread every value over its window."""
-    sides = _pooled_sides(image.shape[1:3], asked)
-    rows, columns = (side.axis(n) for side, n in zip(sides, image.shape[1:3], strict=True))
-    blend_dtype = dtypes.blend_dtype(image.dtype, output)
-    shares = image / _counts(image.shape[1:3], sides).astype(blend_dtype)
+    return average_unpool_pieces(image.shape[1:], asked).whole(image, output)
+
+
+def average_unpool_pieces(shape: Shape, asked: Enlargement) -> Pieces:
+    """Return how the same is made by boxes of (H, W) or (H, W, C)."""
+    sides = _pooled_sides(shape[:2], asked)
+    rows, columns = (side.axis(n) for side, n in zip(sides, shape[:2], strict=True))
     ones = np.ones((sides[0].taps, sides[1].taps))
-    return engine.convolve(shares.astype(blend_dtype, copy=False), ones, rows, columns, "constant", output)
+    return Pieces((rows, columns), partial(_spread, ones, _counts(shape[:2], sides)))
+
+
+def _spread(ones: Array, counts: Array, image: Array, sides: Sides, lines: Lines, output: np.dtype[Any]) -> Array:
+    """Spread values over their windows, which have so many pixels inside."""
+    down, across = (ends if n > 1 else (0, 1) for ends, n in zip(sides, counts.shape[:2], strict=True))
+    blend_dtype = dtypes.blend_dtype(image.dtype, output)
+    shares = image / counts[slice(*down), slice(*across)].astype(blend_dtype)
+    return convolve(ones, shares.astype(blend_dtype, copy=False), sides, lines, output)
 
 
 def average_unpool_backward(grads: Array, image: Array, asked: Enlargement) -> Array:
@@ -221,7 +254,7 @@ def average_unpool_backward(grads: Array, image: Array, asked: Enlargement) -> A
     sides = _pooled_sides(image.shape[1:3], asked)
     rows, columns = (side.back(n) for side, n in zip(sides, image.shape[1:3], strict=True))
     ones = np.ones((sides[0].taps, sides[1].taps))
-    sums = engine.convolve(grads, ones, rows, columns, "constant", grads.dtype)
+    sums = engine.convolve(grads, ones, rows, columns, grads.dtype)
     sums /= _counts(image.shape[1:3], sides).astype(grads.dtype)
     return sums
 

@@ -29,6 +29,7 @@ class Upsampling(ModeRow):
     Functions are named as module:function of poolcli, and imported when they are called: the table and its help do
     without NumPy. `function(batch, asked, dtype)` makes (N, rows, columns, C) of (N, H, W, C), what is asked is a
     `resize.Enlargement`; `shape(shape, asked)` tells what shape it makes of (H, W) or (H, W, C).
+    `pieces(shape, asked)` tells how boxes of the output are made, a `convolutions.Pieces`, or None where they are not.
     `backward(grads, batch, asked)` makes the gradient with respect to the batch of that with respect to the result, and
     the functions of `learns` that with respect to a parameter.
     """
@@ -46,6 +47,7 @@ class Upsampling(ModeRow):
     takes_size: bool = False
     lines: str = "resize:region_lines"  # function that tells where its output lies in the image, but of filters
     pixels: str = ""  # function that tells which pixels are copied, for strides: of what copies by no filter
+    pieces: str = ""
     learns: Mapping[str, str] = field(default_factory=dict)
 
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
@@ -111,22 +113,26 @@ UPSAMPLINGS: Mapping[str, Upsampling] = {
         Upsampling("average-unpool", "r / n over its window of n pixels, added up: the adjoint of average",
                    "transposed:average_unpool", "transposed:average_unpool_backward",
                    "transposed:average_unpool_shape", ("kernel_size", "padding", "output_padding"),
-                   takes_size=True, lines="transposed:average_unpool_lines"),
+                   takes_size=True, lines="transposed:average_unpool_lines",
+                   pieces="transposed:average_unpool_pieces"),
         Upsampling("transposed", "r times the weights, added from pixel S i - padding on",
                    "transposed:transposed", "transposed:transposed_backward", "transposed:transposed_shape",
                    ("weights", "kernel_size", "padding", "output_padding", "dilation", "groups"), takes_size=True,
-                   learns={"weights": "transposed:transposed_weights_backward"}, lines="transposed:transposed_lines"),
+                   learns={"weights": "transposed:transposed_weights_backward"}, lines="transposed:transposed_lines",
+                   pieces="transposed:transposed_pieces"),
         Upsampling("resize-conv", "nearest or bilinear, then a convolution with the weights",
                    "convolutions:resize_conv", "convolutions:resize_conv_backward", "convolutions:resize_conv_shape",
                    ("weights", "kernel_size", "enlarge", "border"),
-                   learns={"weights": "convolutions:resize_conv_weights_backward"}),
+                   learns={"weights": "convolutions:resize_conv_weights_backward"},
+                   pieces="convolutions:resize_conv_pieces"),
         Upsampling("subpixel", "a convolution to C S^2 channels, which become S x S pixels",
                    "convolutions:subpixel", "convolutions:subpixel_backward", "convolutions:subpixel_shape",
                    ("weights", "kernel_size", "order", "border"),
-                   learns={"weights": "convolutions:subpixel_weights_backward"}),
+                   learns={"weights": "convolutions:subpixel_weights_backward"},
+                   pieces="convolutions:subpixel_pieces"),
         Upsampling("depth-to-space", "channel c S^2 + s in pixel s of a region of S x S",
                    "convolutions:unfold", "convolutions:unfold_backward", "convolutions:unfolded_shape", ("order",),
-                   selects=True, unfolds=True),
+                   selects=True, unfolds=True, pieces="convolutions:unfold_pieces"),
     )
 }  # fmt: skip
 
@@ -150,8 +156,8 @@ def upsample(
 
     Args:
         image: array (H, W), (H, W, C) or (N, H, W, C) of bool, (u)int8 to (u)int64, float16, float32 or float64, with
-            any strides; it is not changed. NaN propagates. A Dask array gives a lazy one of the same values, with
-            nearest, nails, bilinear, bicubic and lanczos.
+            any strides; it is not changed. NaN propagates. A Dask array gives a lazy one of the same values, but with
+            unpool and with weights (C_in, C_out, F, F).
         mode: a key of `poolcli.UPSAMPLINGS`, which holds the formulas.
         scale: S, one number or (down, across); 2 unless given. nearest, bilinear, bicubic and lanczos take any number
             from 1 on, the others whole ones; `resize` takes those below 1.

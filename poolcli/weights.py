@@ -38,7 +38,7 @@ def load(weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), 
         return np.outer(*profiles(weights, shape_of(weights, kernel_size, default), strides, dilations))
     name = "the weights"
     if is_name(weights):
-        name, weights = str(weights), _read(str(weights))
+        name, weights = str(weights), read(str(weights))
     array = np.asarray(weights)
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
         allowed = "(F, F) or (C_in, C_out, F, F), of transposed also (C, F, F)"
@@ -55,8 +55,8 @@ def load(weights: Any, kernel_size: Any, default: Pair, strides: Pair = (1, 1), 
     return array.astype(np.float64)
 
 
-def _read(name: str) -> NDArray[Any]:
-    """Return the weights in a file: its only array, or the one of that name."""
+def read(name: str) -> NDArray[Any]:
+    """Return the weights in a file: its only array, or the one called weight."""
     from poolcli.stored import arrays
 
     path = located(name)

@@ -20,6 +20,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 import poolcli
 from poolcli import files, remote
+from poolcli.engine import cache
 from poolcli.images import ImageError
 
 pytestmark = pytest.mark.skipif(not JIT, reason="files are read and written alike, compiled or not")
@@ -242,6 +243,65 @@ def test_a_table_goes_to_a_url(memory):
     assert "exists; --overwrite replaces it" in said(
         "reduce", "-m", "gmp", "memory://in", "-o", "memory://tables/t.csv", code=2
     )
+
+
+@pytest.mark.parametrize("ending", ["tif", "ome.zarr"])
+def test_pyramids(ending, memory, tmp_path, monkeypatch):
+    """Their levels are kept on this machine until all are there."""
+    monkeypatch.setattr(cache, "root", lambda: tmp_path / "cache")
+    store("memory://in", "a.tif")
+    step = ("pyramid", "-m", "majority", "--levels", 2, "memory://in/a.tif", "-o")
+    said(*step, tmp_path / f"a.{ending}")
+    place = "place" if ending == "tif" else "place_folder"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"poolcli.images.write.{place}", refused)
+        line = said(*step, f"memory://out/a.{ending}", code=1)
+    assert line == f"error: memory://out/a.{ending}: access is refused: --resume goes on with what is done\n"
+    (kept,) = (tmp_path / "cache/levels").iterdir()
+    assert sorted(path.name for path in kept.iterdir()) == ["0-1.npy", "0-2.npy", "plan.json"]
+    memory.pipe_file("/in/a.tif", memory.cat_file("/in/a.tif"))  # of another time
+    assert f"{kept} was begun by another command, or of another image" in said(
+        *step, f"memory://out/a.{ending}", "--resume", code=1
+    )
+    assert f"levels of a run that was ended are made again: --resume goes on with those in {kept}" in said(
+        *step, f"memory://out/a.{ending}"
+    )
+    assert not [*(tmp_path / "cache/levels").iterdir()]
+    assert stored(memory, f"/out/a.{ending}") == contents(tmp_path / f"a.{ending}")
+
+
+def refused(write, target, *more):
+    if str(target).startswith("memory:"):
+        raise files.WriteError("access is refused", target)
+    return files.place(write, target, *more)
+
+
+def stored(memory, root):
+    return {name.removeprefix(root): memory.cat_file(name) for name in memory.find(root)}
+
+
+def contents(path):
+    return {str(file)[len(str(path)) :]: file.read_bytes() for file in (path, *path.rglob("*")) if file.is_file()}
+
+
+def test_labels_of_an_image_in_a_store(memory, tmp_path):
+    store("memory://in", "a.png")
+    said("pyramid", "-m", "average", "--levels", 1, "memory://in/a.png", "-o", "memory://out/a.ome.zarr")
+    said(
+        "pyramid",
+        "-m",
+        "max",
+        "--levels",
+        1,
+        "memory://in/a.png",
+        "-o",
+        "memory://out/a.ome.zarr/labels/red",
+        "--format",
+        "ome.zarr",
+    )
+    labels = zarr.open_group("memory://out/a.ome.zarr/labels", mode="r")
+    assert labels.attrs["ome"]["labels"] == ["red"]
+    assert "image-label" in zarr.open_group("memory://out/a.ome.zarr/labels/red", mode="r").attrs["ome"]
 
 
 def test_indices_and_weights_come_from_urls(memory):

@@ -11,7 +11,7 @@ from effort import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import picture
-from test_tiling import FILTERED, arguments_of, bytes_of, special, windows
+from test_tiling import CONVOLVING, FILTERED, arguments_of, bytes_of, convolutions, special, windows
 
 import poolcli
 from poolcli import sampling
@@ -77,6 +77,30 @@ def test_enlargements_of_any_chunks(mode):
         assert_alike(poolcli.upsample, image, lazy, mode, layout=layout, **arguments)
 
     check()
+
+
+@pytest.mark.parametrize("mode", CONVOLVING)
+def test_convolutions_of_any_chunks(mode):
+    @FEW
+    @given(arrays(3, 9), st.data())
+    def check(both, data):
+        image, lazy, layout = both
+        channels = image.shape[-1 if layout == "hwc" else -3] if image.ndim > 2 else None
+        if mode == "depth-to-space":
+            image, lazy = (own.repeat(6, -3 if layout == "chw" else -1) for own in both[:2]) if channels else both[:2]
+            arguments = {"scale": (2, 3) if channels else 1, "order": "dcr"}
+        else:
+            arguments = data.draw(convolutions(mode, None)) | {"scale": 2}
+        assert_alike(poolcli.upsample, image, lazy, mode, layout=layout, **arguments)
+
+    check()
+
+
+def test_weights_of_a_file_go_with_the_array(tmp_path):
+    np.save(tmp_path / "w.npy", np.ones((2, 2)))
+    lazy = poolcli.upsample(LAZY + 3, "transposed", weights=str(tmp_path / "w.npy"))
+    (tmp_path / "w.npy").unlink()
+    assert (lazy.compute(scheduler="sync") == 3).all()
 
 
 @pytest.mark.parametrize("mode", [mode for mode in FILTERED if mode != "nails"])
@@ -219,7 +243,7 @@ LAZY = da.zeros((8, 8, 3), chunks=4, dtype="uint8")
 @pytest.mark.parametrize(
     ("made", "error", "words"),
     [
-        (lambda: poolcli.upsample(LAZY, "transposed"), ValueError, "mode 'transposed' is not for Dask arrays: image"),
+        (lambda: poolcli.upsample(LAZY, "unpool"), ValueError, "mode 'unpool' is not for Dask arrays: image"),
         (lambda: poolcli.reduce(LAZY, "gap", out=np.zeros(3)), ValueError, "out is for arrays of NumPy"),
         (lambda: poolcli.reduce(LAZY, "gap", alpha=True), ValueError, "three channels are red, green and blue"),
         (lambda: poolcli.reduce(LAZY, "spp", pool="gap"), ValueError, "pool='gap' is not allowed"),

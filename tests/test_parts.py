@@ -70,6 +70,7 @@ def test_parts_of_a_file_have_the_pixels_of_the_whole(tmp_path, monkeypatch, lay
     [
         ("upsample", "-m", "bicubic", "-S", 2),
         ("upsample", "-m", "nearest", "-S", "1.5"),
+        ("upsample", "-m", "transposed", "-S", 2),
         ("resize", "-m", "lanczos", "--scale", "40%"),
         ("downsample", "-m", "random", "-F", 3, "-S", 1, "--seed", 5),
         ("downsample", "-m", "soft", "-F", 2, "--linear"),
@@ -97,7 +98,7 @@ def test_parts_of_grey_have_the_pixels_of_the_whole(tmp_path, dtype):
 
 
 def test_what_is_no_part_goes_as_a_whole(tmp_path):
-    """A palette, a page that is turned, a mode that sees the whole: results are the same, --tile or not."""
+    """A page that is turned, a mode that sees the whole: results are the same, --tile or not."""
     image = picture("uint8", (20, 32, 3), 1)
     source = tmp_path / "a.tif"
     tifffile.imwrite(source, image, extratags=[(274, 3, 1, 6, True)])

@@ -211,6 +211,60 @@ def test_boxes_of_an_enlargement_are_those_of_the_whole(mode, dtype):
     check()
 
 
+CONVOLVING = ["transposed", "average-unpool", "resize-conv", "subpixel", "depth-to-space"]
+
+
+@st.composite
+def convolutions(draw, mode, channels):
+    """Draw the options of a convolution that enlarges an image of so many channels."""
+    scale = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    if mode == "depth-to-space":
+        return {"scale": (2, 3), "order": draw(st.sampled_from(["crd", "dcr"]))}
+    taps = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    if mode == "average-unpool":
+        return {"scale": scale} | draw(
+            st.sampled_from([{}, {"kernel_size": taps}, {"kernel_size": taps, "padding": 0}])
+        )
+    named = draw(st.booleans())
+    given = {"scale": scale} | (
+        {"weights": draw(st.sampled_from(["box", "bilinear", "gaussian"]))}
+        | ({"kernel_size": taps} if draw(st.booleans()) else {})
+        if named
+        else {"weights": np.random.default_rng(taps).normal(size=taps).round(1)}
+    )
+    if mode == "transposed":
+        if not named and channels and draw(st.booleans()):
+            given["weights"] = np.random.default_rng(taps).normal(size=(channels, *taps))
+        given["dilation"] = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        ways = [{"padding": "same"}, {"padding": "same-lower"}, {"padding": 0}, {"padding": (1, 0, 0, 2)}]
+        return given | draw(st.sampled_from(ways))
+    given["border"] = draw(st.sampled_from(["edge", "reflect", "wrap", "constant"]))
+    if mode == "resize-conv":
+        given["enlarge"] = draw(st.sampled_from(["nearest", "bilinear"]))
+    return given
+
+
+@pytest.mark.quick_when(lambda dtype, **_: not JIT or dtype == "float32")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", CONVOLVING)
+def test_boxes_of_a_convolution_are_those_of_the_whole(mode, dtype):
+    @EXAMPLES
+    @given(st.integers(3, 12), st.sampled_from([None, 1, 3, 5]), st.data(), boxes, st.integers(0, 2**32 - 1))
+    def check(n, channels, data, box_size, seed):
+        channels = 6 * (channels or 1) if mode == "depth-to-space" else channels
+        arguments = data.draw(convolutions(mode, channels))
+        shape = (n, n + 1) if channels is None else (n, n + 1, channels)
+        image = special(dtype, shape, seed)
+        step = Step("upsample", mode, arguments)
+        try:
+            step.shape_after(shape)
+        except ValueError:  # padding leaves nothing
+            return
+        assert_alike(image, step, box_size)
+
+    check()
+
+
 @pytest.mark.quick_when(lambda dtype, **_: not JIT or dtype == "float32")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("mode", ["nearest", "box", "bilinear", "lanczos"])
@@ -235,6 +289,10 @@ def test_boxes_of_a_resampling_are_those_of_the_whole(mode, dtype):
         Step("downsample", "l2", {"kernel_size": 2}),
         Step("downsample", "soft", {"kernel_size": 3}),
         Step("upsample", "bicubic", {"scale": 1.5}),
+        Step("upsample", "transposed", {"scale": 2}),
+        Step("upsample", "average-unpool", {"scale": 2, "kernel_size": 3}),
+        Step("upsample", "resize-conv", {"scale": 2}),
+        Step("upsample", "subpixel", {"scale": 2, "border": "wrap"}),
         Step("resize", "bilinear", {"scale": 0.4}),
     ],
     ids=lambda step: step.mode,
@@ -258,5 +316,8 @@ def test_one_pixel_is_chosen_by_its_key_in_boxes_too():
 
 
 def test_steps_that_see_the_whole_have_no_boxes():
-    assert tiling_of(Step("upsample", "transposed", {"scale": 2}), (8, 8)) is None
+    for mode in ("transposed", "resize-conv"):
+        step = Step("upsample", mode, {"scale": 2, "weights": np.ones((3, 2, 3, 3))})
+        assert tiling_of(step, (8, 8, 3)) is None
+    assert tiling_of(Step("upsample", "unpool", {"indices": np.zeros((8, 8), np.int64)}), (8, 8)) is None
     assert tiling_of(Step("reduce", "gap"), (8, 8)) is None

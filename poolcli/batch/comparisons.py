@@ -14,10 +14,10 @@ from poolcli.batch.jobs import Job, Outcome, Row, Settings
 from poolcli.batch.local import keep_threads_quiet
 from poolcli.batch.plan import Jobs
 from poolcli.batch.source import Source
-from poolcli.batch.work import Findings, StopError, Worker, call, make_folder
+from poolcli.batch.work import Findings, StopError, Worker, call
 from poolcli.commands import Step
 from poolcli.comparing import Manner, Result, Subject, line_of
-from poolcli.files import clean, place, shown
+from poolcli.files import clean, deliver, make_folder, shown
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import colour_of
 from poolcli.pictures import Notice
@@ -124,13 +124,6 @@ class _Comparer(Worker):
         return Row(frame, (), np.array(values))
 
 
-def write_text(text: str, path: Path, overwrite: bool) -> None:
-    """Write a text to a file, whole or not at all, or raise a WriteError or an ImageError."""
-    make_folder(path.parent)
-    clean(path.parent)
-    place(lambda file: file.write(text.encode()), path, overwrite)
-
-
 def _check_zoom(zoom: Zoom | None, shape: tuple[int, ...]) -> None:
     """Raise a ValueError if a detail is not inside an image."""
     height, width = shape[:2]
@@ -160,7 +153,7 @@ class Page(Output):
         name = shown(job.input and Path(job.input.name))
         comparison = replace(self._subject.comparison(self._results, name), zoom=self._zoom)
         text = imported("page:document")(comparison)
-        write_text(text, self._path, self._overwrite)
+        deliver(lambda file: file.write(text.encode()), self._path, self._overwrite)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Pyramids as files: levels are kept in a hidden folder beside the output until all are there, for `--resume`."""
+"""Pyramids as files: levels are kept until all are there, for `--resume`.
+
+They are in a hidden folder beside the output; or, of one in a store, in the cache folder of this machine.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poolcli import remote
 from poolcli.batch.boxes import Made, Make, Parts, in_bands, size_of_parts
 from poolcli.batch.jobs import Job, Settings
 from poolcli.batch.painting import Crew, Painting
-from poolcli.files import WriteError, is_remote, may_be_done_again, real, shown
+from poolcli.files import WriteError, is_remote, make_folder, may_be_done_again, real, shown
 from poolcli.images import ImageError, Info, Reading, Writing
 from poolcli.placing import SAME
 from poolcli.pyramid import Level, Making, levels_of, makings
@@ -35,11 +40,11 @@ _ARRAYS = (".npy", ".zarr")  # that are kept: what one machine makes, and what s
 
 
 class Kept(ExitStack):
-    """Arrays in a hidden folder beside an output: those that are there are whole."""
+    """Arrays of an output that is not yet written: those that are there are whole."""
 
     def __init__(self, output: Path) -> None:
         super().__init__()
-        self._folder = output.with_name(f".{output.name}.levels")
+        self._folder = _folder_of(output)
 
     def begin(self, plan: dict[str, Any], resume: bool, warn: Callable[[str], object]) -> None:
         """Make the folder, or go on with one of the same plan, or raise an ImageError."""
@@ -52,7 +57,7 @@ class Kept(ExitStack):
         if begun is not None and not resume:
             warn(f"levels of a run that was ended are made again: --resume goes on with those in {shown(self._folder)}")
             shutil.rmtree(self._folder)
-        self._folder.mkdir(exist_ok=True)
+        make_folder(self._folder)
         place(lambda file: file.write(text.encode()), self._folder / _PLAN, True)
 
     def _begun(self) -> str | None:
@@ -195,8 +200,6 @@ def build(pyramid: Pyramid, warn: Callable[[str], object], crew: Crew | None = N
     """Write images and their levels to the file of a job; or have a crew write them, level by level."""
     job, kept, settings = pyramid.job, pyramid.kept, pyramid.settings
     assert job.output
-    if is_remote(job.output):
-        raise ImageError("levels are kept beside the output until all are there: a pyramid is written to this machine")
     if not pyramid.levels:
         warn(f"{shown(job.input)}: is as small as --until N asks: there are no smaller levels")
     with kept:
@@ -275,11 +278,23 @@ def _method(job: Job, levels: Sequence[Level]) -> dict[str, Any]:
 
 def _plan(job: Job, settings: Settings) -> dict[str, Any]:
     """Return what levels depend on: those of another plan are of no use."""
-    known: tuple[int, ...] = ()
-    if job.input and not is_remote(job.input):
+    known: tuple[Any, ...] = ()
+    if job.input and is_remote(job.input):
+        known = (remote.stamp(job.input),)
+    elif job.input:
         state = os.stat(job.input)
         known = state.st_size, state.st_mtime_ns
     return {"input": [str(job.input and real(job.input)), *known], "command": job.record(settings)}
+
+
+def _folder_of(output: Path) -> Path:
+    """Return where levels of an output are kept."""
+    if not is_remote(output):
+        return output.with_name(f".{output.name}.levels")
+    from poolcli.engine import cache
+
+    url = real(output)
+    return cache.root() / "levels" / f"{sha256(url.encode()).hexdigest()[:16]}-{output.name}"
 
 
 def _parts(source: Boxes, making: Making, settings: Settings) -> Parts:

@@ -21,7 +21,7 @@ from poolcli.batch.source import Shared, Source
 from poolcli.batch.table import joined
 from poolcli.commands import Step
 from poolcli.downsample import window_of
-from poolcli.files import WriteError, exists, is_remote, shown
+from poolcli.files import WriteError, exists, is_remote, make_folder, shown
 from poolcli.images import ImageError, Info, Writing
 from poolcli.images.formats import Format, is_image_folder
 from poolcli.pictures import Notice, channel_names
@@ -620,16 +620,6 @@ def _words(reason: Exception) -> str:
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function in this thread: what launches kernels, where no thread of its own does."""
     return function(*arguments)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there; what a URL names is made with its files."""
-    if is_remote(folder):
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"the folder {shown(folder)} cannot be made: {error.strerror}") from None
 
 
 def _check_memory(shape: tuple[int, ...], frames: int, kind: Format, most: int) -> None:

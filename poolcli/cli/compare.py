@@ -15,14 +15,13 @@ from poolcli.batch.jobs import BatchError, Settings
 from poolcli.batch.plan import Jobs, plan_rows
 from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, parameters_of, steps_of
-from poolcli.cli.running import carry_out, found_of, usage_errors
+from poolcli.cli.running import carry_out, delivered, found_of, usage_errors
 from poolcli.cli.settings import check_linear, check_palette, check_window, settings_of
 from poolcli.cli.values import Count, Detail, FileName, Size, Word
 from poolcli.commands import Step
 from poolcli.downsample import PYRAMIDS
 from poolcli.files import WriteError, check_free, located, shown
 from poolcli.filters import FILTERS
-from poolcli.images import ImageError
 from poolcli.images.formats import fit, format_of, holders
 from poolcli.parameters import resolve
 from poolcli.rows import takes
@@ -111,7 +110,7 @@ def compare(inputs: tuple[str, ...], modes: tuple[str, ...], **values: Any) -> N
 
 def _carried_out(jobs: Jobs, settings: Settings, files: Mapping[str, Any], upsample: str, write: Writer) -> int:
     """Compare all images and return the exit code."""
-    from poolcli.batch.comparisons import Measuring, execute, write_text
+    from poolcli.batch.comparisons import Measuring, execute
     from poolcli.batch.figures import WRITERS, Figures
 
     first = jobs.at(0)
@@ -125,12 +124,7 @@ def _carried_out(jobs: Jobs, settings: Settings, files: Mapping[str, Any], upsam
     if output is None:
         click.echo(text, nl=False)
         return code
-    try:
-        write_text(text, located(output), settings.writing.overwrite)
-    except (ImageError, WriteError) as error:
-        click.echo(f"error: {shown(located(output))}: {options.spelled(str(error))}", err=True)
-        return 1
-    return code
+    return delivered(lambda file: file.write(text.encode()), located(output), settings.writing.overwrite) or code
 
 
 def _steps(modes: Sequence[str], values: dict[str, Any]) -> list[Step]:

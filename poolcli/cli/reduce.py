@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,12 +18,11 @@ from poolcli.batch.plan import plan_rows
 from poolcli.batch.table import FORMATS, Table, fill, in_order
 from poolcli.cli import options
 from poolcli.cli.parameters import check_weights, mode_option, mode_parameters, steps_of
-from poolcli.cli.running import carry_out, found_of, usage_errors
+from poolcli.cli.running import carry_out, delivered, found_of, usage_errors
 from poolcli.cli.settings import check_linear, settings_of
 from poolcli.cli.values import FileName
 from poolcli.commands import Step
 from poolcli.files import located, shown
-from poolcli.images import ImageError
 from poolcli.nodata import check_ignore, without
 from poolcli.reduce import REDUCTIONS, arguments_of
 
@@ -95,20 +95,11 @@ class _Target:
         if self._output is None:
             return code
         with self._file:
-            return self._place(located(self._output)) or code if whole else code
-
-    def _place(self, output: Path) -> int:
-        from poolcli.batch.work import make_folder
-        from poolcli.files import WriteError, place
-
-        self._file.seek(0)
-        try:
-            make_folder(output.parent)
-            place(lambda file: shutil.copyfileobj(self._file, file), output, self._overwrite)
-        except (ImageError, WriteError) as error:
-            click.echo(f"error: {shown(output)}: {options.spelled(str(error))}", err=True)
-            return 1
-        return 0
+            if not whole:
+                return code
+            self._file.seek(0)
+            write = partial(shutil.copyfileobj, self._file)
+            return delivered(write, located(self._output), self._overwrite) or code
 
 
 def _check(step: Step, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Timer
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -139,6 +139,19 @@ def _executor(jobs: Jobs, settings: Settings, files: Mapping[str, Any]) -> Execu
     from poolcli.batch import cluster
 
     return partial(cluster.execute, jobs, settings, cluster.connect(address))
+
+
+def delivered(write: Callable[[BinaryIO], object], path: Path, overwrite: bool) -> int:
+    """Put what a batch comes to into its file; tell what is wrong with that, and return the exit code."""
+    from poolcli.files import WriteError, deliver
+
+    try:
+        deliver(write, path, overwrite)
+    except (OSError, WriteError) as error:
+        what = error.strerror if isinstance(error, OSError) else error
+        click.echo(f"error: {shown(path)}: {spelled(str(what))}", err=True)
+        return 1
+    return 0
 
 
 @contextmanager

@@ -71,6 +71,49 @@ class Taps:
         return (-(-self.size // len(self.tap)) - 1) * self.stride
 
 
+@dataclass(frozen=True)
+class Line:
+    """One axis of a convolution: its taps, and the input pixel of every place that they read."""
+
+    taps: Taps
+    n: int  # of the input
+    index: NDArray[np.int64]  # -1 for 0
+    before: int  # places before the input
+    factors: NDArray[np.float64]  # of the output; 1 from its end on, up to a whole number of phases
+    even: tuple[int, int]  # the longest part in which all factors are 1: where it begins and ends
+
+    @classmethod
+    def of(cls, taps: Taps, n: int, border: str, factors: NDArray[np.float64] | None = None) -> Line:
+        """Return the axis that taps make of an input of n pixels and what lies beyond; the output may have factors."""
+        taps = _reaching(taps, n) if border == "constant" else taps
+        low, high = min(int(taps.offset.min()), 0), max(taps.last + int(taps.offset.max()) + 1, n)
+        index = beyond(np.arange(low, high, dtype=np.int64), n, border)
+        factors = np.ones(taps.size) if factors is None else factors
+        factors = np.append(factors, np.ones(-taps.size % len(taps.tap)))
+        return cls(taps, n, index, -low, factors, _even(factors))
+
+    def part(self, begin: int, stop: int) -> tuple[tuple[int, int], Line]:
+        """Return from where to where some outputs take pixels of the input, and their axis over these pixels.
+
+        The first of them must be one of the first phase.
+        """
+        taps, phases = self.taps, len(self.taps.tap)
+        count, shift = -(-(stop - begin) // phases), begin // phases * taps.stride
+        low = shift + int(taps.offset.min())
+        high = shift + (count - 1) * taps.stride + int(taps.offset.max()) + 1
+        taken = self.index[low + self.before : high + self.before]
+        taken = taken[taken >= 0]
+        first = int(taken.min()) if taken.size else min(max(low, 0), self.n - 1)
+        last = int(taken.max()) + 1 if taken.size else first + 1
+        low, high = min(low, first), max(high, last)
+        index = self.index[low + self.before : high + self.before]
+        index = np.where((index >= first) & (index < last), index - first, -1)
+        own = replace(taps, offset=taps.offset + (shift - first), size=stop - begin)
+        factors = self.factors[begin : begin + count * phases]
+        left, right = (min(max(end - begin, 0), len(factors)) for end in self.even)
+        return (first, last), Line(own, last - first, index, first - low, factors, (left, right))
+
+
 def plain(n: int, taps: int, padding: int, dilation: int = 1) -> Taps:
     """Return the taps of a convolution, in the sense of networks: out[i] = sum of w[k] x[i + k dilation - padding]."""
     k = np.arange(taps, dtype=np.int64)
@@ -100,38 +143,32 @@ def strided(n: int, taps: int, stride: int, padding: int, dilation: int = 1) -> 
 def convolve(
     image: NDArray[Any],
     weights: NDArray[np.float64],
-    rows: Taps,
-    columns: Taps,
-    border: str,
+    rows: Line,
+    columns: Line,
     dtype: np.dtype[Any],
-    factors: Factors | None = None,
     of_input: Factors | None = None,
 ) -> NDArray[Any]:
     """Convolve every channel of (N, H, W, C) with weights (F, F), and round once.
 
-    There may be factors of the rows and the columns of the output, and of the input.
+    There may be factors of the rows and the columns of the input too.
     """
     images, height, width, channels = image.shape
-    out = room((images, rows.size, columns.size, channels), dtype)
+    down, across = rows.taps, columns.taps
+    out = room((images, down.size, across.size, channels), dtype)
     if not out.size:
         return out
-    if border == "constant":
-        rows, columns = _reaching(rows, height), _reaching(columns, width)
-    (down, above), (across, before) = (_index(axis, n, border) for axis, n in ((rows, height), (columns, width)))
-    ring = min(int(rows.offset.max() - rows.offset.min()) + 1, len(down))
-    down_by, across_by = factors or (np.ones(rows.size), np.ones(columns.size))
-    across_by = np.append(across_by, np.ones(-columns.size % len(columns.tap)))
+    ring = min(int(down.offset.max() - down.offset.min()) + 1, len(rows.index))
     given = of_input or (np.ones(height), np.ones(width))
-    strides = rows.stride, columns.stride
-    settings = (height, channels, rows.size, columns.size, above, before, *strides, ring, *_even(across_by))
-    lines = out.reshape(images * rows.size, -1).view(np.uint8)
+    places = rows.before, columns.before, down.stride, across.stride
+    settings = (height, channels, down.size, across.size, *places, ring, *columns.even)
+    lines = out.reshape(images * down.size, -1).view(np.uint8)
     _bands.run(
-        _convolution(image.dtype, dtype, _dealing(channels, columns.stride), len(columns.tap) > 1),
+        _convolution(image.dtype, dtype, _dealing(channels, across.stride), len(across.tap) > 1),
         len(lines),
         image.reshape(images * height, width * channels).view(np.uint8),
         np.array([settings], SETTINGS),
-        *(down, rows.tap, rows.offset, down_by),
-        *(across, columns.tap, columns.offset, across_by),
+        *(rows.index, down.tap, down.offset, rows.factors),
+        *(columns.index, across.tap, across.offset, columns.factors),
         np.ascontiguousarray(weights, np.float64),
         *given,
         lines,
@@ -161,12 +198,6 @@ def _reaching(axis: Taps, n: int) -> Taps:
     """Return the taps without those that never meet the input: a wide dilation has many, and room for all is large."""
     meets = (axis.offset < n) & (axis.offset + axis.last >= 0)
     return replace(axis, tap=np.where(meets, axis.tap, -1), offset=np.where(meets, axis.offset, 0))
-
-
-def _index(axis: Taps, n: int, border: str) -> tuple[NDArray[np.int64], int]:
-    """Return the input pixel of every place that is read, and how many of them come before the input."""
-    low, high = min(int(axis.offset.min()), 0), max(axis.last + int(axis.offset.max()) + 1, n)
-    return beyond(np.arange(low, high, dtype=np.int64), n, border), -low
 
 
 @inlined

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from poolcli import nodata, remote
 from poolcli.dtypes import check
-from poolcli.files import is_remote, located
+from poolcli.files import exists, located, what_is
 from poolcli.images import ngff
 from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
 from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
@@ -153,7 +153,7 @@ class Zarr(Codec):
         )
         said = self.nodata or _filled(array.fill_value)
         self._info = Info("ZARR", self.frames, nodata=said, stack=stack)
-        self.says = [("OME", "labels")] * bool(image and (folder / "labels").is_dir()) + [KEPT] * bool(image)
+        self.says = [("OME", "labels")] * bool(image and what_is(folder / "labels") == "folder") + [KEPT] * bool(image)
 
     def read(self, frame: int) -> Frame:
         """Return one of the planes."""
@@ -221,9 +221,7 @@ def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
 def is_label(folder: Path) -> bool:
     """Return whether a folder is one of the labels of an image: `labels/` below that has it."""
     labels = folder.parent
-    if is_remote(folder):
-        return False
-    return labels.name == "labels" and any((labels.parent / mark).exists() for mark in ("zarr.json", ".zgroup"))
+    return labels.name == "labels" and any(exists(labels.parent / mark) for mark in ("zarr.json", ".zgroup"))
 
 
 def add_label(folder: Path) -> None:
