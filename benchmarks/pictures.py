@@ -149,7 +149,7 @@ def _map(ending: str, shape: Shape) -> Path:
 
     data = imagecodecs.zlib_encode(imagecodecs.delta_encode(tile, axis=-1), level=1)
     tiles = iter([bytes(data)] * (-(-height // side) * -(-width // side)))
-    options: dict[str, Any] = {"tile": (side, side), "compression": "zlib", "predictor": True}
+    options: dict[str, Any] = {"tile": (side, side), "compression": "zlib", "predictor": True, "bigtiff": True}
     tifffile.imwrite(path, tiles, shape=(height, width), dtype=np.uint8, metadata=None, **options)
     return path
 

@@ -58,6 +58,11 @@ class Comparison:
     results: Sequence[Result]
     zoom: tuple[int, int, int, int] | None = None  # row, column, height and width of what is looked at
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Return the values that are shown black and white."""
+        return ends_of(self.image, self.info, self.peak)
+
 
 @dataclass(frozen=True)
 class Manner:
@@ -68,6 +73,24 @@ class Manner:
     keep_palette: bool | None = None  # or what is usual for the mode
     background: str = "white"  # behind what is not opaque
     notice: Notice = print
+
+
+def ends_of(image: NDArray[Any], info: Info, peak: float) -> tuple[float, float]:
+    """Return the values that are shown black and white: 0, or the smallest below it, and the peak.
+
+    White is the largest value of wide integers, as labels and counts, that are all below a sixteenth of the peak.
+
+    >>> import numpy as np
+    >>> ends_of(np.array([[3, 7]], np.int32), Info("PNG"), 2.0**31 - 1)
+    (0.0, 7.0)
+    """
+    import numpy as np
+
+    if image.dtype.kind not in "iuf" or image.dtype == np.uint8:
+        return 0.0, peak
+    black = float(np.min(image, where=np.isfinite(image), initial=0))
+    largest = float(image.max(initial=0)) if image.dtype.kind in "iu" and not info.alpha else peak
+    return black, largest if 0 < largest < peak / 16 else peak
 
 
 def compare(image: NDArray[Any], info: Info, steps: Sequence[Step], manner: Manner, name: str = "") -> Comparison:

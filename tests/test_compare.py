@@ -23,12 +23,12 @@ from PIL import Image
 import poolcli
 from poolcli.cli import commands
 from poolcli.commands import Step
-from poolcli.comparing import Manner, compare, enlarge
+from poolcli.comparing import Manner, compare, ends_of, enlarge
 from poolcli.images import Info
 from poolcli.images.sheet import Panel, Row, picture_of, sheet, wrapped
 from poolcli.light import Light
 from poolcli.placing import placement
-from poolcli.quality import mean_psnr, psnr, ssim
+from poolcli.quality import mean_psnr, peak_of, psnr, ssim
 from poolcli.rows import imported
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
@@ -265,14 +265,16 @@ def test_formats_of_sheets(ending):
         (np.array([[[1, 2, 3, 4, 5]]], np.uint8), Info(), [[[1, 2, 3]]]),
         (np.array([[[7, 2]]], np.uint8), Info(), [[[7, 7, 7]]]),
         (np.array([[True, False]]), Info(), [[[255] * 3, [0] * 3]]),
+        (np.array([[0, 1, 2]], np.int32), Info(), [[[0] * 3, [128] * 3, [255] * 3]]),  # labels
+        (np.array([[-10, 0, 10]], np.int16), Info(), [[[0] * 3, [128] * 3, [255] * 3]]),
+        (np.array([[0, 4096]], np.uint16), Info(), [[[0] * 3, [16] * 3]]),
+        (np.array([[0, 4095]], np.uint16), Info(), [[[0] * 3, [255] * 3]]),  # of a camera of 12 bits
     ],
 )
 def test_pictures_of_any_dtype_are_shown(image, info, expected):
-    from poolcli.quality import peak_of
-
-    side = max(image.shape[:2])
-    assert picture_of(image, info, peak_of(image), side, "white").tolist() == expected
-    assert picture_of(image, info, peak_of(image), 3 * side, "white").shape[:2] == tuple(3 * n for n in image.shape[:2])
+    side, ends = max(image.shape[:2]), ends_of(image, info, peak_of(image))
+    assert picture_of(image, info, ends, side, "white").tolist() == expected
+    assert picture_of(image, info, ends, 3 * side, "white").shape[:2] == tuple(3 * n for n in image.shape[:2])
 
 
 def test_labels_are_wrapped_and_inside_the_sheet():

@@ -16,7 +16,7 @@ from poolcli.batch.plan import Jobs
 from poolcli.batch.source import Source
 from poolcli.batch.work import Findings, StopError, Worker, call
 from poolcli.commands import Step
-from poolcli.comparing import Manner, Result, Subject, line_of
+from poolcli.comparing import Manner, Result, Subject, ends_of, line_of
 from poolcli.files import clean, deliver, make_folder, shown
 from poolcli.images import ImageError, Info
 from poolcli.images.formats import colour_of
@@ -174,6 +174,7 @@ class Sheet(Output):
         """Take the image, or raise a ValueError if the detail is outside."""
         self._subject = subject
         self._rows: dict[str, list[_Drawn]] = {}
+        self._ends = ends_of(subject.image, subject.info, subject.peak)
         height, width = subject.image.shape[:2]
         _check_zoom(self._look.zoom, subject.image.shape)
         y, x, rows, columns = self._look.zoom or (0, 0, height, width)
@@ -203,7 +204,7 @@ class Sheet(Output):
         from poolcli.images.sheet import picture_of
 
         subject, background = self._subject, self._settings.writing.background
-        return picture_of(image[self._box], subject.info, subject.peak, self._look.side, background)
+        return picture_of(image[self._box], subject.info, self._ends, self._look.side, background)
 
     def _about(self) -> list[str]:
         image, info = self._subject.image, self._subject.info

@@ -128,6 +128,16 @@ def _luma(image: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def in_eight_bits(image: NDArray[Any], ends: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return values from black to white, the ends, as those from 0 to 255; NaN is black."""
+    black, white = ends
+    if image.dtype == np.uint8 and ends == (0, 255):
+        return image
+    scaled = (image.astype(np.float64) - black) * (255 / (white - black or 1))
+    made: NDArray[np.uint8] = saturate_cast(np.nan_to_num(scaled), np.dtype(np.uint8))
+    return made
+
+
 def flattened(image: NDArray[Any], info: Info, background: tuple[int, int, int]) -> NDArray[Any]:
     """Return colour laid over a background, without alpha, rounded once."""
     most = maximum(image.dtype)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from poolcli.dtypes import saturate_cast
-from poolcli.images.colour import flattened, rgb
+from poolcli.images.colour import flattened, in_eight_bits, rgb
 from poolcli.images.types import Info
 from poolcli.resize import resize
 
@@ -59,8 +58,10 @@ def sheet(title: str, notes: Sequence[str], rows: Sequence[Row]) -> NDArray[np.u
     return _stacked(parts[:-1], across)
 
 
-def picture_of(image: NDArray[Any], info: Info, peak: float, side: int, background: str) -> NDArray[np.uint8]:
-    """Return (H, W, 3) uint8 of an image of any dtype, no side longer than asked for.
+def picture_of(
+    image: NDArray[Any], info: Info, ends: tuple[float, float], side: int, background: str
+) -> NDArray[np.uint8]:
+    """Return (H, W, 3) uint8 of an image of any dtype, from black to white, the ends, no side longer than asked for.
 
     Smaller images are enlarged a whole number of times, so that their pixels are seen; of bands the first three are.
     """
@@ -72,17 +73,9 @@ def picture_of(image: NDArray[Any], info: Info, peak: float, side: int, backgrou
     if alpha:
         image = flattened(image, info, rgb(background))
     times = max(side // longest, 1)
-    return _in_eight_bits(image, peak).repeat(times, 0).repeat(times, 1)
-
-
-def _in_eight_bits(image: NDArray[Any], peak: float) -> NDArray[np.uint8]:
     channels = image.reshape(*image.shape[:2], -1)
     colours = channels[..., :3] if channels.shape[2] > 2 else channels[..., :1].repeat(3, axis=2)
-    if colours.dtype == np.uint8:
-        return colours
-    with np.errstate(invalid="ignore"):
-        scaled: NDArray[np.uint8] = saturate_cast(colours * (255.0 / peak), np.dtype(np.uint8))
-    return scaled
+    return in_eight_bits(colours, ends).repeat(times, 0).repeat(times, 1)
 
 
 def _handy(count: int, width: int, height: int) -> int:

@@ -25,6 +25,7 @@ from PIL import Image, TiffImagePlugin, _imaging
 from poolcli.images.boxes import Banded, Boxes, Plain, banded
 from poolcli.images.colour import expanded, full_range
 from poolcli.images.geotiff import GdalMetadata, GeoTiff
+from poolcli.images.heap import give_back
 from poolcli.images.imagej import ImageJ
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, octets, orientation_of, upright, upright_xmp
 from poolcli.images.ome import Ome
@@ -43,6 +44,7 @@ _FAX = (2, 3, 4)
 _OLD_JPEG, _JPEG, _JPEG_FILE = 6, 7, 513
 _PARTS = 1 << 16  # strips and tiles that need not all be there
 _BUFFER = 1 << 24  # bytes read at once
+_DECODED = 1 << 23  # bytes of pixels that are decoded together
 _SEGMENT = 1 << 26  # bytes of a strip or a tile that is decoded for a part of it
 _STRIP = 1 << 18  # bytes of a strip, before it is compressed
 _JPEGS = (6, 7, 34892, 33007)
@@ -73,8 +75,7 @@ class Segments:
         out = np.empty((rows[1] - rows[0], columns[1] - columns[0], samples), self._page.dtype)
         across = range(columns[0] // width, -(-columns[1] // width))
         touched = [*product(range(rows[0] // height, -(-rows[1] // height)), across, range(self._planes))]
-        parts = self._decoded([(p * self._down + y) * self._across + x for y, x, p in touched])
-        for (y, x, p), part in zip(touched, parts, strict=True):
+        for (y, x, p), part in zip(touched, self._decoded(touched), strict=True):
             top, left = y * height, x * width
             bottom, right = min(top + len(part), rows[1]), min(left + part.shape[1], columns[1])
             own = part[max(rows[0] - top, 0) : bottom - top, max(columns[0] - left, 0) : right - left]
@@ -83,8 +84,15 @@ class Segments:
             into[..., p : p + own.shape[2]] = own
         return _values(out if samples > 1 else out[..., 0], self._page)
 
-    def _decoded(self, indices: list[int]) -> Iterator[NDArray[Any]]:
-        """Yield strips or tiles, (H, W, samples), without what lies beyond the image: decoded by several threads."""
+    def _decoded(self, touched: list[tuple[int, int, int]]) -> Iterator[NDArray[Any]]:
+        """Yield strips or tiles, (H, W, samples), without what lies beyond the image: some by several threads."""
+        size = math.prod(self._size) * self._page.samplesperpixel // self._planes * self._page.dtype.itemsize
+        most = max(4 * (os.cpu_count() or 1), _DECODED // size)
+        indices = [(p * self._down + y) * self._across + x for y, x, p in touched]
+        for first in range(0, len(indices), most):
+            yield from self._some(indices[first : first + most])
+
+    def _some(self, indices: list[int]) -> Iterator[NDArray[Any]]:
         found = {index: self._kept.pop(index) for index in indices if index in self._kept}
         missing = [index for index in indices if index not in found]
         found |= zip(missing, _threads().map(self._segment, missing, map(self._data, missing)), strict=True)
@@ -116,6 +124,7 @@ class Segments:
 @cache
 def _threads() -> ThreadPoolExecutor:
     """Return the threads that decode strips and tiles."""
+    give_back()
     return ThreadPoolExecutor(os.cpu_count() or 1, "segments")
 
 
@@ -474,6 +483,7 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool, count:
 
 def _banded_page(image: Banded, writing: Writing, first: bool, count: int = 1) -> dict[str, Any]:
     """Return the arguments that write one page of so many in bands."""
+    give_back()
     page = _page(np.broadcast_to(np.zeros((), image.dtype), image.shape), image.info, writing, first, count)
     width, pixel = image.shape[1], math.prod(image.shape[2:]) * image.dtype.itemsize
     rows = image.tile[0] if image.tile else max(1, _STRIP // (width * pixel))

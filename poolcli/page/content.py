@@ -19,9 +19,9 @@ from poolcli.backward import downsample_backward
 from poolcli.commands import Step
 from poolcli.comparing import Comparison, Result
 from poolcli.downsample import MODES, downsample, window_of
-from poolcli.dtypes import maximum, saturate_cast
+from poolcli.dtypes import maximum
 from poolcli.images import Info, write_image
-from poolcli.images.colour import expanded
+from poolcli.images.colour import expanded, in_eight_bits
 from poolcli.page.sources import computes
 from poolcli.pictures import channel_names
 
@@ -63,8 +63,8 @@ def _content(comparison: Comparison, side: int) -> dict[str, Any]:
         "height": image.shape[0],
         "width": image.shape[1],
         "dtype": image.dtype.name,
-        "black": _black(image),
-        "peak": float(comparison.peak),
+        "black": comparison.ends[0],
+        "peak": comparison.ends[1],
         "maximum": maximum(image.dtype),
         "alpha": bool(info.alpha),
         "otherWindows": any(step.arguments.get(name) for step in steps for name in ("size", "ceil")),
@@ -95,7 +95,7 @@ def _result(result: Result, label: str, comparison: Comparison, box: Box, crop: 
         "ssim": _finite(result.ssim),
         "seconds": _finite(result.seconds),
         "layer": layer_of(result.step, crop.shape),
-        **_picture(part, comparison.info, (_black(comparison.image), comparison.peak)),
+        **_picture(part, comparison.info, comparison.ends),
     }
     return told | ({} if computes(result.step.mode) else {"exported": exported(crop, result.step)})
 
@@ -127,23 +127,13 @@ def _changes(image: NDArray[Any]) -> NDArray[np.int64]:
     return np.flatnonzero(np.concatenate(([True], (flat[1:] != flat[:-1]).any(axis=1))))
 
 
-def _black(image: NDArray[Any]) -> float:
-    """Return the value that is shown black: 0, or the smallest below it."""
-    return float(np.min(image, where=np.isfinite(image), initial=0)) if image.dtype.kind in "if" else 0.0
-
-
 def _eight_bits(image: NDArray[Any], info: Info, ends: tuple[float, float]) -> NDArray[np.uint8]:
     """Return what is shown of an image: grey, RGB, or either with alpha, from the value of black to that of white."""
     image = image.reshape(*image.shape[:2], -1)
     count = image.shape[2]
     if not (count in (1, 3) or (count in (2, 4) and info.alpha is not False)):
         image = image[..., : 3 if count > 3 else 1]
-    if image.dtype == np.uint8 and ends == (0, 255):
-        return image
-    black, white = ends
-    scaled = (image.astype(np.float64) - black) * (255 / (white - black or 1))
-    found: NDArray[np.uint8] = saturate_cast(np.nan_to_num(scaled), np.dtype(np.uint8))
-    return found
+    return in_eight_bits(image, ends)
 
 
 def _url(image: NDArray[np.uint8]) -> str:
@@ -160,7 +150,7 @@ def _overview(comparison: Comparison, shape: tuple[int, ...]) -> str | None:
     scale = max(1, max(image.shape[:2]) / _OVERVIEW)
     size = tuple(max(1, round(n / scale)) for n in image.shape[:2])
     small = downsample(image, "average", size=size)
-    return _url(_eight_bits(small, info, (_black(image), comparison.peak)))
+    return _url(_eight_bits(small, info, comparison.ends))
 
 
 def _region(comparison: Comparison, side: int) -> Box:
