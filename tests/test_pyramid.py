@@ -323,15 +323,17 @@ def test_an_ome_zarr_has_the_levels_of_the_array(tmp_path, mode):
     yaozarrs.validate_zarr_store(str(out))
 
 
-def test_all_planes_of_a_zarr_have_levels(tmp_path):
+@pytest.mark.parametrize("shards", [None, (2, 2, 32, 16)])
+@pytest.mark.parametrize("parts", [(), ("--tile", 9)])
+def test_all_planes_of_a_zarr_have_levels(tmp_path, shards, parts):
     image = picture("uint8", (2, 3, 40, 30), 1)
     axes = [{"name": "c", "type": "channel"}, *({"name": name, "type": "space"} for name in "zyx")]
     scale = {"type": "scale", "scale": [1.0, 2.0, 0.5, 0.25]}
     group = zarr.create_group(tmp_path / "a.ome.zarr")
-    group.create_array("0", shape=image.shape, chunks=(1, 2, 16, 16), dtype="uint8")[:] = image
+    group.create_array("0", shape=image.shape, chunks=(1, 2, 16, 16), shards=shards, dtype="uint8")[:] = image
     entry = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [entry]}
-    run("-m", "majority", "--levels", 2, tmp_path / "a.ome.zarr", "-q")
+    run("-m", "majority", "--levels", 2, tmp_path / "a.ome.zarr", "-q", *parts)
     out = tmp_path / "a_majority_pyramid.ome.zarr"
     found, entry = arrays_of(out)
     for k, level in enumerate(found):
@@ -343,7 +345,8 @@ def test_all_planes_of_a_zarr_have_levels(tmp_path):
         {"type": "scale", "scale": [1.0, 2.0, 2.0, 1.0]},
         {"type": "translation", "translation": [0.0, 0.0, 0.75, 0.375]},
     ]
-    assert zarr.open_array(out / "1", mode="r").chunks == (1, 2, 16, 15)
+    array = zarr.open_array(out / "1", mode="r")
+    assert (array.chunks, array.shards) == ((1, 2, 16, 15), shards and (2, 2, 32, 15))
     yaozarrs.validate_zarr_store(str(out))
 
 
