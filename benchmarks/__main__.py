@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import __doc__ as description
 from benchmarks import headlines, machine, table
+from benchmarks.merging import merged_json, merged_markdown
 from benchmarks.running import GROUPS, USUAL, Line, lines, missing
 
 
@@ -26,10 +27,13 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="put the few rows that README.md shows into it")
+    parser.add_argument("--update", action="store_true", help="keep what the files have of other groups")
     asked = parser.parse_args(arguments)
     if unknown := [group for group in asked.groups if group not in GROUPS]:
         parser.error(f"there is no group {unknown[0]}; there are {', '.join(GROUPS)}")
-    if asked.readme and (asked.groups or asked.quick):
+    if asked.update and not (asked.json and asked.markdown and asked.json.exists() and asked.markdown.exists()):
+        parser.error("--update is for files that are there: --json FILE --markdown FILE")
+    if asked.readme and ((asked.groups and not asked.update) or asked.quick):
         parser.error("--readme takes rows of all groups, and of whole images: give neither GROUP nor --quick")
     return asked
 
@@ -43,12 +47,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if absent:
         print(f"left out, because they are not installed: {', '.join(absent)}")
     about, done = machine.described(), list[Line]()
+    if asked.update:
+        try:
+            merged_json(json.loads(asked.json.read_text()), {**about, "rows": []})
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
     for line in lines(groups, asked.quick):
         print(" | ".join([line.group, *table.cells(line)]), flush=True)
         done.append(line)
-        write(asked, done, about, absent, sys.argv[1:] if arguments is None else arguments)
+        if not asked.update:
+            write(asked, done, about, absent, sys.argv[1:] if arguments is None else arguments)
+    data = table.as_json(done, about, absent)
+    if asked.update:
+        data = merged_json(json.loads(asked.json.read_text()), data)
+        command = shlex.join(["python", "-m", "benchmarks", *(sys.argv[1:] if arguments is None else arguments)])
+        page = merged_markdown(asked.markdown.read_text(), table.markdown(done, about, absent, command))
+        asked.json.write_text(json.dumps(data, indent=1) + "\n")
+        asked.markdown.write_text(page)
     if asked.readme:
-        headlines.write(table.as_json(done, about, absent), asked.readme)
+        headlines.write(data, asked.readme)
     wrong = [f"{line.group} {line.row.work}" for line in done if not line.correct]
     if wrong:
         print(f"wrong results of poolcli: {'; '.join(wrong)}", file=sys.stderr)

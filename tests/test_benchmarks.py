@@ -14,7 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent))  # where `pytest` alone does not look
 
 from benchmarks import __main__ as command
-from benchmarks import agreement, headlines, machine, reasons, reference, rows, running, table, timing
+from benchmarks import agreement, headlines, machine, merging, reasons, reference, rows, running, table, timing
 
 ROOT = Path(__file__).parent.parent
 IMAGE = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
@@ -153,6 +153,37 @@ def test_json_has_what_the_table_has(run):
     assert (lines[1][2], lines[1][4]) == ("5.00 kB", "-")
     assert f"Made by `python -m benchmarks fake --markdown {page.split('--markdown ')[1].split(' ')[0]}" in page
     assert all(f"{name} {version}" in page for name, version in data["versions"].items())
+
+
+def test_a_group_is_run_again(run, monkeypatch, tmp_path, capsys):
+    """Its rows, its table and its reasons take the place of those in the files; the others stay."""
+    monkeypatch.setattr(merging, "GROUPS", ("first", "fake", "last"))
+    _, page, data = run(doubling(targets={rows.LIMIT: 0.0}))
+    others = {
+        name: page.split("## fake")[1].split("##")[0].strip().replace("doubling", name) for name in ("first", "last")
+    }
+    tables = "".join(
+        f"## {name}\n\n{others.get(name, page.split('## fake')[1].split('##')[0].strip())}\n\n"
+        for name in merging.GROUPS
+    )
+    missed = "## What is missed, and why\n\n- first, first: a.\n- fake, doubling: b.\n- last, last: c.\n"
+    (tmp_path / "out.md").write_text(page.split("## fake")[0] + tables + missed)
+    kept = [{**data["rows"][0], "group": name} for name in ("first", "last")]
+    (tmp_path / "out.json").write_text(json.dumps({**data, "rows": [kept[0], data["rows"][0], kept[1]]}))
+    for _ in range(2):
+        _, page, data = run(doubling(work="tripling"), options=["--update"])
+        assert [row["group"] for row in data["rows"]] == ["first", "fake", "last"]
+        assert (data["rows"][0], data["rows"][2]) == tuple(kept)
+        assert [line for line in page.splitlines() if line.startswith("## ")] == [
+            "## first", "## fake", "## last", "## What is missed, and why",
+        ]  # fmt: skip
+        assert ("| tripling |" in page, "| doubling |" in page, "| first |" in page) == (True, False, True)
+        assert page.endswith("## What is missed, and why\n\n- first, first: a.\n- last, last: c.\n")
+        assert page.count("Again fake: made by `python -m benchmarks fake ") == 1
+        assert page.count("Made by `python -m benchmarks fake ") == 1
+    monkeypatch.setattr(machine, "described", lambda: {**data, "cores": 99})
+    assert run(doubling(), options=["--update"])[0] == 2
+    assert capsys.readouterr().err == "cores of this run are others than those of the file: run all groups\n"
 
 
 def test_reasons_are_of_works_that_there_are():
