@@ -81,6 +81,7 @@ def ends_of(image: NDArray[Any], info: Info, peak: float) -> tuple[float, float]
     White is the largest value of wide integers, as labels and counts, that are all below a sixteenth of the peak.
 
     >>> import numpy as np
+    >>> from poolcli.images import Info
     >>> ends_of(np.array([[3, 7]], np.int32), Info("PNG"), 2.0**31 - 1)
     (0.0, 7.0)
     """
