@@ -55,7 +55,7 @@ REASONS: Mapping[tuple[str, str], str] = {
     **{("downsample", f"majority 4x4/4 {dtype} labels"): _MAJORITY for dtype in ("uint8", "uint16", "uint64")},
     ("upsample", ""): _BYTES,
     ("resize", ""): _BYTES,
-    ("reduce", "gap uint8"): "both read the image at the speed of the memory, about 25 GB/s: 1.0 to 1.15 in all runs.",
+    ("reduce", "gap uint8"): "both read the image at the speed of the memory, about 25 GB/s: 1.0 to 1.4 in all runs.",
     (
         "reduce",
         "soft float32",
@@ -83,9 +83,9 @@ REASONS: Mapping[tuple[str, str], str] = {
     (
         "pyramids",
         "pyramid of average, OME-Zarr",
-    ): "levels are kept until all are there, for --resume, and then written: more than half of the time is zarr-python's, "
-    "3 ms for each chunk of 512 x 512, which TensorStore writes in C++. Tried: a box is made while the one before is "
-    "written (no gain).",
+    ): "levels are kept until all are there, for --resume, and then written: more than half of the time is "
+    "zarr-python's, 3 ms for each chunk of 512 x 512, which TensorStore writes in C++. Tried: a box is made while the "
+    "one before is written (no gain).",
     ("start", ""): _FIRST,
     **{("start", f"{mode} 2x2 of a small PNG"): _START for mode in ("average", "gem")},
     ("memory", ""): _DECODER,

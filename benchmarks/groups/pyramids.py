@@ -40,9 +40,10 @@ with tifffile.TiffWriter(sys.argv[2]) as tiff:
 NGFF_ZARR = {"average": "dask_bin_shrink", "majority": "dask_image_mode"}
 
 ZARR_SCRIPT = """
-import os, sys, tensorstore, tifffile
+import os, shutil, sys, tensorstore, tifffile
 base = tensorstore.array(tifffile.imread(sys.argv[1]))
-os.makedirs(sys.argv[2], exist_ok=True)
+shutil.rmtree(sys.argv[2], ignore_errors=True)  # a larger image has more levels
+os.makedirs(sys.argv[2])
 with open(f"{sys.argv[2]}/zarr.json", "w") as file:
     file.write('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
 side, k = max(base.shape), 0
