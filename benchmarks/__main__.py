@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     absent = missing(groups)
     if absent:
         print(f"left out, because they are not installed: {', '.join(absent)}")
-    about, done = machine.described(), list[Line]()
+    about, done, words = machine.described(), list[Line](), sys.argv[1:] if arguments is None else arguments
     if asked.update:
         try:
             merged_json(json.loads(asked.json.read_text()), {**about, "rows": []})
@@ -56,15 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in lines(groups, asked.quick):
         print(" | ".join([line.group, *table.cells(line)]), flush=True)
         done.append(line)
-        if not asked.update:
-            write(asked, done, about, absent, sys.argv[1:] if arguments is None else arguments)
-    data = table.as_json(done, about, absent)
-    if asked.update:
-        data = merged_json(json.loads(asked.json.read_text()), data)
-        command = shlex.join(["python", "-m", "benchmarks", *(sys.argv[1:] if arguments is None else arguments)])
-        page = merged_markdown(asked.markdown.read_text(), table.markdown(done, about, absent, command))
-        asked.json.write_text(json.dumps(data, indent=1) + "\n")
-        asked.markdown.write_text(page)
+        if not asked.update:  # a run that is stopped leaves what is known
+            write(asked, done, about, absent, words)
+    data = write(asked, done, about, absent, words)
     if asked.readme:
         headlines.write(data, asked.readme)
     wrong = [f"{line.group} {line.row.work}" for line in done if not line.correct]
@@ -79,13 +73,22 @@ def write(
     about: Mapping[str, Any],
     absent: Sequence[str],
     words: Sequence[str],
-) -> None:
-    """Write what is known so far: a run that is stopped leaves that."""
+) -> dict[str, Any]:
+    """Write what is known, with what the files have of other groups if that is asked for, and return it."""
+    data, page = table.as_json(done, about, absent), table.markdown(done, about, absent, command_of(words))
+    if asked.update:
+        data = merged_json(json.loads(asked.json.read_text()), data)
+        page = merged_markdown(asked.markdown.read_text(), page)
     if asked.markdown:
-        command = shlex.join(["python", "-m", "benchmarks", *words])
-        asked.markdown.write_text(table.markdown(done, about, absent, command))
+        asked.markdown.write_text(page)
     if asked.json:
-        asked.json.write_text(json.dumps(table.as_json(done, about, absent), indent=1) + "\n")
+        asked.json.write_text(json.dumps(data, indent=1) + "\n")
+    return data
+
+
+def command_of(words: Sequence[str]) -> str:
+    """Return the command line of these words."""
+    return shlex.join(["python", "-m", "benchmarks", *words])
 
 
 if __name__ == "__main__":

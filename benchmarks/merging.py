@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.running import GROUPS
+from benchmarks.table import MISSED
 
-MISSED = "What is missed, and why"
 _TITLE = re.compile(r"^## (.+)\n\n", re.MULTILINE)
 
 

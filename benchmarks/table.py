@@ -23,6 +23,8 @@ difference: its time is told, but it does not count as the best peer. Neither do
 another work for comparison.
 """
 
+MISSED = "What is missed, and why"
+
 HEAD = (
     "| work | input | poolcli | spread | error | peers | ratio | target | met |\n|---|---|---|---|---|---|---|---|---|"
 )
@@ -100,7 +102,7 @@ def markdown(lines: Sequence[Line], about: Mapping[str, Any], absent: Sequence[s
         rows = "\n".join(f"| {' | '.join(cells(line))} |" for line in members)
         parts += [f"## {group}", f"{HEAD}\n{rows}"]
     if missed := [_reason(line) for line in lines if any(verdict.met is False for verdict in line.verdicts)]:
-        parts += ["## What is missed, and why", "\n".join(missed)]
+        parts += [f"## {MISSED}", "\n".join(missed)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -49,16 +49,14 @@ class Pieces:
     def needs(self, sides: Sides) -> Sides:
         """Return from where to where a box of the output needs the image."""
         taken, _, _ = self._of(sides)
-        if self.enlarging is None:
-            return taken
-        rows, columns = self.enlarging.cuts(taken)
-        return (rows.first, rows.last), (columns.first, columns.last)
+        return taken if self.enlarging is None else self.enlarging.needs(taken)
 
     def make(self, image: Array, sides: Sides, output: np.dtype[Any]) -> Array:
         """Return a box of the output, made of that of (N, H, W, C) that it needs."""
         taken, lines, more = self._of(sides)
         if self.enlarging is not None:
-            image = _enlarged(self.enlarging, image, taken, output)
+            large = self.enlarging.make(image, taken, dtypes.blend_dtype(image.dtype, output))
+            image = np.ascontiguousarray(large)
         made = self.apply(image, taken, lines, output)
         (top, bottom), (left, right) = (
             (skip, skip + end - begin) for skip, (begin, end) in zip(more, sides, strict=True)
@@ -83,16 +81,6 @@ class Pieces:
             lines.append(own)
             more.append(begin - first * times)
         return (taken[0], taken[1]), (lines[0], lines[1]), (more[0], more[1])
-
-
-def _enlarged(enlarging: Resampler, image: Array, sides: Sides, output: np.dtype[Any]) -> Array:
-    """Return a box of what is convolved, made of that of (N, H, W, C) that it needs."""
-    cuts = enlarging.cuts(sides)
-    made = enlarging.apply(image, dtypes.blend_dtype(image.dtype, output), cuts)
-    (top, bottom), (left, right) = (
-        (begin - cut.begin, end - cut.begin) for cut, (begin, end) in zip(cuts, sides, strict=True)
-    )
-    return np.ascontiguousarray(made[:, top:bottom, left:right])
 
 
 def convolve(weights: Array, image: Array, sides: Sides, lines: Lines, output: np.dtype[Any]) -> Array:

@@ -96,7 +96,10 @@ class Proofs:
 
 
 def _known_by(path: str | Path) -> str:
-    status = os.lstat(path)
+    return _known(os.lstat(path))
+
+
+def _known(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
@@ -151,6 +154,11 @@ def what_is(path: Path) -> Literal["file", "folder", ""]:
 def exists(path: Path) -> bool:
     """Return whether there is a file or a folder; a broken link is none."""
     return bool(remote.kind(path)) if is_remote(path) else path.exists()
+
+
+def stamp(path: Path) -> str:
+    """Return what changes when a file does."""
+    return remote.stamp(path) if is_remote(path) else _known(path.stat())
 
 
 def real(path: Path) -> str:

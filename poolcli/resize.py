@@ -191,6 +191,18 @@ class Resampler:
             rows, columns = (sampling.cut_of(own, *s, n) for own, (s, n) in zip(self.axes, sides, strict=True))
         return rows, columns
 
+    def needs(self, box: Sequence[Pair]) -> tuple[Pair, Pair]:
+        """Return from where to where a box of the output needs rows and columns of the image."""
+        rows, columns = self.cuts(box)
+        return (rows.first, rows.last), (columns.first, columns.last)
+
+    def make(self, batch: NDArray[Any], box: Sequence[Pair], output: np.dtype[Any]) -> NDArray[Any]:
+        """Return a box of the output, made of that of (N, H, W, C) that it needs."""
+        cuts = self.cuts(box)
+        made = self.apply(batch, output, cuts)
+        rows, columns = (slice(begin - cut.begin, end - cut.begin) for cut, (begin, end) in zip(cuts, box, strict=True))
+        return made[:, rows, columns]
+
     def apply(self, batch: NDArray[Any], output: np.dtype[Any], cuts: tuple[Cut, Cut] | None = None) -> NDArray[Any]:
         """Return what it makes of (N, H, W, C), or of the box of it that cuts need."""
         if self.pixels:

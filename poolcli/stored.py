@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from poolcli import geometry, remote
-from poolcli.files import WriteError, fetched, is_name, is_remote, located, place
+from poolcli import geometry
+from poolcli.files import WriteError, fetched, is_name, located, place, stamp
 from poolcli.parameters import SAME
 
 Pair = tuple[int, int]
@@ -25,16 +25,16 @@ Pair = tuple[int, int]
 def arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of an .npz, .npy or .safetensors file, or raise a ValueError; a lone array is called weight."""
     try:
-        stamp = remote.stamp(path) if is_remote(path) else path.stat().st_mtime_ns
+        known = stamp(path)
     except OSError as error:
         raise ValueError(f"{path}: {'no such file' if error.errno == ENOENT else error.strerror}") from None
     except ValueError:  # a NUL
         raise ValueError(f"{str(path)!r} is no name of a file") from None
-    return _arrays(path, stamp)
+    return _arrays(path, known)
 
 
 @lru_cache(maxsize=4)  # a batch asks for every image
-def _arrays(path: Path, stamp: int | str) -> Mapping[str, NDArray[Any]]:
+def _arrays(path: Path, known: str) -> Mapping[str, NDArray[Any]]:
     try:
         with fetched(path) as file:
             return _load(path, file)

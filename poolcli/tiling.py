@@ -197,40 +197,12 @@ def _taken(windows: Windows, n: int, halo: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class _Resampling:
-    """A step whose output is resampled, or copied, by boxes."""
+class _Resizing:
+    """A step whose output is resampled, copied, convolved, or made of channels, by boxes."""
 
     step: Step
     shape: tuple[int, ...]
-    resampler: Resampler
-    blend: Blend | None
-
-    def needs(self, box: Box) -> Box:
-        """Return the box of the image that a box of the output is made of: a pixel at least."""
-        rows, columns = self.resampler.cuts(box.sides)
-        return Box(rows.first, rows.last, columns.first, columns.last)
-
-    def make(self, image: NDArray[Any], box: Box, dtype: DTypeLike | None = None, **more: Any) -> Any:
-        """Return a box of the output."""
-        from poolcli import dtypes
-
-        source = dtypes.check(image.dtype)
-        target = source if dtype is None else dtypes.check(dtype)
-        cuts = self.resampler.cuts(box.sides)
-        batch = dtypes.to_working(as_batch(image))
-        made = self.resampler.apply(batch, dtypes.kernel_output(source, target), cuts)
-        top, left = box.top - cuts[0].begin, box.left - cuts[1].begin
-        height, width = box.size
-        return as_given(made[:, top : top + height, left : left + width], image, target)
-
-
-@dataclass(frozen=True)
-class _Convolving:
-    """An enlargement by a convolution, or of channels, by boxes."""
-
-    step: Step
-    shape: tuple[int, ...]
-    pieces: Pieces | Unfolding
+    pieces: Resampler | Pieces | Unfolding
     blend: Blend | None
 
     def needs(self, box: Box) -> Box:
@@ -248,41 +220,39 @@ class _Convolving:
         return as_given(self.pieces.make(batch, box.sides, dtypes.kernel_output(source, target)), image, target)
 
 
-def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resampling | _Convolving | None:
+def _enlarging(step: Step, shape: tuple[int, ...]) -> _Resizing | None:
     """Return an enlargement; None of those that take indices, or make channels of all channels."""
     row, given = UPSAMPLINGS[step.mode], {**step.arguments}
     scale, size = given.pop("scale", None), given.pop("size", None)
     given.pop("dtype", None)
     asked = Enlargement(step.mode, scale, size, row.resolve(given), len(shape))
+    pieces: Resampler | Pieces | Unfolding | None
     if row.pixels:
-        resampler = Resampler(imported(row.pixels)(shape, asked.strides), [], shape[:2], 0.0)
+        pieces = Resampler(imported(row.pixels)(shape, asked.strides), [], shape[:2], 0.0)
     elif step.mode in FILTERS:
-        resampler = Resampler.of(shape[:2], FILTERS[step.mode], asked.grid(shape), asked.values, False)
-    elif row.pieces:
-        pieces = imported(row.pieces)(shape, asked)
-        return pieces and _Convolving(step, step.shape_after(shape), pieces, _mean(row, step.arguments))
+        pieces = Resampler.of(shape[:2], FILTERS[step.mode], asked.grid(shape), asked.values, False)
     else:
-        return None
-    return _Resampling(step, step.shape_after(shape), resampler, _mean(row, step.arguments))
+        pieces = imported(row.pieces)(shape, asked) if row.pieces else None
+    return _Resizing(step, step.shape_after(shape), pieces, _mean(row, step.arguments)) if pieces else None
 
 
 def _mean(row: Upsampling, arguments: Mapping[str, Any]) -> Blend | None:
     return Blend.of(row, arguments, partial(len)) if row.blends(arguments) else None
 
 
-def _resizing(step: Step, shape: tuple[int, ...]) -> _Resampling:
+def _resizing(step: Step, shape: tuple[int, ...]) -> _Resizing:
     """Return a resampling to any size."""
     given = {name: value for name, value in step.arguments.items() if name != "dtype"}
     return resampling_of(step, request(step.mode, given), shape)
 
 
-def resampling_of(step: Step, asked: Request, shape: tuple[int, ...]) -> _Resampling:
+def resampling_of(step: Step, asked: Request, shape: tuple[int, ...]) -> _Resizing:
     """Return the resampling that is asked of `resize`, of an image of this shape."""
     row, values = asked_of(asked.filter, asked.antialias, asked.parameters)
     grid = output_grid(shape, *asked.size)
     resampler = Resampler.of(shape[:2], row, grid, values, asked.antialias)
     blend = Blend(partial(len)) if asked.antialias or not row.copies else None
-    return _Resampling(step, (*grid.sizes, *shape[2:]), resampler, blend)
+    return _Resizing(step, (*grid.sizes, *shape[2:]), resampler, blend)
 
 
 _TILINGS: Mapping[str, Callable[[Step, tuple[int, ...]], Tiling | None]] = {

@@ -6,7 +6,6 @@ They are in a hidden folder beside the output; or, of one in a store, in the cac
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -17,11 +16,10 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poolcli import remote
 from poolcli.batch.boxes import Made, Make, Parts, in_bands, size_of_parts
 from poolcli.batch.jobs import Job, Settings
 from poolcli.batch.painting import Crew, Painting
-from poolcli.files import WriteError, is_remote, make_folder, may_be_done_again, real, shown
+from poolcli.files import WriteError, is_remote, make_folder, may_be_done_again, real, shown, stamp
 from poolcli.images import ImageError, Info, Reading, Writing
 from poolcli.placing import SAME
 from poolcli.pyramid import Level, Making, levels_of, makings
@@ -278,13 +276,8 @@ def _method(job: Job, levels: Sequence[Level]) -> dict[str, Any]:
 
 def _plan(job: Job, settings: Settings) -> dict[str, Any]:
     """Return what levels depend on: those of another plan are of no use."""
-    known: tuple[Any, ...] = ()
-    if job.input and is_remote(job.input):
-        known = (remote.stamp(job.input),)
-    elif job.input:
-        state = os.stat(job.input)
-        known = state.st_size, state.st_mtime_ns
-    return {"input": [str(job.input and real(job.input)), *known], "command": job.record(settings)}
+    known = [real(job.input), stamp(job.input)] if job.input else []
+    return {"input": known, "command": job.record(settings)}
 
 
 def _folder_of(output: Path) -> Path:
