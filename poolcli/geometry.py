@@ -46,13 +46,22 @@ class Windows:
         """Return how many taps the fullest window has."""
         return int(self.count.max(initial=0))
 
-    @cached_property
+    @property
     def filled(self) -> Windows:
         """Return the windows that hold a pixel: these, if all do."""
-        if self.whole is not None and self.whole.filled is not self.whole:
-            before, own = (int(np.count_nonzero(count)) for count in (self.whole.count[: self.begin], self.count))
-            return replace(self.whole.filled.part(before, before + own, self.extent), first=self.first[self.count > 0])
-        return self if self.count.min(initial=1) > 0 else self[np.flatnonzero(self.count)]
+        return self if (self.whole or self).are_filled else self._filled
+
+    @cached_property
+    def are_filled(self) -> bool:
+        """Return whether all windows hold a pixel."""
+        return bool(self.count.min(initial=1) > 0)
+
+    @cached_property
+    def _filled(self) -> Windows:
+        if self.whole is None:
+            return self[np.flatnonzero(self.count)]
+        before, own = (int(np.count_nonzero(count)) for count in (self.whole.count[: self.begin], self.count))
+        return replace(self.whole.filled.part(before, before + own, self.extent), first=self.first[self.count > 0])
 
     def __getitem__(self, which: slice | NDArray[np.int64]) -> Windows:
         """Return some of the windows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from poolcli.commands import Step
@@ -160,7 +160,7 @@ class _Pooling:
         target = asked.source if dtype is None else dtypes.check(dtype)
         needs = self.needs(box)
         rows, columns = (
-            side.part(begin, stop, n).shifted(-first)
+            _part(side, begin, stop, n, first)
             for side, (begin, stop), (first, _), n in zip(
                 self.grid, box.sides, needs.sides, self.image[:2], strict=True
             )
@@ -175,6 +175,12 @@ class _Pooling:
 
         y, x = np.divmod(indices, own.size[1])
         return np.where(indices < 0, indices, (y + own.top) * self.image[1] + x + own.left)
+
+
+@lru_cache(maxsize=8)  # boxes below each other have their columns in common, and what is planned of these
+def _part(side: Windows, begin: int, stop: int, extent: int, first: int) -> Windows:
+    """Return some windows of an axis, as those of a box that begins at its pixel `first`."""
+    return side.part(begin, stop, extent).shifted(-first)
 
 
 def _parameters(step: Step, **more: Any) -> dict[str, Any]:

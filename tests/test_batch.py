@@ -1,6 +1,7 @@
 """Whole folders, as processes: what is read, written and said, and what signals, closed pipes and kills do."""
 
 import errno
+import gc
 import io
 import json
 import os
@@ -17,12 +18,14 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from commands import without_notices
 from effort import JIT
 from PIL import Image
 
 import poolcli
 from poolcli import cli, files
+from poolcli.batch import local
 
 pytestmark = pytest.mark.skipif(not JIT, reason="batches run alike, compiled or not")
 POOLCLI = [sys.executable, "-m", "poolcli"]
@@ -677,3 +680,19 @@ def test_completion(shell, tmp_path):
     assert "_POOLCLI_COMPLETE" in run("completion", shell, folder=tmp_path, command=POOLCLI).stdout
     environment = {**os.environ, "_POOLCLI_COMPLETE": "bash_complete", "COMP_WORDS": "poolcli do", "COMP_CWORD": "1"}
     assert "downsample" in run(folder=tmp_path, command=POOLCLI, env=environment).stdout
+
+
+def test_garbage_is_searched_for_while_a_long_job_is_at_work(tmp_path, monkeypatch):
+    """None is while modules are imported; a large image that is the first job takes minutes after that."""
+    seen, do = [], local.Worker.do
+
+    def slowly(self, *given):
+        seen.append(gc.isenabled())
+        time.sleep(4 * local._LOOK)
+        seen.append(gc.isenabled())
+        yield from do(self, *given)
+
+    monkeypatch.setattr(local, "_IMPORTS", local._LOOK)
+    monkeypatch.setattr(local.Worker, "do", slowly)
+    result = CliRunner().invoke(cli.commands, ["downsample", "-m", "max", str(picture(tmp_path / "a.png")), "-q"])
+    assert (result.exit_code, seen) == (0, [False, True])

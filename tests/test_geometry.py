@@ -1,5 +1,8 @@
 """Where windows lie, against the plain twin and, where it is installed, PyTorch."""
 
+import gc
+import weakref
+
 import naive
 import numpy as np
 import pytest
@@ -114,3 +117,18 @@ def test_pytorch_agrees_on_adaptive_bins(size):
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize(("padding", "filled"), [((0, 0), 4), ((3, 0), 3)])
+def test_windows_are_freed_when_nobody_has_them(padding, filled):
+    """Parts of a large image have windows of their own: they must not wait for a search for garbage."""
+    gc.disable()
+    try:
+        whole = sliding.__wrapped__(64, 2, 2, padding)
+        part = whole.part(0, 4, 64)
+        assert part.filled.size == filled
+        known = weakref.ref(part), weakref.ref(whole)
+        del part, whole
+        assert [one() for one in known] == [None, None]
+    finally:
+        gc.enable()

@@ -22,6 +22,7 @@ from poolcli.pictures import Notice
 
 PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a decoder may never return
 _LOOK = 0.1  # seconds from one look at the stop to the next
+_IMPORTS = 1.0  # seconds that these take, at most
 
 
 def execute(jobs: Jobs, settings: Settings, threads: int, stop: Event, notice: Notice) -> Iterator[Outcome]:
@@ -32,7 +33,7 @@ def execute(jobs: Jobs, settings: Settings, threads: int, stop: Event, notice: N
     Each of the threads has one image at a time: memory depends on their number, not on that of the files.
     """
     keep_threads_quiet()
-    gc.disable()  # until the first is done: the many imports before it make no garbage, and 0.1 s of searches
+    gc.disable()  # for a second, or until the first is done: the many imports make no garbage, and 0.1 s of searches
     # One more than asked for: while the image of one is computed it neither reads nor writes.
     yield from _Threads(jobs, settings, stop, notice).run(min(threads + (threads > 1), len(jobs)))
 
@@ -67,11 +68,13 @@ class _Threads:
         """Start so many threads, and yield outcomes until all have ended, or are given up."""
         for _ in range(threads):
             Thread(target=self._work, daemon=True).start()
-        given_up = float("inf")
+        given_up, begun = float("inf"), time.monotonic()
         while threads:
             try:
                 outcome = self._outcomes.get(timeout=_LOOK)
             except Empty:
+                if time.monotonic() > begun + _IMPORTS:
+                    gc.enable()
                 if self._stop.is_set():
                     given_up = min(given_up, time.monotonic() + PATIENCE)
                 if time.monotonic() < given_up:

@@ -7,7 +7,9 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-_MMAP_THRESHOLD, _LARGE = -3, 1 << 17
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGE = 1 << 20  # bytes: tiles and chunks of the usual sizes are smaller, and their memory is used again
+_LEFT = 1 << 24  # bytes that are free at the end of what the library has of the system
 
 
 def give_back() -> None:
@@ -26,5 +28,6 @@ def _trim() -> Any:
     with suppress(OSError, AttributeError, TypeError):  # of other libraries
         library = ctypes.CDLL(None)
         library.mallopt(_MMAP_THRESHOLD, _LARGE)
+        library.mallopt(_TRIM_THRESHOLD, _LEFT)
         return library.malloc_trim
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
+import os
+import re
 import struct
 import warnings
 from collections import OrderedDict
@@ -11,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from threading import Lock
@@ -21,7 +24,7 @@ from numpy.typing import NDArray
 
 from poolcli import nodata, remote
 from poolcli.dtypes import check
-from poolcli.files import exists, located, what_is
+from poolcli.files import exists, is_remote, located, what_is
 from poolcli.images import ngff
 from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
 from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
@@ -33,6 +36,8 @@ _CELL = 1 << 20  # bytes that are decoded at once, at least
 _KEPT = 1 << 26  # bytes of decoded cells
 KEPT = ("OME", "axes and scale")  # by an output of the same format
 _NAMED = 6  # arrays of a group
+_FAST = "zarrs"  # package
+_NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 class Planes:
@@ -206,7 +211,7 @@ def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
     with _tried():
         node = _library().open(str(folder), mode="r")
     if hasattr(node, "shape"):
-        return node, None
+        return _fast(node, folder), None
     attributes = dict(node.attrs)
     image = ngff.image_of(attributes, lambda path: len(node[path].shape))
     if image is None:
@@ -217,7 +222,16 @@ def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
         raise ImageError(f"a group that is no OME-Zarr image, and holds {known or 'nothing'}{way}")
     with _tried():
         array = node[image.level.path]
-    return array, image
+    return _fast(array, folder), image
+
+
+def _fast(array: Any, folder: Path) -> Any:
+    """Return an array whose chunks the fast package decodes and encodes, where it is installed and knows them."""
+    if is_remote(folder) or array.order != "C" or not array.dtype.isnative or not find_spec(_FAST):
+        return array
+    zarr = _library()
+    with _tried(), zarr.config.set({"codec_pipeline.path": f"{_FAST}.ZarrsCodecPipeline"}):
+        return zarr.Array(zarr.AsyncArray(array.metadata, array.store_path))
 
 
 def is_label(folder: Path) -> bool:
@@ -336,10 +350,11 @@ def create_level(folder: Path, name: str, level: Level) -> Any:
         if level.shards and like.shards:
             more["shards"]["index_location"] = like.metadata.codecs[0].index_location
     with _tried():
-        return _library().create_array(
+        array = _library().create_array(
             str(folder), name=name or None, shape=level.shape, dtype=level.dtype, chunks=level.chunks,
             zarr_format=level.zarr_format, attributes=attributes, **more,
         )  # fmt: skip
+    return _fast(array, folder)
 
 
 def _codecs(level: Level) -> dict[str, Any]:
@@ -377,6 +392,10 @@ class Sheet:
         self._unit = array.shards or array.chunks
         give_back()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what another process makes of it."""
+        return _sent, (self._array.metadata, self._array.store_path, self._layout)
+
     @property
     def folder(self) -> Path:
         """Return the folder of the output."""
@@ -408,6 +427,16 @@ class Sheet:
             path.unlink(missing_ok=True)
 
 
+def _sent(metadata: Any, place: Any, layout: Layout) -> Sheet:
+    """Return a canvas that a worker writes to.
+
+    The library itself writes its chunks, which get their names when they are whole: a worker that was given up may be
+    killed while it writes a chunk that another has written meanwhile.
+    """
+    zarr = _library()
+    return Sheet(zarr.Array(zarr.AsyncArray(metadata, place)), layout)
+
+
 def write_box(array: Any, layout: Layout, images: Sequence[int], box: tuple[Ends, Ends], values: NDArray[Any]) -> None:
     """Write a box of neighbouring planes, (N, H, W) or (N, H, W, C), to an array."""
     planes = layout.planes
@@ -418,4 +447,10 @@ def write_box(array: Any, layout: Layout, images: Sequence[int], box: tuple[Ends
     values = values.reshape(*(part.stop - part.start for part in block), *values.shape[1:])
     if layout.channels is not None:
         values = np.moveaxis(values, -1, layout.channels)
-    array[layout.select(block, *box)] = values
+    try:
+        array[layout.select(block, *box)] = values
+    except RuntimeError as error:
+        number = _NUMBER.search(str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
