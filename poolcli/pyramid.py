@@ -143,21 +143,39 @@ def checked(step: Step) -> tuple[int | None, int]:
 
 def makings(levels: list[Level], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Making]:
     """Yield what has to be made of an image, one after the other: each of what was made before, or of the base, "0"."""
-    import numpy as np
-
-    sums, floats = "", np.dtype(np.float64)
+    sums = ""
     for number, level in enumerate(levels, 1):
         source = str(level.source)
         if level.sums:
             before, sums = sums, f"{number}.sums"
+            wide = _dtype_of_sums(level, dtype)
             if before:
-                yield Making(sums, before, _Added(level, levels[number - 2]), floats)
+                yield Making(sums, before, _Added(level, levels[number - 2], wide), wide)
             else:
-                yield Making(sums, source, _Sums(level, shape, _tiling(level.step, shape), dtype.kind != "f"), floats)
+                yield Making(sums, source, _Sums(level, shape, _tiling(level.step, shape), wide), wide)
             yield Making(str(number), sums, _Means(level, shape, dtype), dtype)
         else:
             before_it = levels[level.source - 1].shape if level.source else shape
             yield Making(str(number), source, _tiling(level.step, before_it), dtype)
+
+
+def _dtype_of_sums(level: Level, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the smallest dtype that holds the sum of any window of a level: float64 beyond 32 bits.
+
+    >>> import numpy as np
+    >>> bytes, words = np.dtype(np.uint8), np.dtype(np.int16)
+    >>> levels = levels_of(Step("pyramid", "average", {"depth": 10}), (4096, 4096), bytes)
+    >>> [_dtype_of_sums(level, bytes).name for level in levels[3:5]], _dtype_of_sums(levels[9], words).name
+    (['uint16', 'uint32'], 'float64')
+    """
+    import numpy as np
+
+    if dtype.kind != "f":
+        extreme = int(np.iinfo(dtype).min or np.iinfo(dtype).max)
+        found: np.dtype[Any] = np.min_scalar_type(extreme * level.kernel_size[0] * level.kernel_size[1])
+        if found.itemsize <= 4:
+            return found
+    return np.dtype(np.float64)
 
 
 def _tiling(step: Step, shape: tuple[int, ...]) -> Tiling:
@@ -209,7 +227,7 @@ class _Sums(_OfLevel):
 
     base: tuple[int, ...]
     averages: Tiling
-    rounded: bool
+    dtype: np.dtype[Any]
 
     def needs(self, box: Box) -> Box:
         """Return the box of the base."""
@@ -221,7 +239,7 @@ class _Sums(_OfLevel):
 
         sums = self.averages.make(image, box, np.float64)
         sums *= _taken(self.level, self.base, box, sums.ndim)
-        return np.rint(sums, sums) if self.rounded else sums
+        return sums if image.dtype.kind == "f" else np.rint(sums, sums).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -229,6 +247,7 @@ class _Added(_OfLevel):
     """Sums of the sums of the level before."""
 
     before: Level
+    dtype: np.dtype[Any]
 
     @property
     def _times(self) -> Pair:
@@ -247,7 +266,7 @@ class _Added(_OfLevel):
         import numpy as np
 
         for axis, times in enumerate(self._times):
-            image = np.add.reduceat(image, np.arange(0, image.shape[axis], times), axis)
+            image = np.add.reduceat(image, np.arange(0, image.shape[axis], times), axis, self.dtype)
         return image
 
 

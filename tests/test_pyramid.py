@@ -98,7 +98,8 @@ def test_levels_have_the_values_of_their_twin(mode, parameters, kernel_size, str
 
 @given(
     height=st.integers(1, 40), width=st.integers(1, 40), factor=st.tuples(st.integers(1, 4), st.integers(2, 4)),
-    depth=st.integers(1, 4), dtype=st.sampled_from(["uint8", "int16", "float32"]), seed=st.integers(0, 99),
+    depth=st.integers(1, 4), dtype=st.sampled_from(["uint8", "int8", "uint16", "int16", "int32", "float32"]),
+    seed=st.integers(0, 99),
 )  # fmt: skip
 @EXAMPLES
 def test_sums_that_are_carried_give_the_averages_of_the_image(height, width, factor, depth, dtype, seed):
@@ -110,6 +111,14 @@ def test_sums_that_are_carried_give_the_averages_of_the_image(height, width, fac
             np.testing.assert_allclose(one, other, 1e-6, 1e-6)
         else:
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32"])
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_sums_of_extreme_values_do_not_overflow(dtype, end):
+    image = np.full((300, 300), getattr(np.iinfo(dtype), end), dtype)
+    for level in poolcli.pyramid(image, "average", depth=8):
+        np.testing.assert_array_equal(level, image[: len(level), : level.shape[1]])
 
 
 def test_what_each_level_is_made_of():

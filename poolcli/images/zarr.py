@@ -28,7 +28,6 @@ from poolcli.files import exists, is_remote, located, what_is
 from poolcli.images import ngff
 from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
 from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
-from poolcli.images.heap import give_back
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Stack, Writing, check_size, damaged
 
 _DIMENSIONS, _NODATA, _RECORD = "_ARRAY_DIMENSIONS", "_FillValue", "poolcli"
@@ -49,7 +48,6 @@ class Planes:
         self.chunks = tuple(min(array.chunks[axis], array.shape[axis]) for axis in layout.planes)
         self._cell = _cell_of(array, layout, dtype.itemsize * math.prod(self.chunks))
         self._kept: OrderedDict[Any, NDArray[Any]] = OrderedDict()
-        give_back()
         self._bytes = 0
 
     def read(self, frame: int, rows: Ends, columns: Ends) -> NDArray[Any]:
@@ -390,7 +388,6 @@ class Sheet:
     def __init__(self, array: Any, layout: Layout) -> None:
         self._array, self._layout = array, layout
         self._unit = array.shards or array.chunks
-        give_back()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what another process makes of it."""
