@@ -29,6 +29,7 @@ from poolcli.cli import commands
 from poolcli.commands import Step
 from poolcli.downsample import PYRAMIDS
 from poolcli.files import WriteError
+from poolcli.images import read_image
 from poolcli.pyramid import levels_of
 
 MODES = [(name, {"combine": "mean", "k": 1} if name == "kmax" else {}) for name in PYRAMIDS]
@@ -231,6 +232,51 @@ def test_gdal_finds_the_levels_where_the_image_is(tmp_path):
     for number, level in enumerate(poolcli.pyramid(image, "max", depth=2)[1:]):
         with rasterio.open(tmp_path / "out.tif", overview_level=number) as found:
             np.testing.assert_array_equal(found.read(1), level)
+
+
+def tiles_of(path):
+    """Return the bytes of the tiles, or strips, of the first page of a file."""
+    data = path.read_bytes()
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        return [data[begin : begin + n] for begin, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+
+
+STORED = {"tile": (32, 32), "compression": "zlib", "compressionargs": {"level": 6}, "predictor": True}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "stored", "words", "kept"),
+    [
+        ("uint8", (90, 70), {}, (), True),
+        ("uint8", (90, 70, 3), {"photometric": "rgb"}, (), True),
+        ("uint16", (90, 70, 4), {"photometric": "rgb", "extrasamples": ["unassalpha"]}, (), True),
+        ("int32", (90, 70), {}, ("--strip",), True),
+        ("float32", (90, 70), {}, (), True),
+        ("float64", (90, 70), {"predictor": False}, (), True),
+        ("uint8", (90, 70), {"predictor": False}, (), False),
+        ("uint8", (90, 70), {"compression": "lzw", "compressionargs": None}, (), False),
+        ("uint8", (90, 70), {"compression": None, "compressionargs": None, "predictor": False}, (), False),
+        ("uint8", (90, 70), {"tile": None, "rowsperstrip": 16}, (), False),
+        ("uint8", (90, 70), {"photometric": "miniswhite"}, (), False),
+        ("uint8", (3, 90, 70), {"photometric": "rgb", "planarconfig": "separate"}, (), False),
+        ("uint16", (90, 70), {"byteorder": ">" if sys.byteorder == "little" else "<"}, (), False),
+        ("bool", (90, 70), {"predictor": False}, (), False),
+        ("uint8", (90, 70), {}, ("--compression", "max"), False),
+        ("uint8", (90, 70), {}, ("--compression", "fast"), False),
+    ],
+    ids=str,
+)
+def test_tiles_of_the_image_are_written_as_they_are_stored_where_they_can_be(
+    tmp_path, dtype, shape, stored, words, kept
+):
+    """Level 6 of deflate makes other bytes than the level that is written; the pixels are the same anyway."""
+    source, out = tmp_path / "a.tif", tmp_path / "b.tif"
+    options = {name: value for name, value in (STORED | stored).items() if value is not None}
+    tifffile.imwrite(source, picture(dtype, shape, 1), **options)
+    run(source, "-m", "max", "--until", 50, "-o", out, *words)
+    assert (tiles_of(out) == tiles_of(source)) is kept
+    np.testing.assert_array_equal(read_image(out)[0], read_image(source)[0])
 
 
 def test_libvips_finds_the_levels(tmp_path):

@@ -233,7 +233,7 @@ def _share(pyramid: Pyramid, name: str, crew: Crew) -> None:
 
 def _write_file(pyramid: Pyramid) -> None:
     """Write an image and its levels to a file."""
-    from poolcli.images.boxes import Banded
+    from poolcli.images.boxes import Banded, Held
     from poolcli.images.write import write_levels
 
     job, settings, levels, (image,) = pyramid.job, pyramid.settings, pyramid.levels, pyramid.bases.images
@@ -244,6 +244,7 @@ def _write_file(pyramid: Pyramid) -> None:
         Banded(in_bands(each, settings), each.shape, each.dtype, said, image.tile or TILE)
         for each, said in zip(made, infos, strict=True)
     ]
+    banded[0] = banded[0]._replace(source=image.source if isinstance(image, Held) else image)
     writing = replace(settings.writing, record=job.record(settings))
     assert job.output
     write_levels(banded, job.output, job.ending or None, writing)

@@ -474,7 +474,7 @@ class Worker:
         for frame in target.frames:
             boxes = picture.boxes(frame)
             if boxes is None or (len(target.frames) == 1 and is_small(boxes, self._settings)):
-                boxes = Held(*self._read(picture, frame, found), boxes.tile if boxes else None)
+                boxes = Held(*self._read(picture, frame, found), boxes.tile if boxes else None, source=boxes)
             images.append(boxes)
             check_alike(seen_shape(boxes)[0], images[0].shape, images[0].dtype)
         return images

@@ -51,6 +51,7 @@ class Banded(NamedTuple):
     dtype: np.dtype[Any]
     info: Info
     tile: tuple[int, int] | None = None  # of the file, if it is to have tiles
+    source: Boxes | None = None  # the same in a file
 
     @property
     def nbytes(self) -> int:
@@ -133,6 +134,7 @@ class Held:
     info: Info
     tile: tuple[int, int] | None = None
     together: int = 1
+    source: Boxes | None = None  # the same in its file
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ import ctypes
 import math
 import os
 import struct
+import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -49,6 +50,9 @@ _SEGMENT = 1 << 26  # bytes of a strip or a tile that is decoded for a part of i
 _STRIP = 1 << 18  # bytes of a strip, before it is compressed
 _JPEGS = (6, 7, 34892, 33007)
 _BIG = 2**32 - 2**25  # bytes; beyond, offsets need 64 bits
+_USUAL, _MOST = {"level": 1}, {"level": 9}  # compression that is written
+_DEFLATED = (8, 32946)  # compression, by its two numbers
+_BYTE_ORDER = "<" if sys.byteorder == "little" else ">"  # that is written
 
 
 class Segments:
@@ -67,6 +71,26 @@ class Segments:
         samples = page.samplesperpixel
         self.shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
         self.dtype = np.dtype(np.uint8 if page.dtype == bool else page.dtype)
+        page.parent.filehandle.set_lock(True)
+
+    def encoded(self, written: Mapping[str, Any]) -> Iterator[bytes | None] | None:
+        """Return the tiles as they are stored, or None if a page that is written with these arguments has others."""
+        page, parts = self._page, math.prod(self._page.chunked)
+        predictor = (3 if page.dtype.kind == "f" else 2) if written.get("predictor") else 1
+        alike = (
+            self.tile == written.get("tile")
+            and page.compression in _DEFLATED
+            and written.get("compressionargs") == _USUAL
+            and page.predictor == predictor
+            and page.photometric in (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.RGB)
+            and (page.planarconfig == 1 or page.samplesperpixel == 1)
+            and page.bitspersample == 8 * page.dtype.itemsize
+            and page.fillorder == 1
+            and page.parent.byteorder == _BYTE_ORDER
+            and len(page.databytecounts) == parts
+            and all(page.databytecounts)
+        )
+        return map(self._data, range(parts)) if alike else None
 
     def read(self, rows: Pair, columns: Pair) -> NDArray[Any]:
         """Return the pixels of these rows and columns."""
@@ -106,8 +130,9 @@ class Segments:
         """Return the bytes of a strip or tile, or None where it has none."""
         page = self._page
         handle = page.parent.filehandle
-        handle.seek(page.dataoffsets[index])
-        return handle.read(page.databytecounts[index]) if page.databytecounts[index] else None
+        with handle.lock:
+            handle.seek(page.dataoffsets[index])
+            return handle.read(page.databytecounts[index]) if page.databytecounts[index] else None
 
     def _segment(self, index: int, data: bytes | None) -> NDArray[Any]:
         """Return a strip or tile of these bytes."""
@@ -467,7 +492,7 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool, count:
         kind = "assocalpha" if info.premultiplied else "unassalpha" if alpha else "unspecified"
         page["extrasamples"] = [kind] + ["unspecified"] * (extra - 1) if extra else None
     if writing.compression != "fast":
-        page |= {"compression": "zlib", "compressionargs": {"level": 9 if writing.compression == "max" else 1}}
+        page |= {"compression": "zlib", "compressionargs": _MOST if writing.compression == "max" else _USUAL}
         if info.palette is None and image.dtype != np.float16 and image.dtype.itemsize <= 4:
             page["predictor"] = True
     if not writing.strip:
@@ -482,7 +507,7 @@ def _page(image: NDArray[Any], info: Info, writing: Writing, first: bool, count:
 
 
 def _banded_page(image: Banded, writing: Writing, first: bool, count: int = 1) -> dict[str, Any]:
-    """Return the arguments that write one page of so many in bands."""
+    """Return the arguments that write one page of so many in bands, or in tiles as a file has them."""
     give_back()
     page = _page(np.broadcast_to(np.zeros((), image.dtype), image.shape), image.info, writing, first, count)
     width, pixel = image.shape[1], math.prod(image.shape[2:]) * image.dtype.itemsize
@@ -493,6 +518,8 @@ def _banded_page(image: Banded, writing: Writing, first: bool, count: int = 1) -
         parts = (band[:, left : left + across] for band in parts for left in range(0, width, across))
     page |= {"data": parts, "shape": image.shape, "dtype": image.dtype, "contiguous": False}
     page |= {"tile": image.tile} if image.tile else {"rowsperstrip": rows}
+    if isinstance(image.source, Segments) and (encoded := image.source.encoded(page)):
+        page["data"] = encoded
     return page | {"maxworkers": os.cpu_count() or 1, "buffersize": _BUFFER}
 
 

@@ -131,10 +131,13 @@ def write_bands(
 
 def _fitted(image: Banded, kind: Format, writing: Writing, count: int) -> Banded:
     """Return an image as its format holds it, band by band."""
-    bands = (fitted(band, image.info, kind, writing, count) for band in image.bands)
-    first, info = next(bands)
+    bands = iter(image.bands)
+    band = next(bands)
+    first, info = fitted(band, image.info, kind, writing, count)
+    others = (fitted(other, image.info, kind, writing, count)[0] for other in bands)
     shape = (image.shape[0], *first.shape[1:])
-    return Banded(chain([first], (band for band, _ in bands)), shape, first.dtype, info, image.tile)
+    source = image.source if first is band else None
+    return Banded(chain([first], others), shape, first.dtype, info, image.tile, source)
 
 
 def _known(path: PurePath) -> Format:
