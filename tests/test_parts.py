@@ -97,8 +97,74 @@ def test_parts_of_grey_have_the_pixels_of_the_whole(tmp_path, dtype):
             np.testing.assert_array_equal(read(tmp_path / f"p.{ending}"), read(tmp_path / f"whole.{ending}"))
 
 
+def palette_file(path, dtype, wide, **options):
+    """Write indices of a palette of 8 or 16 bits, and return the file."""
+    count = {"bool": 2, "uint8": 256, "uint16": 1 << 16}[dtype]
+    colours = np.random.default_rng(2).integers(0, 1 << 16 if wide else 1 << 8, (3, count)).astype(np.uint16)
+    indices = picture("uint16", (70, 53), 1) % min(count, 1000)
+    tifffile.imwrite(
+        path, indices.astype(dtype), photometric="palette", colormap=colours * (1 if wide else 257), **options
+    )
+    return path
+
+
+@pytest.mark.parametrize("layout", ["strips", "deflate", "lzw", "plain", "one strip"])
+@pytest.mark.parametrize(("dtype", "wide"), [("uint8", False), ("uint8", True), ("uint16", True)])
+@pytest.mark.parametrize("ending", ["tif", "npy", "png", "zarr"])
+def test_parts_of_indices_have_the_pixels_and_the_palette_of_the_whole(
+    tmp_path, monkeypatch, layout, dtype, wide, ending
+):
+    source = palette_file(tmp_path / "a.tif", dtype, wide, **TIFFS[layout])
+    steps = {
+        "majority": ("downsample", "-m", "majority", "-F", 3, "-S", 2),
+        "max": ("downsample", "-m", "max"),
+        "nails": ("upsample", "-m", "nails", "-S", 2),
+        "colours": ("upsample", "-m", "nearest", "-S", 2, "--expand-palette"),
+        "average": ("downsample", "-m", "average"),
+    }
+    outputs = [tmp_path / f"{name} {how}.{ending}" for name in steps for how in ("whole", "parts")]
+    for name, step in steps.items():
+        run(*step, source, "-o", tmp_path / f"{name} whole.{ending}")
+        with monkeypatch.context() as patch:
+            if ending != "png":
+                patch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole
+            run(*step, source, "-o", tmp_path / f"{name} parts.{ending}", "--tile", "5x11")
+    for whole, parts in zip(outputs[::2], outputs[1::2], strict=True):
+        with (
+            open_picture(whole, Reading(keep_palette=True)) as one,
+            open_picture(parts, Reading(keep_palette=True)) as other,
+        ):
+            (image, info), (same, said) = one.read(), other.read()
+        np.testing.assert_array_equal(same, image)
+        np.testing.assert_array_equal(said.palette, info.palette)
+
+
+def test_a_map_of_labels_is_reduced_in_parts(tmp_path, monkeypatch):
+    source = palette_file(tmp_path / "a.tif", "uint8", False, **TIFFS["deflate"])
+    for step in (("-m", "gap"), ("-m", "max", "--keep-palette")):
+        run("reduce", *step, source, "-o", tmp_path / "whole.csv", "--overwrite")
+        with monkeypatch.context() as patch:
+            patch.setattr("poolcli.batch.source.Shared.read", None)
+            run("reduce", *step, source, "-o", tmp_path / "parts.csv", "--overwrite", "--memory", "1K")
+        assert (tmp_path / "parts.csv").read_text() == (tmp_path / "whole.csv").read_text()
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("layout", TIFFS)
+def test_parts_of_a_page_that_is_turned_have_the_pixels_of_the_whole(tmp_path, monkeypatch, orientation, layout):
+    source = written(
+        tmp_path, "a.tif", picture("uint8", (70, 53, 3), 1), extratags=[(274, 3, 1, orientation, True)], **TIFFS[layout]
+    )
+    step = ("downsample", "-m", "average", "-F", 3, "-S", 2, source, "-o")
+    run(*step, tmp_path / "whole.tif")
+    if "tile" in TIFFS[layout] or orientation < 5:
+        monkeypatch.setattr("poolcli.batch.source.Shared.read", None)  # of the whole
+    run(*step, tmp_path / "parts.tif", "--tile", "5x11")
+    np.testing.assert_array_equal(read(tmp_path / "parts.tif"), read(tmp_path / "whole.tif"))
+
+
 def test_what_is_no_part_goes_as_a_whole(tmp_path):
-    """A page that is turned, a mode that sees the whole: results are the same, --tile or not."""
+    """A page in strips that is turned, a mode that sees the whole: results are the same, --tile or not."""
     image = picture("uint8", (20, 32, 3), 1)
     source = tmp_path / "a.tif"
     tifffile.imwrite(source, image, extratags=[(274, 3, 1, 6, True)])

@@ -242,6 +242,7 @@ def tiles_of(path):
         return [data[begin : begin + n] for begin, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
 
 
+PALETTE = {"photometric": "palette", "colormap": np.full((3, 256), 257 * 9, np.uint16), "predictor": False}
 STORED = {"tile": (32, 32), "compression": "zlib", "compressionargs": {"level": 6}, "predictor": True}
 
 
@@ -254,6 +255,8 @@ STORED = {"tile": (32, 32), "compression": "zlib", "compressionargs": {"level": 
         ("int32", (90, 70), {}, ("--strip",), True),
         ("float32", (90, 70), {}, (), True),
         ("float64", (90, 70), {"predictor": False}, (), True),
+        ("uint8", (90, 70), PALETTE, ("--keep-palette",), True),
+        ("uint8", (90, 70), PALETTE, (), False),
         ("uint8", (90, 70), {"predictor": False}, (), False),
         ("uint8", (90, 70), {"compression": "lzw", "compressionargs": None}, (), False),
         ("uint8", (90, 70), {"compression": None, "compressionargs": None, "predictor": False}, (), False),

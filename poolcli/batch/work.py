@@ -274,8 +274,11 @@ class Worker:
         step = _resolved(target.job.step, image, info, found)
         many = len(target.frames) if self._crew and target.kind.marks and info.stack else 1
         parts = parts_of(boxes, step.given(return_indices=True) if target.job.indices else step, settings, many)
-        # What is converted to another dtype is converted as a whole.
-        if parts is None or self._fitting(image, info, target)[1] != step.dtype_after(image.dtype.name):
+        if parts is None:
+            return None
+        info, final = self._fitting(image, info, target)
+        # What is converted to another dtype is converted as a whole. Of indices, this is the dtype of their colours.
+        if info.palette is None and final != step.dtype_after(image.dtype.name):
             return None
         found.note_shapes(image.shape, parts.tiling.shape)
         found.advice.on_size(image.shape, parts.tiling.shape)

@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.images.colour import expanded
+from poolcli.images.metadata import upright
 from poolcli.images.types import ImageError, Info
 
 Ends = tuple[int, int]
@@ -124,6 +126,93 @@ class Plain:
             if self.file.readinto(part) < part.size:  # type: ignore[attr-defined]
                 raise ImageError(f"truncated: {self.shape} of {self.dtype} need more bytes than there are")
         return out.astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """An image that its file says to turn or to mirror, by boxes of what it is then."""
+
+    boxes: Boxes
+    orientation: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (H, W) or (H, W, C)."""
+        height, width, *channels = self.boxes.shape
+        return (width, height, *channels) if self.orientation >= 5 else self.boxes.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the dtype of the values."""
+        return self.boxes.dtype
+
+    @property
+    def info(self) -> Info:
+        """Return what else the file says of the image."""
+        return self.boxes.info
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Return the size of its tiles, if it has any."""
+        tile = self.boxes.tile
+        return (tile[1], tile[0]) if tile and self.orientation >= 5 else tile
+
+    @property
+    def together(self) -> int:
+        """Return how many images of the file are decoded together."""
+        return self.boxes.together
+
+    def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return the pixels of these rows and columns."""
+        height, width = self.shape[:2]
+        if self.orientation in (3, 4, 7, 8):
+            rows = height - rows[1], height - rows[0]
+        if self.orientation in (2, 3, 6, 7):
+            columns = width - columns[1], width - columns[0]
+        stored = (columns, rows) if self.orientation >= 5 else (rows, columns)
+        return upright(self.boxes.read(*stored), self.orientation)
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """The colours of an image of indices, by boxes."""
+
+    indices: Boxes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (H, W, C)."""
+        return *self.indices.shape, self._palette.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the dtype of the colours."""
+        return self._palette.dtype
+
+    @property
+    def info(self) -> Info:
+        """Return what else the file says of the image."""
+        return expanded(np.zeros((1, 1), np.uint8), self.indices.info)[1]
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Return the size of its tiles, if it has any."""
+        return self.indices.tile
+
+    @property
+    def together(self) -> int:
+        """Return how many images of the file are decoded together."""
+        return self.indices.together
+
+    @property
+    def _palette(self) -> NDArray[Any]:
+        palette = self.indices.info.palette
+        assert palette is not None
+        return palette
+
+    def read(self, rows: Ends, columns: Ends) -> NDArray[Any]:
+        """Return the colours of these rows and columns."""
+        return expanded(self.indices.read(rows, columns), self.indices.info)[0]
 
 
 @dataclass(frozen=True)

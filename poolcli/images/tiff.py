@@ -23,7 +23,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, _imaging
 
-from poolcli.images.boxes import Banded, Boxes, Plain, banded
+from poolcli.images.boxes import Banded, Boxes, Coloured, Plain, Turned, banded
 from poolcli.images.colour import expanded, full_range
 from poolcli.images.geotiff import GdalMetadata, GeoTiff
 from poolcli.images.heap import give_back
@@ -82,7 +82,7 @@ class Segments:
             and page.compression in _DEFLATED
             and written.get("compressionargs") == _USUAL
             and page.predictor == predictor
-            and page.photometric in (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.RGB)
+            and page.photometric in (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE)
             and (page.planarconfig == 1 or page.samplesperpixel == 1)
             and page.bitspersample == 8 * page.dtype.itemsize
             and page.fillorder == 1
@@ -196,10 +196,10 @@ class Tiff(Codec):
             image, info = PackedTiff(self._file, self._reading).read(self._pages[frame])
             return image, replace(info, structure=self._structure(page, frame))
         if page.photometric not in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE, _PHOTOMETRIC.YCBCR):
-            raise ImageError(f"TIFF of {_named(page.photometric)} values is not supported: convert it to RGB")
+            raise ImageError(f"TIFF of {_name(page.photometric)} values is not supported: convert it to RGB")
         if page.compression != 1 and page.compression not in tifffile.TIFF.DECOMPRESSORS:
             raise ImageError(
-                f"TIFF of compression {_named(page.compression)} is not supported: save it with LZW or deflate"
+                f"TIFF of compression {_name(page.compression)} is not supported: save it with LZW or deflate"
             )
         image = _channels_last(page)
         info = self._info(page, frame)
@@ -207,20 +207,32 @@ class Tiff(Codec):
             image = _values(image, page)
         elif page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
             image, info = _coloured(image, info, page)
-        image = upright(image, orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}))
+        image = upright(image, _orientation_of(page))
         if info.palette is not None and not self._reading.keep_palette:
             return expanded(image, info)
         return image, info
 
     def boxes(self, frame: int) -> Boxes | None:
-        """Return a page to be read in parts, if it is upright, of grey or colours, and its parts are small."""
+        """Return a page to be read in parts, if it is of plain values, and its parts are small."""
         page: Any = self._tiff.pages[self._pages[frame]]
-        plain = page.photometric in (*_GREYS, _PHOTOMETRIC.RGB) and not _is_packed(page) and page.imagedepth == 1
-        upright_page = orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}) == 1
+        of_indices = page.photometric == _PHOTOMETRIC.PALETTE
+        if of_indices and (page.colormap is None or page.samplesperpixel > 1):
+            return None
+        boxes, orientation = self._stored(page, frame), _orientation_of(page)
+        if boxes is None or (orientation >= 5 and boxes.tile is None):  # a row of it would be a column of all strips
+            return None
+        boxes = boxes if orientation == 1 else Turned(boxes, orientation)
+        return Coloured(boxes) if of_indices and not self._reading.keep_palette else boxes
+
+    def _stored(self, page: Any, frame: int) -> Boxes | None:
+        """Return the values of a page, as they are stored, in parts."""
+        plain = page.photometric in (*_GREYS, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE) and page.imagedepth == 1
         known = page.compression == 1 or page.compression in tifffile.TIFF.DECOMPRESSORS
-        if not plain or not upright_page or not known or page.dtype is None:
+        if not plain or _is_packed(page) or not known or page.dtype is None:
             return None
         info = self._info(page, frame)
+        if page.photometric == _PHOTOMETRIC.PALETTE:
+            info = _named(info, page)
         tile = (page.tilelength, page.tilewidth) if page.is_tiled else None
         several = page.planarconfig == 2 and page.samplesperpixel > 1
         natural = page.photometric != _PHOTOMETRIC.MINISWHITE and page.dtype != bool
@@ -254,7 +266,7 @@ class Tiff(Codec):
     def _structure(self, page: Any, frame: int) -> Structure | None:
         """Return what is said of a page; of one that is turned to be upright, nothing."""
         own = [part for kind in (GeoTiff, GdalMetadata) if (part := self._part(kind, page))]
-        if not own + self._parts or orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)}) != 1:
+        if not own + self._parts or _orientation_of(page) != 1:
             return None
         samples = page.samplesperpixel
         shape = (page.imagelength, page.imagewidth, samples)[: 2 + (samples > 1)]
@@ -358,6 +370,10 @@ def _opened(file: BinaryIO) -> tifffile.TiffFile:
         return tifffile.TiffFile(file, is_lsm=False)
 
 
+def _orientation_of(page: Any) -> int:
+    return orientation_of({_ORIENTATION: page.tags.valueof(_ORIENTATION, 1)})
+
+
 def _nodata(page: Any) -> str:
     return str(page.tags.valueof(NODATA, "")).strip("\0 ")
 
@@ -402,7 +418,7 @@ def _is_packed(page: Any) -> bool:
     return bool(of_ink or (page.photometric == _PHOTOMETRIC.YCBCR and page.compression != _JPEG))
 
 
-def _named(value: Any) -> str:
+def _name(value: Any) -> str:
     """Return the name of a photometric interpretation or a compression, or the number of one that is not known."""
     return str(getattr(value, "name", value if isinstance(value, int) else "that is no number"))
 
@@ -421,7 +437,9 @@ def _channels_last(page: Any) -> NDArray[Any]:
 
 
 def _values(image: NDArray[Any], page: Any) -> NDArray[Any]:
-    """Return grey or colours of a page with black as 0, of 8 bits at least."""
+    """Return grey or colours of a page with black as 0, of 8 bits at least; indices as they are."""
+    if page.photometric == _PHOTOMETRIC.PALETTE:
+        return image.view(np.uint8) if image.dtype == bool else image
     return _scaled(_dark_first(image, page) if page.photometric in _GREYS else image, page)
 
 
@@ -452,7 +470,7 @@ def _scaled(image: NDArray[Any], page: Any) -> NDArray[Any]:
 def _coloured(image: NDArray[Any], info: Info, page: Any) -> Frame:
     """Return indices and their palette; or colours, where not all that is stored beside the indices is opaque."""
     image = image.view(np.uint8) if image.dtype == bool else image
-    named = replace(info, palette=_palette(page.colormap), alpha=False, premultiplied=False)
+    named = _named(info, page)
     if image.ndim == 2:
         return image, named
     indices, more = image[..., 0], _scaled(image[..., 1:], page)
@@ -462,6 +480,11 @@ def _coloured(image: NDArray[Any], info: Info, page: Any) -> Frame:
     wide = np.uint16 if np.uint16 in (colours.dtype, more.dtype) else np.uint8
     parts = [part * wide(257) if part.dtype != wide else part for part in (colours, more)]
     return np.concatenate(parts, axis=2), replace(named, alpha=info.alpha, premultiplied=info.premultiplied)
+
+
+def _named(info: Info, page: Any) -> Info:
+    """Return what is said of a page of indices."""
+    return replace(info, palette=_palette(page.colormap), alpha=False, premultiplied=False)
 
 
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
