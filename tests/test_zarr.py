@@ -221,11 +221,12 @@ def test_any_chunks_give_the_bytes_of_the_array(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize("options", [{}, {"--tile": "5x11"}, {"--tile": "64x64"}], ids=str)
-def test_each_chunk_and_shard_is_written_once(tmp_path, monkeypatch, package, options):
+@pytest.mark.parametrize("shards", [None, (2, 16, 24)], ids=str)
+def test_each_chunk_and_shard_is_written_once(tmp_path, monkeypatch, package, shards, options):
     image = picture("uint8", (4, 90, 70), 1)
-    source = stored(tmp_path / "a.zarr", image, chunks=(2, 8, 8), shards=(2, 16, 24))
+    source = stored(tmp_path / "a.zarr", image, chunks=(2, 8, 8), shards=shards)
     written = []
-    pipeline = zarrs.ZarrsCodecPipeline if package == "zarrs" else BatchedCodecPipeline
+    pipeline = zarrs.ZarrsCodecPipeline if package == "zarrs" and not shards else BatchedCodecPipeline
     write = pipeline.write
 
     async def noted(self, chunks, *more, **options):
@@ -235,7 +236,7 @@ def test_each_chunk_and_shard_is_written_once(tmp_path, monkeypatch, package, op
 
     monkeypatch.setattr(pipeline, "write", noted)
     run(*MAX, source, "-o", tmp_path / "b.zarr", *(word for pair in options.items() for word in pair))
-    assert len(written) == len({*written}) == 2 * 3 * 2
+    assert len(written) == len({*written}) == 2 * (3 * 2 if shards else 6 * 5)
     np.testing.assert_array_equal(opened(tmp_path / "b.zarr")[...], pooled(image))
 
 

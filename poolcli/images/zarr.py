@@ -352,7 +352,7 @@ def create_level(folder: Path, name: str, level: Level) -> Any:
             str(folder), name=name or None, shape=level.shape, dtype=level.dtype, chunks=level.chunks,
             zarr_format=level.zarr_format, attributes=attributes, **more,
         )  # fmt: skip
-    return _fast(array, folder)
+    return array if level.shards else _fast(array, folder)  # whose order of chunks in shards is another than workers'
 
 
 def _codecs(level: Level) -> dict[str, Any]:
@@ -431,7 +431,8 @@ def _sent(metadata: Any, place: Any, layout: Layout) -> Sheet:
     killed while it writes a chunk that another has written meanwhile.
     """
     zarr = _library()
-    return Sheet(zarr.Array(zarr.AsyncArray(metadata, place)), layout)
+    with _tried():  # and not while another thread asks for the fast package
+        return Sheet(zarr.Array(zarr.AsyncArray(metadata, place)), layout)
 
 
 def write_box(array: Any, layout: Layout, images: Sequence[int], box: tuple[Ends, Ends], values: NDArray[Any]) -> None:
