@@ -94,6 +94,11 @@ class Step:
         return self.ignores_order and (self.does.makes_rows or "dtype" not in self.arguments)
 
     @property
+    def copies(self) -> bool:
+        """Return whether each of its values is that of one pixel: a value that means none still does."""
+        return not self.does.differentiates and self.row.copies()
+
+    @property
     def mixes(self) -> bool:
         """Return whether it makes other channels of all channels."""
         return self.row.mixes(self.arguments)

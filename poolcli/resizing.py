@@ -25,6 +25,10 @@ class Resizing(ModeRow):
     selects: bool = False
     unordered: bool = False
 
+    def copies(self) -> bool:
+        """Return whether each of its values is that of one pixel."""
+        return self.selects
+
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that it makes of (H, W) or (H, W, C), or raise a ValueError."""
         size, scale, fit = _asked(arguments)

@@ -45,6 +45,10 @@ class ModeRow:
         """Return whether it makes other channels of all channels: alpha is one more number then."""
         return False
 
+    def copies(self) -> bool:
+        """Return whether each of its values is that of one pixel, wherever this lies, and whatever the others are."""
+        return False
+
     def can_ignore(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether values can be left out of its windows."""
         return False

@@ -50,6 +50,10 @@ class Upsampling(ModeRow):
     pieces: str = ""
     learns: Mapping[str, str] = field(default_factory=dict)
 
+    def copies(self) -> bool:
+        """Return whether each of its values is that of one pixel: none is filled in."""
+        return self.selects and (self.fractional or self.unfolds)
+
     def output_shape(self, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the shape that `upsample` makes of (H, W) or (H, W, C), or raise its ValueError."""
         scale, size = arguments.get("scale"), arguments.get("size")

@@ -522,7 +522,8 @@ def test_what_outputs_do_not_keep_is_told(shape, options, lost, counts, tmp_path
     values = [f"its nodata, {counts}, counts as any other value"] if counts else []
     for line, parts in {
         "downsample -m max a.tif": nodata + values,
-        "upsample -m nearest a.tif -o b.npy": keeps + values,
+        "upsample -m nearest a.tif -o b.npy": keeps,
+        "upsample -m nails a.tif -o c.npy": keeps + values,
         "reduce -m gmp a.tif": values,
         "downsample -m max a.tif --overwrite --strip": [],
         "downsample -m max a.tif --overwrite --quiet": [],

@@ -284,6 +284,22 @@ def geotiff(path, values, nodata):
     )
 
 
+@pytest.mark.parametrize("how", [(), ("--tile", 3)], ids=str)
+@pytest.mark.parametrize(
+    "step", [("upsample", "-m", "nearest", "-S", 2), ("resize", "-m", "nearest", "--width", 3)], ids=str
+)
+def test_what_copies_pixels_keeps_the_nodata_of_a_file(tmp_path, monkeypatch, step, how):
+    monkeypatch.chdir(tmp_path)
+    geotiff("a.tif", np.array([[-9999, 2, 3, -9999], [4, 6, -9999, -9999]], np.int16), "-9999")
+    assert said(*step, *map(str, how), "a.tif", "-o", "b.tif") == ""
+    assert tag_of("b.tif") == ["-9999"]
+    lost = "warning: a.tif: the output does not keep its GDAL nodata\n"
+    assert said(*step, *map(str, how), "a.tif", "-o", "b.npy") == lost
+    filled = ("upsample", "-m", "nails", "-S", "2")
+    assert "counts as any other value" in said(*filled, "a.tif", "-o", "c.tif")
+    assert tag_of("c.tif") == [None]
+
+
 def test_the_command_takes_and_keeps_the_nodata_of_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = np.array([[-9999, 2, 3, -9999], [4, 6, -9999, -9999]], np.int16)

@@ -361,7 +361,7 @@ class Worker:
         """Return what is said of a result that is made in parts."""
         image, info = seen_shape(parts.boxes)
         info, final = self._fitting(image, info, target)
-        info = replace(info, nodata=_nodata_of(parts.tiling.step, image, final))
+        info = replace(info, nodata=_nodata_of(parts.tiling.step, info, image, final))
         found.note_kept(info, target.kind)
         return info
 
@@ -455,7 +455,7 @@ class Worker:
         levels = levels_of(job.step, image.shape, image.dtype)
         found.note_shapes(image.shape, levels[-1].shape if levels else image.shape)
         info, dtype = self._fitting(image, info, target)
-        info = replace(info, nodata=_nodata_of(job.step, image, dtype))
+        info = replace(info, nodata=_nodata_of(job.step, info, image, dtype))
         found.note_kept(info, target.kind)
         operate = imported("pictures:operate_box")
 
@@ -514,7 +514,7 @@ class Worker:
         image, info = self._read(picture, frame, found)
         step = _resolved(step, image, info, found)
         info, dtype = self._check(image, info, target, found)
-        info = replace(info, nodata=_nodata_of(step, image, dtype))
+        info = replace(info, nodata=_nodata_of(step, info, image, dtype))
         found.note_kept(info, target.kind)
         if target.job.indices:
             result, found.indices = self._apply(image, info, step.given(return_indices=True))
@@ -573,6 +573,7 @@ class Worker:
 def _resolved(step: Step, image: NDArray[Any], info: Info, found: Findings) -> Step:
     """Return a step with the nodata of the file, where that is asked for; without any where the file has none."""
     if "ignore" not in step.arguments:
+        found.ignored = step.copies
         return step
     own = nodata.read(info.nodata, image.dtype)
     given = step.arguments["ignore"]
@@ -583,10 +584,14 @@ def _resolved(step: Step, image: NDArray[Any], info: Info, found: Findings) -> S
     return step
 
 
-def _nodata_of(step: Step, image: NDArray[Any], dtype: str) -> str:
+def _nodata_of(step: Step, info: Info, image: NDArray[Any], dtype: str) -> str:
     """Return what the output is said to have for nodata, if it has the numbers of the result."""
+    if dtype != step.dtype_after(image.dtype.name):
+        return ""
+    if step.copies:
+        return info.nodata if dtype == image.dtype.name else ""
     ignore = step.arguments.get("ignore")
-    return "" if ignore is None or dtype != step.dtype_after(image.dtype.name) else nodata.written(ignore)
+    return "" if ignore is None else nodata.written(ignore)
 
 
 def _is_shared(path: Path | None) -> bool:
