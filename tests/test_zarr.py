@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -714,3 +715,89 @@ def test_memory_is_bounded(tmp_path):
     for name in steps:
         assert peaks[name, 20_000] < 400
         assert peaks[name, 20_000] < 1.1 * peaks[name, 10_000]
+
+
+SIZES = {"T": 2, "C": 3, "Z": 4}
+MEASURED = {
+    "PhysicalSizeX": 0.1, "PhysicalSizeY": 200.0, "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 0.5,
+    "TimeIncrement": 30.0, "TimeIncrementUnit": "s",
+}  # fmt: skip
+
+
+def image_said(folder):
+    """Return what the group of an OME-Zarr says of its image, and its largest array."""
+    group = zarr.open_group(folder, mode="r")
+    return group.attrs["ome"]["multiscales"][0], group["0"]
+
+
+@pytest.mark.parametrize("axes", ["".join(axes) for axes in permutations("TCZ")])
+@pytest.mark.parametrize("step", [("downsample", "-m", "max"), ("pyramid", "-m", "max", "--levels", 1)], ids=str)
+def test_the_pages_of_an_ome_tiff_become_planes_of_an_ome_zarr(tmp_path, axes, step):
+    image = picture("uint16", (*(SIZES[axis] for axis in axes), 20, 16), 1)
+    tifffile.imwrite(tmp_path / "a.ome.tif", image, ome=True, metadata={"axes": f"{axes}YX", **MEASURED})
+    assert command(*step, tmp_path / "a.ome.tif", "-o", tmp_path / "b.ome.zarr").output == ""
+    said, array = image_said(tmp_path / "b.ome.zarr")
+    ordered = image.transpose(*(axes.index(axis) for axis in "TCZ"), 3, 4)
+    small = ordered.reshape(2, 3, 4, 10, 2, 8, 2).max((4, 6))
+    np.testing.assert_array_equal(array[...], ordered if step[0] == "pyramid" else small)
+    assert array.metadata.dimension_names == ("t", "c", "z", "y", "x")
+    units = {axis["name"]: axis.get("unit") for axis in said["axes"]}
+    assert units == {"t": "second", "c": None, "z": "micrometer", "y": "nanometer", "x": "micrometer"}
+    level = (
+        {"type": "scale", "scale": [30, 1, 0.5, 400, 0.2]},
+        {"type": "translation", "translation": [0, 0, 0, 100, 0.05]},
+    )
+    assert said["datasets"][-1]["coordinateTransformations"] == [*level]
+    if step[0] == "pyramid":
+        assert said["datasets"][0]["coordinateTransformations"] == [{"type": "scale", "scale": [30, 1, 0.5, 200, 0.1]}]
+        np.testing.assert_array_equal(zarr.open_group(tmp_path / "b.ome.zarr", mode="r")["1"][...], small)
+
+
+@pytest.mark.parametrize("axes", ["TZCYX", "ZCYX", "CYX", "ZYX", "YX"])
+def test_the_pages_of_imagej_become_planes_of_an_ome_zarr(tmp_path, axes):
+    image = picture("uint8", (*(SIZES[axis] for axis in axes[:-2]), 20, 16), 1)
+    metadata = {"axes": axes, "unit": "um", "spacing": 0.5, "finterval": 30.0}
+    tifffile.imwrite(tmp_path / "a.tif", image, imagej=True, resolution=(10, 5), metadata=metadata)
+    assert command(*MAX[:3], tmp_path / "a.tif", "-o", tmp_path / "b.ome.zarr").output == ""
+    said, array = image_said(tmp_path / "b.ome.zarr")
+    names = "".join(axis for axis in "TCZ" if axis in axes)
+    planes = image.transpose(*(axes.index(axis) for axis in names), image.ndim - 2, image.ndim - 1)
+    small = planes.reshape(*planes.shape[:-2], 10, 2, 8, 2).max((-3, -1))
+    np.testing.assert_array_equal(array[...], small)
+    assert [axis["name"] for axis in said["axes"]] == [*names.lower(), "y", "x"]
+    scale = {"T": 30, "C": 1, "Z": 0.5}
+    assert said["datasets"][0]["coordinateTransformations"][0]["scale"] == [*(scale[axis] for axis in names), 0.4, 0.2]
+
+
+def test_what_a_zarr_does_not_keep_of_a_tiff_is_told(tmp_path):
+    source, out = tmp_path / "a.tif", tmp_path / "b.zarr"
+    image, metadata = (
+        picture("uint8", (3, 20, 16), 1),
+        {"axes": "CYX", "PhysicalSizeX": 0.1, "Channel": {"Name": [*"abc"]}},
+    )
+    tifffile.imwrite(source, image, ome=True, photometric="minisblack", metadata=metadata)
+
+    def lost(*more):
+        said = command(*MAX[:3], source, "-o", out, "--overwrite", *more).output
+        return said.removeprefix(f"warning: {source}: the output does not keep its ").strip()
+
+    assert lost() == "OME pixel size and channel names"
+    assert opened(out).metadata.dimension_names == ("c", "y", "x")
+    assert lost("--frame", 1) == "OME axes, pixel size and channel names"
+    assert lost("--strip") == ""
+    scale = (33550, 12, 3, (10.0, 10.0, 0.0)), (33922, 12, 6, (0.0, 0.0, 0.0, 5.0, 6.0, 0.0))
+    key = (34735, 3, 4, (1, 1, 0, 0))
+    tifffile.imwrite(source, image[0], extratags=[(*tag, True) for tag in (*scale, key)])
+    assert lost() == "GeoTIFF CRS, pixel size and origin"
+
+
+def test_colours_in_pages_that_are_channels_have_an_axis_of_their_own(tmp_path):
+    """No OME-Zarr has two axes of channels."""
+    image = picture("uint8", (2, 20, 16, 3), 1)
+    metadata = {"axes": "CYXS", "PhysicalSizeX": 0.1}
+    tifffile.imwrite(tmp_path / "a.ome.tif", image, ome=True, photometric="rgb", metadata=metadata)
+    said = command(*MAX[:3], tmp_path / "a.ome.tif", "-o", tmp_path / "b.ome.zarr").output
+    _, array = image_said(tmp_path / "b.ome.zarr")
+    small = image.reshape(2, 10, 2, 8, 2, 3).max((2, 4))
+    np.testing.assert_array_equal(np.moveaxis(array[...], 0, -1), small)
+    assert said == f"warning: {tmp_path / 'a.ome.tif'}: the output does not keep its OME axes\n"

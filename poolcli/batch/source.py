@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -83,6 +83,10 @@ class Shared:
     def warnings(self, writing: Writing | None, ignored: bool = False, kept: Collection[Said] = ()) -> list[str]:
         """Return what is odd about the file, and what is lost where it is written."""
         return self._picture.warnings(writing, ignored, kept)
+
+    def order(self) -> Sequence[int]:
+        """Return the images in the order of the planes of the array that the file says they are, or as they come."""
+        return self._picture.order()
 
     def boxes(self, frame: int = 0) -> Boxes | None:
         """Return one of the images to be read in parts, or None where it is read as a whole."""

@@ -65,13 +65,15 @@ class Findings:
         if not self.before:
             self.before, self.after = before, after
 
-    def note_kept(self, info: Info, kind: Format) -> None:
-        """Keep what a result of this format says of the places of its pixels, and of nodata."""
-        if kind.structure:
+    def note_kept(self, info: Info, target: _Target) -> None:
+        """Keep what a result says of the places of its pixels, and of nodata."""
+        if target.kind.structure:
             self.kept |= info.structure.says if info.structure else set()
             self.kept |= {("GDAL", "nodata")} if info.nodata else set()
-        if kind.marks and info.stack:
-            self.kept |= {*info.stack.says}
+        if target.kind.marks and target.job.output:
+            from poolcli.images.arrays import kept_of
+
+            self.kept |= kept_of(info, target.job.output, len(target.frames), target.job.step.does.makes_levels)
 
     def warn(self, lines: Sequence[str]) -> None:
         """Add what a file says of itself."""
@@ -129,7 +131,7 @@ class Worker:
     def painting(self, job: Job, name: str, source: Source) -> Painting:
         """Return a painting of a job, by the name that the crew was told, to write some of its boxes."""
         picture = source.open(self._settings.reading_for(job.step))
-        target, found = _target(job, self._frames(picture)), Findings(job)
+        target, found = _target(job, self._frames(picture, job.kind)), Findings(job)
         self._prepare()
         if job.step.does.makes_levels:
             pyramid = self._pyramid(picture, target, found)
@@ -227,7 +229,7 @@ class Worker:
                 return "skipped"
             check_free(job.output, settings.writing.overwrite)
         picture = source.open(settings.reading_for(job.step))
-        target = _target(job, self._frames(picture))
+        target = _target(job, self._frames(picture, job.kind))
         if job.indices:
             make_folder(job.indices.parent)
         self._prepare()
@@ -362,7 +364,7 @@ class Worker:
         image, info = seen_shape(parts.boxes)
         info, final = self._fitting(image, info, target)
         info = replace(info, nodata=_nodata_of(parts.tiling.step, info, image, final))
-        found.note_kept(info, target.kind)
+        found.note_kept(info, target)
         return info
 
     def _paint(self, painting: Painting, target: _Target, crew: Crew | None) -> None:
@@ -456,7 +458,7 @@ class Worker:
         found.note_shapes(image.shape, levels[-1].shape if levels else image.shape)
         info, dtype = self._fitting(image, info, target)
         info = replace(info, nodata=_nodata_of(job.step, info, image, dtype))
-        found.note_kept(info, target.kind)
+        found.note_kept(info, target)
         operate = imported("pictures:operate_box")
 
         def make(tiling: Tiling, part: NDArray[Any], box: Box) -> Any:
@@ -482,8 +484,11 @@ class Worker:
             check_alike(seen_shape(boxes)[0], images[0].shape, images[0].dtype)
         return images
 
-    def _frames(self, picture: Shared) -> Sequence[int]:
-        return range(picture.frames) if self._settings.frame is None else [self._settings.frame]
+    def _frames(self, picture: Shared, kind: Format | None = None) -> Sequence[int]:
+        """Return which images are taken, in the order of those of a format."""
+        if self._settings.frame is not None:
+            return [self._settings.frame]
+        return picture.order() if kind and kind.marks else range(picture.frames)
 
     def _read(self, picture: Shared, frame: int, found: Findings) -> tuple[NDArray[Any], Info]:
         image, info = picture.read(frame)
@@ -515,7 +520,7 @@ class Worker:
         step = _resolved(step, image, info, found)
         info, dtype = self._check(image, info, target, found)
         info = replace(info, nodata=_nodata_of(step, info, image, dtype))
-        found.note_kept(info, target.kind)
+        found.note_kept(info, target)
         if target.job.indices:
             result, found.indices = self._apply(image, info, step.given(return_indices=True))
         elif step.does.differentiates:

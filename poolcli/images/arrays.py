@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 from poolcli.images import ngff
 from poolcli.images.boxes import Ends, Outline
-from poolcli.images.types import ImageError, Reading
+from poolcli.images.structure import Axes, Said
+from poolcli.images.types import ImageError, Info, Reading
 
 _OME = ".ome.zarr"
 _MADE = "k"  # the axis of planes that are made of one image
@@ -102,12 +104,25 @@ class Wanted:
     stored: Stored | None = field(default=None, repr=False)  # what it is made of
 
 
+def kept_of(info: Info, name: PurePath, planes: int, is_pyramid: bool) -> set[Said]:
+    """Return what an array of so many planes, with this name, keeps of what a file says of its images."""
+    kept = {("GDAL", "nodata")} if info.nodata else set()
+    if info.stack:
+        return kept | {*info.stack.says}
+    axes = _axes_of(info)
+    return kept | (axes.says(planes, is_pyramid or _is_ome(name)) if axes else set())
+
+
+def _is_ome(name: PurePath) -> bool:
+    return name.name.lower().endswith(_OME)
+
+
 def wanted_of(outline: Outline) -> Wanted:
     """Return the array that the outline of an output asks for, or raise an ImageError."""
     stack = outline.info.stack
     stored = stack.stored if stack and isinstance(stack.stored, Stored) else None
     image = stored.image if stored else None
-    is_ome = bool(image or outline.method) or outline.name.name.lower().endswith(_OME)
+    is_ome = bool(image or outline.method) or _is_ome(outline.name)
     if is_ome and outline.planes > 1:
         what = f"an OME-Zarr has no axis for {outline.planes} images that are made of one"
         raise ImageError(f"{what}: combine=mean makes one; .tif, .npy hold all")
@@ -136,10 +151,8 @@ def wanted_of(outline: Outline) -> Wanted:
     )
 
 
-def _of(stored: Stored | None, axis: int, length: int, usual: int) -> _Axis:
-    """Return an axis of the array that an output is made of, with another length; or one that is usual."""
-    if stored is None:
-        return _Axis(None, length, usual)
+def _of(stored: Stored, axis: int, length: int) -> _Axis:
+    """Return an axis of the array that an output is made of, with another length."""
     array, image = stored.array, stored.image
     shard = array.shards[axis] if array.shards else 0
     known = _Axis(stored.layout.names[axis], length, array.chunks[axis], shard)
@@ -160,8 +173,11 @@ def _planes(outline: Outline, stored: Stored | None) -> list[_Axis]:
     """Return the axes along which the images of an output lie: of a single one they have a length of 1."""
     count, stack = len(outline.frames), outline.info.stack
     if stored is None or stack is None:
+        axes = _axes_of(outline.info)
+        if axes and axes.names and count == len(axes.order):
+            return [_measured(axes, name, n, 1) for name, n in zip(axes.names, axes.lengths, strict=True)]
         return [_Axis(None, count, 1)] * (count > 1)
-    own = [_of(stored, axis, n, 1) for axis, n in zip(stored.layout.planes, stack.lengths, strict=True)]
+    own = [_of(stored, axis, n) for axis, n in zip(stored.layout.planes, stack.lengths, strict=True)]
     if count == math.prod(stack.lengths):
         return own
     index: list[int] = []
@@ -172,13 +188,27 @@ def _planes(outline: Outline, stored: Stored | None) -> list[_Axis]:
     return [replace(axis, length=1).moved(1, i) for axis, i in zip(own, index, strict=True)]
 
 
+def _axes_of(info: Info) -> Axes | None:
+    """Return what a TIFF says of the axes of its pages; of each page alone, where both have channels."""
+    structure = info.structure
+    axes = structure.axes if structure else None
+    return replace(axes, names=()) if axes and structure and "c" in axes.names and len(structure.shape) > 2 else axes
+
+
+def _measured(axes: Axes | None, name: str, length: int, chunk: int) -> _Axis:
+    """Return an axis of what is made of the pages of a TIFF."""
+    size, unit = axes.sizes.get(name, (1.0, "")) if axes else (1.0, "")
+    said = ngff.axis_of(name) | ({"unit": unit} if unit else {})
+    return _Axis(name, length, chunk, scale=size, said=said)
+
+
 def _sides(outline: Outline, stored: Stored | None) -> list[_Axis]:
     """Return the axes of rows and columns."""
-    sides = []
+    sides, axes = [], None if stored else _axes_of(outline.info)
     for k, name in enumerate("yx"):
-        usual = outline.tile[k] if outline.tile else _CHUNK
-        axis = _of(stored, stored.layout.rows + k if stored else 0, outline.shape[k], usual)
-        sides.append(replace(axis, name=axis.name if stored else name).moved(*outline.along[k]))
+        usual, length = outline.tile[k] if outline.tile else _CHUNK, outline.shape[k]
+        axis = _of(stored, stored.layout.rows + k, length) if stored else _measured(axes, name, length, usual)
+        sides.append(axis.moved(*outline.along[k]))
     return sides
 
 
@@ -188,7 +218,7 @@ def _channels(outline: Outline, stored: Stored | None, is_ome: bool) -> _Axis | 
         return None
     count = outline.shape[2]
     if stored and stored.layout.channels is not None:
-        known = _of(stored, stored.layout.channels, count, count)
+        known = _of(stored, stored.layout.channels, count)
         return replace(
             known, said=known.said or ngff.axis_of(known.name or "c"), name=known.name or ("c" if is_ome else None)
         )

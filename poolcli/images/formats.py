@@ -80,7 +80,7 @@ FORMATS = (
     Format("NPY", "npy:Npy", rb"\x93NUMPY", (".npy",),
            holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True, frames=True, streams=True, bands=True),
     Format("ZARR", "zarr:Zarr", endings=(".zarr",), holds=dict.fromkeys((*_ANY, "palette"), DTYPES), array=True,
-           frames=True, streams=True, structure=True, bands=True, levels=True,
+           frames=True, streams=True, bands=True, levels=True,
            marks=("zarr.json", ".zarray", ".zgroup")),
     Format("NPZ", "npy:Npz", rb"PK(?:\x03\x04|\x05\x06)", array=True),
     Format("QOI", "plain:Qoi", rb"qoif", only_read=(".qoi",)),

@@ -71,6 +71,9 @@ class GeoTiff:
         points = _moved(self.points, self.scale, (across, left), (down, top))
         return replace(self, scale=scale, matrix=tuple(matrix), points=points)
 
+    def axes(self) -> None:
+        """Return None: pages are no planes of an array."""
+
     def arguments(self, first: bool) -> Mapping[str, Any]:
         """Return the tags."""
         types = {_KEYS: _SHORT, _DOUBLES: _DOUBLE, _TEXTS: _ASCII}
@@ -132,6 +135,9 @@ class GdalMetadata:
         """Return what is true of the output: nothing of single bands if there are others."""
         untrue = r'name="STATISTICS_' if change.keeps_channels else r'(?:name="STATISTICS_|sample=")'
         return replace(self, text=re.sub(rf"\s*<Item\b[^>]*\b{untrue}[^>]*>[^<]*</Item>", "", self.text))
+
+    def axes(self) -> None:
+        """Return None: pages are no planes of an array."""
 
     def arguments(self, first: bool) -> Mapping[str, Any]:
         """Return the tag."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import isfinite
 from sys import byteorder
 from typing import Any, Literal
 
 import tifffile
 
-from poolcli.images.structure import IMAGEJ_METADATA, Change, Said
+from poolcli.images.structure import IMAGEJ_METADATA, Axes, Change, Said, unit_of
 
 _AXES = ("images", "channels", "slices", "frames", "hyperstack", "mode", "order")
 _RANGE = ("min", "max")
+_STACK = ("frames", "channels", "slices")
 _KEPT = ("Info", "Labels", "Ranges", "LUTs", "Properties")
 _X, _Y, _UNIT = 282, 283, 296
 _MOST = 4e9  # that a quotient of two numbers of 32 bits holds
@@ -101,6 +103,27 @@ class ImageJ:
         if self.tags:
             given["extratags"] = [*tifffile.tifffile.imagej_metadata_tag(dict(self.tags), _ORDER)]
         return given
+
+    def axes(self) -> Axes:
+        """Return what array the pages are the planes of: channels change fastest, unless an order says else."""
+        lengths = {axis: max(_whole(self.lines, name), 1) for axis, name in zip("tcz", _STACK, strict=True)}
+        order = self.lines.get("order", "czt")[:3]
+        order = order if sorted(order) == ["c", "t", "z"] else "czt"
+        pages = {}
+        for page, place in enumerate(product(*(range(lengths[axis]) for axis in reversed(order)))):
+            plane = dict(zip(reversed(order), place, strict=True))
+            pages[plane["t"], plane["c"], plane["z"]] = page
+        if len(pages) != self.pages:
+            lengths, pages = dict.fromkeys("tcz", 1), {(0, 0, 0): 0}
+        unit, spacing = unit_of(self.lines.get("unit", "")), _float(self.lines.get("spacing"))
+        sizes = {"z": (spacing, unit) if spacing else (1.0, "")}
+        sizes |= {
+            axis: (1 / one, unit) if unit else (1.0, "")
+            for axis, one in zip("xy", self.resolution or (1.0, 1.0), strict=True)
+        }
+        interval = _float(self.lines.get("finterval"))
+        sizes["t"] = (interval, "second") if interval else (1.0, "")
+        return Axes.of("ImageJ", lengths, pages, sizes)
 
     def _fits(self, samples: int) -> bool:
         """Return whether the axes are those of the pages: some writers count samples as channels."""

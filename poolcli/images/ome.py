@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 from typing import Any
 from xml.etree import ElementTree
 
-from poolcli.images.structure import Change, Said
+from poolcli.images.structure import Axes, Change, Said, unit_of
 
 _TYPES = {name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32")}
 _TYPES |= {"float32": "float", "float64": "double"}
@@ -58,6 +59,10 @@ class Ome:
         """Return the description of the first page."""
         return {"description": self._described()} if first else {}
 
+    def axes(self) -> Axes:
+        """Return what array the pages are the planes of."""
+        return _axes(self.text)
+
     def _described(self) -> bytes:
         root = ElementTree.fromstring(self.text)
         root.attrib.pop("UUID", None)
@@ -106,6 +111,18 @@ def _known(text: str) -> _Known:
     return _Known(size, depth * times * (channels // samples))
 
 
+@lru_cache(maxsize=8)
+def _axes(text: str) -> Axes:
+    pixels = _pixels(ElementTree.fromstring(text))
+    assert pixels is not None
+    lengths = {axis.lower(): size for axis, size in _sizes(pixels).items()}
+    planes = _planes(pixels, _known(text).planes)
+    pages = {(plane["T"], plane["C"], plane["Z"]): page for page, plane in enumerate(planes)}
+    sizes = {axis.lower(): _size(pixels, f"PhysicalSize{axis}", "\N{MICRO SIGN}m") for axis in "ZYX"}
+    sizes["t"] = _size(pixels, "TimeIncrement", "s")
+    return Axes.of("OME", lengths, pages, sizes)
+
+
 def _read(text: str) -> _Known | None:
     """Return the same, or None where a text is damaged or not about one image."""
     try:
@@ -138,18 +155,40 @@ def _samples(pixels: ElementTree.Element) -> int:
 
 def _plane_of(pixels: ElementTree.Element, page: int) -> Plane:
     """Return which plane a page is: elements say where runs of planes begin, or all come in their order."""
+    sizes = _sizes(pixels)
+    runs = (first + page - begin for begin, stop, first in _runs(pixels, sizes) if begin <= page < stop)
+    return _placed(next(runs, page), sizes)
+
+
+def _planes(pixels: ElementTree.Element, pages: int) -> list[Plane]:
+    """Return the same of all pages."""
+    sizes, numbers = _sizes(pixels), dict[int, int]()
+    for begin, stop, first in _runs(pixels, sizes):
+        for page in range(begin, int(min(stop, pages))):
+            numbers.setdefault(page, first + page - begin)
+    return [_placed(numbers.get(page, page), sizes) for page in range(pages)]
+
+
+def _sizes(pixels: ElementTree.Element) -> Plane:
+    """Return how many planes there are along each axis, the one first that changes fastest."""
     order = pixels.get("DimensionOrder", "XYZCT")[2:]
     sizes = {axis: int(pixels.attrib[f"Size{axis}"]) for axis in order}
     sizes["C"] //= _samples(pixels)
-    number = page
+    return sizes
+
+
+def _runs(pixels: ElementTree.Element, sizes: Plane) -> Iterator[tuple[int, float, int]]:
+    """Yield from which page to which a run of planes goes, and the number of its first plane."""
     for data in _named(pixels, "TiffData"):
         begin = int(data.get("IFD", "0"))
         count = data.get("PlaneCount", data.get("NumPlanes", "1" if "IFD" in data.attrib else ""))
-        if begin <= page and (not count or page < begin + int(count)):
-            first = {axis: int(data.get(f"First{axis}", "0")) for axis in order}
-            first["C"] //= _samples(pixels)
-            number = page - begin + _numbered(first, sizes)
-            break
+        first = {axis: int(data.get(f"First{axis}", "0")) for axis in sizes}
+        first["C"] //= _samples(pixels)
+        yield begin, begin + int(count) if count else inf, _numbered(first, sizes)
+
+
+def _placed(number: int, sizes: Plane) -> Plane:
+    """Return the plane of a number in their order."""
     plane = {}
     for axis, size in sizes.items():
         number, plane[axis] = divmod(number, size)
@@ -191,6 +230,12 @@ def _named(parent: ElementTree.Element, name: str) -> list[ElementTree.Element]:
 
 def _local(element: ElementTree.Element) -> str:
     return str(element.tag).rpartition("}")[2]
+
+
+def _size(pixels: ElementTree.Element, name: str, usual: str) -> tuple[float, str]:
+    """Return how far it is from one pixel to the next, 1 unless that is said, and the unit."""
+    size = _number(pixels.get(name))
+    return (size, unit_of(pixels.get(f"{name}Unit", usual))) if size else (1.0, "")
 
 
 def _number(text: str | None) -> float:

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -72,6 +72,10 @@ class Picture:
             raise ImageError(f"there is no frame {frame}: the file holds {last}", "frame")
         with _damage("its compressed pixels cannot be unpacked"):
             return self._reader.read(frame)
+
+    def order(self) -> Sequence[int]:
+        """Return the images in the order of the planes of the array that the file says they are, or as they come."""
+        return self._reader.order()
 
     def boxes(self, frame: int = 0) -> Boxes | None:
         """Return one of the images to be read in parts, or None where it is read as a whole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Protocol
 
 Lines = tuple[tuple[float, float], tuple[float, float]]
@@ -24,6 +25,13 @@ _OME = {
     "channel names": rf'{_CHANNEL}[^>]* Name="[^"]',
     "regions": r"<(?:\w+:)?ROI\b",
 }
+_UNITS = {
+    "nm": "nanometer", "um": "micrometer", "micron": "micrometer", "microns": "micrometer", "mm": "millimeter",
+    "cm": "centimeter", "m": "meter", "km": "kilometer", "pm": "picometer", "\N{ANGSTROM SIGN}": "angstrom",
+    "inch": "inch", "in": "inch", "ft": "foot", "yd": "yard", "mi": "mile",
+    "ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second", "sec": "second", "min": "minute",
+    "h": "hour", "d": "day",
+}  # fmt: skip
 _IMAGEJ = {"axes": r"^(?:channels|slices|frames)=", "pixel size": r"^(?:unit|spacing)=."}
 
 
@@ -44,6 +52,37 @@ class Change:
         return (*self.before, 1)[2] == (*self.after, 1)[2]
 
 
+@dataclass(frozen=True)
+class Axes:
+    """The array that the pages of a file are the planes of, as one of these formats says."""
+
+    word: str  # whose it is
+    names: tuple[str, ...]  # of its axes before rows and columns: some of t, c, z, in this order
+    lengths: tuple[int, ...]
+    order: tuple[int, ...]  # the page of each plane
+    sizes: Mapping[str, tuple[float, str]]  # of t, z, y and x: from one pixel to the next, and the unit
+
+    @classmethod
+    def of(
+        cls,
+        word: str,
+        lengths: Mapping[str, int],
+        pages: Mapping[tuple[int, int, int], int],
+        sizes: Mapping[str, tuple[float, str]],
+    ) -> Axes:
+        """Return the array of these lengths of t, c and z, whose planes are these pages; or one without any."""
+        names = tuple(name for name in "tcz" if lengths[name] > 1)
+        places = [*product(range(lengths["t"]), range(lengths["c"]), range(lengths["z"]))]
+        if sorted(pages) != places:
+            return cls(word, (), (), (0,), sizes)
+        return cls(word, names, tuple(lengths[name] for name in names), tuple(pages[one] for one in places), sizes)
+
+    def says(self, planes: int, scales: bool) -> set[Said]:
+        """Return what is kept by an array of so many planes that says where its pixels lie, or does not."""
+        kept = {(self.word, "axes")} if self.names and planes == len(self.order) else set()
+        return kept | ({(self.word, "pixel size")} if scales else set())
+
+
 class Part(Protocol):
     """What one of these formats says."""
 
@@ -60,6 +99,9 @@ class Part(Protocol):
     def arguments(self, first: bool) -> Mapping[str, Any]:
         """Return what `tifffile.TiffWriter.write` is to be given for it, for the first page or another."""
 
+    def axes(self) -> Axes | None:
+        """Return what array the pages are the planes of, or None if it does not say so."""
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -75,6 +117,11 @@ class Structure:
     def says(self) -> frozenset[Said]:
         """Return what it tells, by name."""
         return frozenset(said for part in self.parts for said in part.says)
+
+    @property
+    def axes(self) -> Axes | None:
+        """Return what array the pages are the planes of, if one of its parts says so."""
+        return next((axes for part in self.parts if (axes := part.axes())), None)
 
     def alone(self) -> Structure:
         """Return what is true of the page in a file of its own."""
@@ -130,6 +177,16 @@ def listed(said: Iterable[Said]) -> str:
     for kind, name in said:
         kinds.setdefault(kind, []).append(name)
     return _joined([f"{kind} {_joined(names)}" for kind, names in kinds.items()])
+
+
+def unit_of(name: str) -> str:
+    """Return the name that UDUNITS has for a unit, or none where that is not known.
+
+    >>> unit_of("\N{MICRO SIGN}m"), unit_of("micron"), unit_of("nm"), unit_of("pixel")
+    ('micrometer', 'micrometer', 'nanometer', '')
+    """
+    name = name.replace("\\u00B5", "u").replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u").strip()
+    return _UNITS.get(name, name if name in _UNITS.values() else "")
 
 
 def describes_pages(page: Any) -> bool:

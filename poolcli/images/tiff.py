@@ -8,7 +8,7 @@ import os
 import struct
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -223,6 +223,11 @@ class Tiff(Codec):
             return None
         boxes = boxes if orientation == 1 else Turned(boxes, orientation)
         return Coloured(boxes) if of_indices and not self._reading.keep_palette else boxes
+
+    def order(self) -> Sequence[int]:
+        """Return the pages in the order of the planes of the array that they make."""
+        axes = next((axes for part in self._parts if (axes := part.axes())), None)
+        return axes.order if axes and len(axes.order) == self.frames else range(self.frames)
 
     def _stored(self, page: Any, frame: int) -> Boxes | None:
         """Return the values of a page, as they are stored, in parts."""

@@ -126,6 +126,10 @@ class Codec:
         """Return one of the images to be read in parts, or None where it is read as a whole."""
         return None
 
+    def order(self) -> Sequence[int]:
+        """Return the images in the order of the planes of the array that the file says they are, or as they come."""
+        return range(self.frames)
+
     @classmethod
     def encode_bands(cls, file: BinaryIO, images: Iterator[Banded], count: int, writing: Writing) -> None:
         """Write images band by band, each before the next is begun, if the format's row says that it is written so."""
