@@ -1,4 +1,4 @@
-"""Pyramids as whole commands: a tiled TIFF of 105 megapixels, and its five smaller levels, to another, or to OME-Zarr.
+"""Pyramids as whole commands: a tiled TIFF of 105 megapixels or more, and its smaller levels, to another or a Zarr.
 
 libvips and GDAL make each level of the one before, of rounded values: their labels are others, and their averages up to
 a level away.
@@ -17,7 +17,7 @@ from benchmarks.agreement import LEVELS, SHARE, Agreement, Result
 from benchmarks.groups.files import output
 from benchmarks.rows import BEST, Prepare, Row, Shape
 
-SHAPE = (10240, 10240, 1)
+SHAPE, LARGE = (10240, 10240, 1), (20480, 20480, 1)
 CHECKED = (1280, 1280, 1)
 UNTIL = 512
 VIPS, GDAL = {"average": "mean", "majority": "mode", "max": "max"}, {"average": "average", "majority": "mode"}
@@ -80,15 +80,16 @@ def rows() -> Iterator[Row]:
         yield row(mode, "tif")
     for mode in NGFF_ZARR:
         yield row(mode, "ome.zarr")
+    yield row("average", "ome.zarr", LARGE)
 
 
-def row(mode: str, ending: str) -> Row:
+def row(mode: str, ending: str, shape: Shape = SHAPE) -> Row:
     """Return the row of a mode: the last level is compared."""
     given, truth, agreement, tolerance = WORKS[mode]
     words = (*shell.POOLCLI, "pyramid", "-m", mode, "-q", "--overwrite")
     return Row(
         work=f"pyramid of {mode}" + (", OME-Zarr" if ending != "tif" else ""),
-        shape=SHAPE,
+        shape=shape,
         given=partial(tiled, given, mode),
         ours=_written(output("poolcli", ending), lambda a, b: (*words, a, "-o", b)),
         truth=lambda path: reference.pooled(truth, 4)(_image(given, mode, CHECKED))[..., 0],
