@@ -10,6 +10,7 @@ import sys
 from itertools import permutations
 
 import numpy as np
+import ome_types
 import pytest
 import tifffile
 from click.testing import CliRunner
@@ -717,6 +718,7 @@ def test_memory_is_bounded(tmp_path):
         assert peaks[name, 20_000] < 1.1 * peaks[name, 10_000]
 
 
+MICROMETER, NANOMETER = "UnitsLength.MICROMETER", "UnitsLength.NANOMETER"
 SIZES = {"T": 2, "C": 3, "Z": 4}
 MEASURED = {
     "PhysicalSizeX": 0.1, "PhysicalSizeY": 200.0, "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 0.5,
@@ -801,3 +803,39 @@ def test_colours_in_pages_that_are_channels_have_an_axis_of_their_own(tmp_path):
     small = image.reshape(2, 10, 2, 8, 2, 3).max((2, 4))
     np.testing.assert_array_equal(np.moveaxis(array[...], 0, -1), small)
     assert said == f"warning: {tmp_path / 'a.ome.tif'}: the output does not keep its OME axes\n"
+
+
+@pytest.mark.parametrize("axes", ["TCZYX", "CZYX", "TZYX", "CYX", "YX"])
+def test_the_planes_of_an_ome_zarr_become_pages_of_an_ome_tiff(tmp_path, axes):
+    """There and back: the axes, the sizes of pixels, twice as large each time, and the values."""
+    image = picture("uint16", (*(SIZES[axis] for axis in axes[:-2]), 40, 32), 1)
+    first, last = tmp_path / "a.ome.tif", tmp_path / "c.ome.tif"
+    tifffile.imwrite(first, image, ome=True, metadata={"axes": axes, **MEASURED})
+    assert command(*MAX[:3], first, "-o", tmp_path / "b.ome.zarr").output == ""
+    assert command(*MAX[:3], tmp_path / "b.ome.zarr", "-o", last).output == ""
+    with tifffile.TiffFile(last) as tiff:
+        (series,) = tiff.series
+        assert series.axes == axes
+        small = image.reshape(*image.shape[:-2], 10, 4, 8, 4).max((-3, -1))
+        np.testing.assert_array_equal(series.asarray(), small)
+    pixels = ome_types.from_tiff(last).images[0].pixels
+    assert [*map(str, (pixels.physical_size_x_unit, pixels.physical_size_y_unit))] == [MICROMETER, NANOMETER]
+    assert (pixels.physical_size_x, pixels.physical_size_y) == (0.4, 800)
+    if "Z" in axes:
+        assert pixels.physical_size_z == 0.5
+    if "T" in axes:
+        assert pixels.time_increment == 30
+    command("downsample", "-m", "max", tmp_path / "b.ome.zarr", "--frame", 0, "-o", tmp_path / "one.ome.tif")
+    with tifffile.TiffFile(tmp_path / "one.ome.tif") as tiff:
+        assert [one.axes for one in tiff.series] == ["YX"]
+
+
+def test_names_of_channels_go_from_an_ome_zarr_to_an_ome_tiff(tmp_path):
+    axes, window = ("c", "y", "x"), {"min": 0, "max": 255, "start": 0, "end": 255}
+    source = stored_ome(tmp_path / "a.ome.zarr", picture("uint8", (2, 20, 16), 1), axes, [1, 1, 1])
+    group = zarr.open_group(source, mode="a")
+    channels = [{"label": name, "color": "FFFFFF", "window": window} for name in ("DAPI", "GFP")]
+    group.attrs["ome"] = {**group.attrs["ome"], "omero": {"channels": channels}}
+    assert command(*MAX[:3], source, "-o", tmp_path / "b.ome.tif").output == ""
+    channels = ome_types.from_tiff(tmp_path / "b.ome.tif").images[0].pixels.channels
+    assert [channel.name for channel in channels] == ["DAPI", "GFP"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import inf
+from math import inf, prod
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +13,12 @@ from poolcli.images.structure import Axes, Change, Said, unit_of
 
 _TYPES = {name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32")}
 _TYPES |= {"float32": "float", "float64": "double"}
+_SYMBOLS = {
+    "nanometer": "nm", "micrometer": "\N{MICRO SIGN}m", "millimeter": "mm", "centimeter": "cm", "meter": "m",
+    "kilometer": "km", "picometer": "pm", "angstrom": "\N{ANGSTROM SIGN}", "inch": "in", "foot": "ft", "yard": "yd",
+    "mile": "mi", "nanosecond": "ns", "microsecond": "\N{MICRO SIGN}s", "millisecond": "ms", "second": "s",
+    "minute": "min", "hour": "h", "day": "d",
+}  # fmt: skip
 _PLANES = ("SizeZ", "SizeC", "SizeT")
 _DEEPEST = 100  # elements in elements: they are written by recursion
 
@@ -88,6 +94,34 @@ class Ome:
         if self.dtype:
             pixels.set("Type" if "Type" in pixels.attrib else "PixelType", _TYPES[self.dtype])
             pixels.attrib.pop("SignificantBits", None)
+
+
+def described(
+    shape: tuple[int, int],
+    dtype: str,
+    lengths: Mapping[str, int],
+    sizes: Mapping[str, tuple[float, str]],
+    channels: Sequence[str],
+    says: tuple[Said, ...],
+) -> Ome | None:
+    """Return what pages of this shape say that are the planes of an array, the last axis of which changes fastest.
+
+    None is what OME has no words for: another dtype, other axes than t, c and z, or in another order.
+    """
+    import tifffile
+
+    names = "".join(lengths)
+    if dtype not in _TYPES or names not in ("", "t", "c", "z", "tc", "tz", "cz", "tcz"):
+        return None
+    more: dict[str, Any] = {"Channel": {"Name": [*channels]}} if len(channels) == lengths.get("c", 1) else {}
+    for axis, (size, unit) in sizes.items():
+        name = "TimeIncrement" if axis == "t" else f"PhysicalSize{axis.upper()}"
+        if unit in _SYMBOLS or size != 1:
+            more |= {name: size, f"{name}Unit": _SYMBOLS.get(unit, "s" if axis == "t" else "pixel")}
+    found = tifffile.OmeXml()
+    planes = prod(lengths.values())
+    found.addimage(dtype, (*lengths.values(), *shape), (planes, 1, 1, *shape, 1), axes=f"{names.upper()}YX", **more)
+    return Ome(found.tostring(), says)
 
 
 @dataclass(frozen=True)

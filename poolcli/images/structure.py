@@ -20,7 +20,7 @@ NODATA, GDAL_METADATA, IMAGEJ_METADATA = 42113, 42112, 50839
 _GEOTIFF = {"CRS": (34735, 34736, 34737), "pixel size": (33550,), "origin": (33922, 34264), "RPC": (50844,)}
 _CHANNEL = r"<(?:\w+:)?Channel\b"
 _OME = {
-    "axes": rf'Size[ZT]="(?!1")|{_CHANNEL}.*{_CHANNEL}',
+    "axes": rf'\bSize[ZT]="(?!1")|{_CHANNEL}.*{_CHANNEL}',
     "pixel size": r'PhysicalSize[XYZ]="',
     "channel names": rf'{_CHANNEL}[^>]* Name="[^"]',
     "regions": r"<(?:\w+:)?ROI\b",

@@ -28,6 +28,8 @@ from poolcli.files import exists, is_remote, located, what_is
 from poolcli.images import ngff
 from poolcli.images.arrays import Layout, Stored, Wanted, wanted_of
 from poolcli.images.boxes import Boxes, Canvas, Ends, Outline
+from poolcli.images.ome import described
+from poolcli.images.structure import Structure
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Stack, Writing, check_size, damaged
 
 _DIMENSIONS, _NODATA, _RECORD = "_ARRAY_DIMENSIONS", "_FillValue", "poolcli"
@@ -157,17 +159,19 @@ class Zarr(Codec):
             [KEPT],
         )
         said = self.nodata or _filled(array.fill_value)
-        self._info = Info("ZARR", self.frames, nodata=said, stack=stack)
+        self._info = Info("ZARR", self.frames, nodata=said, stack=stack, structure=_structure(image, self._planes))
         self.says = [("OME", "labels")] * bool(image and what_is(folder / "labels") == "folder") + [KEPT] * bool(image)
 
     def read(self, frame: int) -> Frame:
         """Return one of the planes."""
         plane = self.boxes(frame)
-        return plane.read((0, plane.shape[0]), (0, plane.shape[1])), self._info
+        return plane.read((0, plane.shape[0]), (0, plane.shape[1])), plane.info
 
     def boxes(self, frame: int) -> Boxes:
         """Return one of the planes to be read in parts."""
-        return Plane(self._planes, frame, self._info)
+        structure = self._info.structure
+        info = replace(self._info, structure=replace(structure, page=frame)) if structure else self._info
+        return Plane(self._planes, frame, info)
 
     @classmethod
     def create(cls, folder: Path, outline: Outline, writing: Writing) -> Canvas:
@@ -202,6 +206,24 @@ class Zarr(Codec):
         write_multiscales(folder, image, levels, arrays[0].zarr_format, more)
         for level, array, wanted in zip(levels, arrays, all_wanted, strict=True):
             yield Sheet(create_level(folder, level.path, array), wanted.layout)
+
+
+def _structure(image: ngff.Image | None, planes: Planes) -> Structure | None:
+    """Return what the pages of a TIFF say that are the planes of an image, or None if there are no words for it."""
+    layout, shape = planes.layout, planes.array.shape
+    if image is None or layout.channels is not None:
+        return None
+    sizes = zip(image.names, image.level.lattice.scale, image.axes, strict=True)
+    omero = (image.omero or {}).get("channels", ())
+    ome = described(
+        layout.pick(shape),
+        planes.dtype.name,
+        {str(layout.names[axis]): shape[axis] for axis in layout.planes},
+        {name: (scale, str(axis.get("unit", ""))) for name, scale, axis in sizes if name != "c"},
+        [str(channel.get("label", "")) for channel in omero],
+        (KEPT,),
+    )
+    return Structure((ome,), layout.pick(shape), planes.dtype.name, math.prod(planes.lengths)) if ome else None
 
 
 def open_array(folder: Path) -> tuple[Any, ngff.Image | None]:
