@@ -15,9 +15,10 @@ _TYPES = {name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "
 _TYPES |= {"float32": "float", "float64": "double"}
 _SYMBOLS = {
     "nanometer": "nm", "micrometer": "\N{MICRO SIGN}m", "millimeter": "mm", "centimeter": "cm", "meter": "m",
-    "kilometer": "km", "picometer": "pm", "angstrom": "\N{ANGSTROM SIGN}", "inch": "in", "foot": "ft", "yard": "yd",
-    "mile": "mi", "nanosecond": "ns", "microsecond": "\N{MICRO SIGN}s", "millisecond": "ms", "second": "s",
-    "minute": "min", "hour": "h", "day": "d",
+    "kilometer": "km", "picometer": "pm", "angstrom": "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}",
+    "inch": "in", "foot": "ft", "yard": "yd", "mile": "mi",
+    "nanosecond": "ns", "microsecond": "\N{MICRO SIGN}s", "millisecond": "ms", "second": "s", "minute": "min",
+    "hour": "h", "day": "d",
 }  # fmt: skip
 _PLANES = ("SizeZ", "SizeC", "SizeT")
 _DEEPEST = 100  # elements in elements: they are written by recursion

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Protocol
+from unicodedata import normalize
 
 Lines = tuple[tuple[float, float], tuple[float, float]]
 """(step, first) of rows and columns: the centre of output pixel k is pixel step k + first of the image."""
@@ -27,7 +28,8 @@ _OME = {
 }
 _UNITS = {
     "nm": "nanometer", "um": "micrometer", "micron": "micrometer", "microns": "micrometer", "mm": "millimeter",
-    "cm": "centimeter", "m": "meter", "km": "kilometer", "pm": "picometer", "\N{ANGSTROM SIGN}": "angstrom",
+    "cm": "centimeter", "m": "meter", "km": "kilometer", "pm": "picometer",
+    "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}": "angstrom",
     "inch": "inch", "in": "inch", "ft": "foot", "yd": "yard", "mi": "mile",
     "ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second", "sec": "second", "min": "minute",
     "h": "hour", "d": "day",
@@ -185,7 +187,8 @@ def unit_of(name: str) -> str:
     >>> unit_of("\N{MICRO SIGN}m"), unit_of("micron"), unit_of("nm"), unit_of("pixel")
     ('micrometer', 'micrometer', 'nanometer', '')
     """
-    name = name.replace("\\u00B5", "u").replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u").strip()
+    name = normalize("NFC", name.replace("\\u00B5", "u")).strip()
+    name = name.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u")
     return _UNITS.get(name, name if name in _UNITS.values() else "")
 
 
