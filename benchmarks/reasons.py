@@ -75,17 +75,11 @@ REASONS: Mapping[tuple[str, str], str] = {
     ("files", "average 2x2 of a TIFF into another"): f"{_START} TIFF is compressed, which takes 0.08 s; the fastest "
     "peers write it as it is.",
     ("folders", ""): f"{_START} A file more takes as long as in the fastest script.",
-    (
-        "pyramids",
-        "pyramid of average",
-    ): "GDAL adds levels to a copy of the file, whose tiles stay compressed as they are; "
-    "poolcli, libvips and TensorStore's script compress the image anew.",
-    (
-        "pyramids",
-        "pyramid of average, OME-Zarr",
-    ): "levels are kept until all are there, for --resume, and then written: more than half of the time is "
-    "zarr-python's, 3 ms for each chunk of 512 x 512, which TensorStore writes in C++. Tried: a box is made while the "
-    "one before is written (no gain).",
+    **dict.fromkeys(
+        (("pyramids", "pyramid of average"), ("pyramids", "pyramid of average, OME-Zarr")),
+        "of 105 megapixels: Python with Numba takes 0.4 s of it to start, and Zarr 0.2 s; of 420 it is the fastest. Tried, "
+        "and kept: tiles copied as they are stored, as GDAL does; sums of 16 bits; zarrs for the chunks.",
+    ),
     ("start", ""): _FIRST,
     **{("start", f"{mode} 2x2 of a small PNG"): _START for mode in ("average", "gem")},
     ("memory", ""): _DECODER,

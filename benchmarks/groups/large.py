@@ -1,6 +1,6 @@
 """Peak memory of images larger than memory may be: 4 and 8 gigapixels of bytes, in parts as large as usual.
 
-It runs only if it is named: it takes an hour, and 15 GB of disk. Kernels that are compiled on their first use count too:
+It runs only if it is named: it takes an hour, and 15 GB of disk. Kernels that are compiled on their first use count:
 windows of 512 x 512, which the last level of the higher image alone has, take 220 MB more for it.
 """
 

@@ -80,7 +80,8 @@ def rows() -> Iterator[Row]:
         yield row(mode, "tif")
     for mode in NGFF_ZARR:
         yield row(mode, "ome.zarr")
-    yield row("average", "ome.zarr", LARGE)
+    for ending in ("tif", "ome.zarr"):
+        yield row("average", ending, LARGE)
 
 
 def row(mode: str, ending: str, shape: Shape = SHAPE) -> Row:
