@@ -102,7 +102,7 @@ def markdown(lines: Sequence[Line], about: Mapping[str, Any], absent: Sequence[s
         rows = "\n".join(f"| {' | '.join(cells(line))} |" for line in members)
         parts += [f"## {group}", f"{HEAD}\n{rows}"]
     if missed := [_reason(line) for line in lines if any(verdict.met is False for verdict in line.verdicts)]:
-        parts += [f"## {MISSED}", "\n".join(missed)]
+        parts += [f"## {MISSED}", "\n".join(dict.fromkeys(missed))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
