@@ -830,6 +830,16 @@ def test_the_planes_of_an_ome_zarr_become_pages_of_an_ome_tiff(tmp_path, axes):
         assert [one.axes for one in tiff.series] == ["YX"]
 
 
+@pytest.mark.parametrize("channels", [None, 5, ["DAPI", "GFP"], [{"label": None}, {}]], ids=str)
+def test_names_of_channels_that_are_none_are_not_worth_the_image(tmp_path, channels):
+    source = stored_ome(tmp_path / "a.ome.zarr", picture("uint8", (2, 20, 16), 1), ("c", "y", "x"), [1, 1, 1])
+    group = zarr.open_group(source, mode="a")
+    group.attrs["ome"] = {**group.attrs["ome"], "omero": {"channels": channels}}
+    run(*MAX[:3], source, "-o", tmp_path / "b.ome.tif")
+    found = ome_types.from_tiff(tmp_path / "b.ome.tif").images[0].pixels.channels
+    assert [channel.name for channel in found] == [None, None]
+
+
 def test_names_of_channels_go_from_an_ome_zarr_to_an_ome_tiff(tmp_path):
     axes, window = ("c", "y", "x"), {"min": 0, "max": 255, "start": 0, "end": 255}
     source = stored_ome(tmp_path / "a.ome.zarr", picture("uint8", (2, 20, 16), 1), axes, [1, 1, 1])

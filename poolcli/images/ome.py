@@ -114,7 +114,9 @@ def described(
     names = "".join(lengths)
     if dtype not in _TYPES or names not in ("", "t", "c", "z", "tc", "tz", "cz", "tcz"):
         return None
-    more: dict[str, Any] = {"Channel": {"Name": [*channels]}} if len(channels) == lengths.get("c", 1) else {}
+    more: dict[str, Any] = {}
+    if any(channels) and len(channels) == lengths.get("c", 1):
+        more["Channel"] = {"Name": [*channels]}
     for axis, (size, unit) in sizes.items():
         name = "TimeIncrement" if axis == "t" else f"PhysicalSize{axis.upper()}"
         if unit in _SYMBOLS or size != 1:

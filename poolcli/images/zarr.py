@@ -214,13 +214,16 @@ def _structure(image: ngff.Image | None, planes: Planes) -> Structure | None:
     if image is None or layout.channels is not None:
         return None
     sizes = zip(image.names, image.level.lattice.scale, image.axes, strict=True)
-    omero = (image.omero or {}).get("channels", ())
+    try:
+        channels = [str(channel.get("label") or "") for channel in (image.omero or {}).get("channels", ())]
+    except (AttributeError, TypeError):  # names that nobody can read are not worth the image
+        channels = []
     ome = described(
         layout.pick(shape),
         planes.dtype.name,
         {str(layout.names[axis]): shape[axis] for axis in layout.planes},
         {name: (scale, str(axis.get("unit", ""))) for name, scale, axis in sizes if name != "c"},
-        [str(channel.get("label", "")) for channel in omero],
+        channels,
         (KEPT,),
     )
     return Structure((ome,), layout.pick(shape), planes.dtype.name, math.prod(planes.lengths)) if ome else None
