@@ -108,7 +108,7 @@ def palette_file(path, dtype, wide, **options):
     return path
 
 
-@pytest.mark.quick_when(lambda layout, ending: layout == "deflate" or ending == "tif")
+@pytest.mark.quick_when(lambda layout, ending, **others: layout == "deflate" or ending == "tif")
 @pytest.mark.parametrize("layout", ["strips", "deflate", "lzw", "plain", "one strip"])
 @pytest.mark.parametrize(("dtype", "wide"), [("uint8", False), ("uint8", True), ("uint16", True)])
 @pytest.mark.parametrize("ending", ["tif", "npy", "png", "zarr"])
