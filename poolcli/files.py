@@ -328,15 +328,22 @@ def forget() -> None:
 
 
 @cache
-def clean(folder: Path) -> None:
-    """Remove the hidden files and folders of processes that were killed while they wrote to a folder."""
+def clean(folder: Path) -> bool:
+    """Remove the hidden files and folders of processes that were killed while they wrote to a folder.
+
+    Return whether there are others, of processes that live.
+    """
     if os.name != "posix" or is_remote(folder):  # where asking whether a process lives may end it, or none is known
-        return
+        return False
+    kept = False
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             left = _LEFT.match(entry.name)
-            if left and not _lives(int(left[1])):
+            if left and _lives(int(left[1])):
+                kept = True
+            elif left:
                 _remove(entry.path)
+    return kept
 
 
 def _lives(process: int) -> bool:

@@ -679,9 +679,15 @@ def test_a_folder_that_is_given_up_takes_no_name(tmp_path):
 def test_folders_that_were_left_behind_are_cleaned(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = tmp_path / f"{files._MARK}{files._HOST}-{ended.pid}-abc"
+    left, other = (tmp_path / f"{files._MARK}{files._HOST}-{pid}-abc" for pid in (ended.pid, os.getpid()))
     left.mkdir()
     (left / "zarr.json").write_text("{}")
+    other.touch()
+    assert files.clean(tmp_path), "there is that of a process that lives"
+    assert not left.exists()
+    other.unlink()
+    assert not files.clean(tmp_path)
+    left.mkdir()
     source = stored(tmp_path / "a.zarr", picture("uint8", (20, 16), 1))
     run(*MAX, source, "-o", tmp_path / "b.zarr")
     assert sorted(os.listdir(tmp_path)) == ["a.zarr", "b.zarr"]

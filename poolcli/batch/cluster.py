@@ -45,6 +45,7 @@ _ABSENT = 5.0  # seconds without any worker, after which that is told: one that 
 _WAITING = 2  # inputs, or boxes, that are handed out for each thread: the one at work, and the next
 _LED = 2  # large outputs at once: while the last boxes of one are written, another is begun
 _BOX = 1 << 20  # pixels of a box that a worker writes, unless a chunk has more: to hand one out takes milliseconds
+_DYING = 1.0  # seconds in which a worker that was killed, whose connection is closed, has ended
 _LOST = "the scheduler was lost before the job was done"
 
 
@@ -148,7 +149,9 @@ class _Batch:
                 self._client.run(release, self._name, on_error="ignore")
         Proofs.forget(self._name, self._folders)
         for folder in self._littered:
-            clean(folder)
+            until = time.monotonic() + _DYING
+            while clean(folder) and time.monotonic() < until:
+                time.sleep(_LOOK)
         self._client.close(timeout=_ANSWER)
 
     def _hear(self, event: tuple[float, Any]) -> None:
