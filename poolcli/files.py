@@ -328,7 +328,12 @@ def forget() -> None:
 
 
 @cache
-def clean(folder: Path) -> bool:
+def clean(folder: Path) -> None:
+    """Remove, once, what `remove_left` removes."""
+    remove_left(folder)
+
+
+def remove_left(folder: Path) -> bool:
     """Remove the hidden files and folders of processes that were killed while they wrote to a folder.
 
     Return whether there are others, of processes that live.

@@ -683,10 +683,10 @@ def test_folders_that_were_left_behind_are_cleaned(tmp_path):
     left.mkdir()
     (left / "zarr.json").write_text("{}")
     other.touch()
-    assert files.clean(tmp_path), "there is that of a process that lives"
+    assert files.remove_left(tmp_path), "there is that of a process that lives"
     assert not left.exists()
     other.unlink()
-    assert not files.clean(tmp_path)
+    assert not files.remove_left(tmp_path)
     left.mkdir()
     source = stored(tmp_path / "a.zarr", picture("uint8", (20, 16), 1))
     run(*MAX, source, "-o", tmp_path / "b.zarr")

@@ -29,7 +29,7 @@ from poolcli.batch.painting import LargeError, Painting
 from poolcli.batch.plan import Jobs
 from poolcli.batch.source import Source
 from poolcli.batch.work import StopError, Worker, call
-from poolcli.files import Proofs, clean, forget
+from poolcli.files import Proofs, forget, remove_left
 from poolcli.images import ImageError
 from poolcli.images.formats import folder_of
 from poolcli.pictures import Notice
@@ -150,7 +150,7 @@ class _Batch:
         Proofs.forget(self._name, self._folders)
         for folder in self._littered:
             until = time.monotonic() + _DYING
-            while clean(folder) and time.monotonic() < until:
+            while remove_left(folder) and time.monotonic() < until:
                 time.sleep(_LOOK)
         self._client.close(timeout=_ANSWER)
 
