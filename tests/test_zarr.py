@@ -14,6 +14,7 @@ import ome_types
 import pytest
 import tifffile
 from click.testing import CliRunner
+from commands import said
 from effort import EXAMPLES, JIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -469,7 +470,7 @@ def test_reduce_makes_a_row_of_each_plane(tmp_path):
     image = picture("uint8", (2, 2, 20, 16), 1)
     source = stored(tmp_path / "a.zarr", image, chunks=(2, 1, 8, 8))
     result = command("reduce", "-m", "gmp,gap", source, "--format", "jsonl")
-    rows = [json.loads(line) for line in result.output.splitlines()]
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["frame"] for row in rows] == [0, 1, 2, 3]
     assert [row["gmp_0"] for row in rows] == image.max((2, 3)).ravel().tolist()
     assert [row["gap_0"] for row in rows] == image.mean((2, 3)).ravel().tolist()
@@ -743,21 +744,21 @@ def image_said(folder):
 def test_the_pages_of_an_ome_tiff_become_planes_of_an_ome_zarr(tmp_path, axes, step):
     image = picture("uint16", (*(SIZES[axis] for axis in axes), 20, 16), 1)
     tifffile.imwrite(tmp_path / "a.ome.tif", image, ome=True, metadata={"axes": f"{axes}YX", **MEASURED})
-    assert command(*step, tmp_path / "a.ome.tif", "-o", tmp_path / "b.ome.zarr").output == ""
-    said, array = image_said(tmp_path / "b.ome.zarr")
+    assert said(*step, tmp_path / "a.ome.tif", "-o", tmp_path / "b.ome.zarr") == ""
+    about, array = image_said(tmp_path / "b.ome.zarr")
     ordered = image.transpose(*(axes.index(axis) for axis in "TCZ"), 3, 4)
     small = ordered.reshape(2, 3, 4, 10, 2, 8, 2).max((4, 6))
     np.testing.assert_array_equal(array[...], ordered if step[0] == "pyramid" else small)
     assert array.metadata.dimension_names == ("t", "c", "z", "y", "x")
-    units = {axis["name"]: axis.get("unit") for axis in said["axes"]}
+    units = {axis["name"]: axis.get("unit") for axis in about["axes"]}
     assert units == {"t": "second", "c": None, "z": "micrometer", "y": "nanometer", "x": "micrometer"}
     level = (
         {"type": "scale", "scale": [30, 1, 0.5, 400, 0.2]},
         {"type": "translation", "translation": [0, 0, 0, 100, 0.05]},
     )
-    assert said["datasets"][-1]["coordinateTransformations"] == [*level]
+    assert about["datasets"][-1]["coordinateTransformations"] == [*level]
     if step[0] == "pyramid":
-        assert said["datasets"][0]["coordinateTransformations"] == [{"type": "scale", "scale": [30, 1, 0.5, 200, 0.1]}]
+        assert about["datasets"][0]["coordinateTransformations"] == [{"type": "scale", "scale": [30, 1, 0.5, 200, 0.1]}]
         np.testing.assert_array_equal(zarr.open_group(tmp_path / "b.ome.zarr", mode="r")["1"][...], small)
 
 
@@ -766,15 +767,15 @@ def test_the_pages_of_imagej_become_planes_of_an_ome_zarr(tmp_path, axes):
     image = picture("uint8", (*(SIZES[axis] for axis in axes[:-2]), 20, 16), 1)
     metadata = {"axes": axes, "unit": "um", "spacing": 0.5, "finterval": 30.0}
     tifffile.imwrite(tmp_path / "a.tif", image, imagej=True, resolution=(10, 5), metadata=metadata)
-    assert command(*MAX[:3], tmp_path / "a.tif", "-o", tmp_path / "b.ome.zarr").output == ""
-    said, array = image_said(tmp_path / "b.ome.zarr")
+    assert said(*MAX[:3], tmp_path / "a.tif", "-o", tmp_path / "b.ome.zarr") == ""
+    about, array = image_said(tmp_path / "b.ome.zarr")
     names = "".join(axis for axis in "TCZ" if axis in axes)
     planes = image.transpose(*(axes.index(axis) for axis in names), image.ndim - 2, image.ndim - 1)
     small = planes.reshape(*planes.shape[:-2], 10, 2, 8, 2).max((-3, -1))
     np.testing.assert_array_equal(array[...], small)
-    assert [axis["name"] for axis in said["axes"]] == [*names.lower(), "y", "x"]
+    assert [axis["name"] for axis in about["axes"]] == [*names.lower(), "y", "x"]
     scale = {"T": 30, "C": 1, "Z": 0.5}
-    assert said["datasets"][0]["coordinateTransformations"][0]["scale"] == [*(scale[axis] for axis in names), 0.4, 0.2]
+    assert about["datasets"][0]["coordinateTransformations"][0]["scale"] == [*(scale[axis] for axis in names), 0.4, 0.2]
 
 
 def test_what_a_zarr_does_not_keep_of_a_tiff_is_told(tmp_path):
@@ -786,8 +787,8 @@ def test_what_a_zarr_does_not_keep_of_a_tiff_is_told(tmp_path):
     tifffile.imwrite(source, image, ome=True, photometric="minisblack", metadata=metadata)
 
     def lost(*more):
-        said = command(*MAX[:3], source, "-o", out, "--overwrite", *more).output
-        return said.removeprefix(f"warning: {source}: the output does not keep its ").strip()
+        line = said(*MAX[:3], source, "-o", out, "--overwrite", *more)
+        return line.removeprefix(f"warning: {source}: the output does not keep its ").strip()
 
     assert lost() == "OME pixel size and channel names"
     assert opened(out).metadata.dimension_names == ("c", "y", "x")
@@ -804,11 +805,11 @@ def test_colours_in_pages_that_are_channels_have_an_axis_of_their_own(tmp_path):
     image = picture("uint8", (2, 20, 16, 3), 1)
     metadata = {"axes": "CYXS", "PhysicalSizeX": 0.1}
     tifffile.imwrite(tmp_path / "a.ome.tif", image, ome=True, photometric="rgb", metadata=metadata)
-    said = command(*MAX[:3], tmp_path / "a.ome.tif", "-o", tmp_path / "b.ome.zarr").output
+    line = said(*MAX[:3], tmp_path / "a.ome.tif", "-o", tmp_path / "b.ome.zarr")
     _, array = image_said(tmp_path / "b.ome.zarr")
     small = image.reshape(2, 10, 2, 8, 2, 3).max((2, 4))
     np.testing.assert_array_equal(np.moveaxis(array[...], 0, -1), small)
-    assert said == f"warning: {tmp_path / 'a.ome.tif'}: the output does not keep its OME axes\n"
+    assert line == f"warning: {tmp_path / 'a.ome.tif'}: the output does not keep its OME axes\n"
 
 
 @pytest.mark.parametrize("axes", ["TCZYX", "CZYX", "TZYX", "CYX", "YX"])
@@ -817,8 +818,8 @@ def test_the_planes_of_an_ome_zarr_become_pages_of_an_ome_tiff(tmp_path, axes):
     image = picture("uint16", (*(SIZES[axis] for axis in axes[:-2]), 40, 32), 1)
     first, last = tmp_path / "a.ome.tif", tmp_path / "c.ome.tif"
     tifffile.imwrite(first, image, ome=True, metadata={"axes": axes, **MEASURED})
-    assert command(*MAX[:3], first, "-o", tmp_path / "b.ome.zarr").output == ""
-    assert command(*MAX[:3], tmp_path / "b.ome.zarr", "-o", last).output == ""
+    assert said(*MAX[:3], first, "-o", tmp_path / "b.ome.zarr") == ""
+    assert said(*MAX[:3], tmp_path / "b.ome.zarr", "-o", last) == ""
     with tifffile.TiffFile(last) as tiff:
         (series,) = tiff.series
         assert series.axes == axes
@@ -852,6 +853,6 @@ def test_names_of_channels_go_from_an_ome_zarr_to_an_ome_tiff(tmp_path):
     group = zarr.open_group(source, mode="a")
     channels = [{"label": name, "color": "FFFFFF", "window": window} for name in ("DAPI", "GFP")]
     group.attrs["ome"] = {**group.attrs["ome"], "omero": {"channels": channels}}
-    assert command(*MAX[:3], source, "-o", tmp_path / "b.ome.tif").output == ""
+    assert said(*MAX[:3], source, "-o", tmp_path / "b.ome.tif") == ""
     channels = ome_types.from_tiff(tmp_path / "b.ome.tif").images[0].pixels.channels
     assert [channel.name for channel in channels] == ["DAPI", "GFP"]
