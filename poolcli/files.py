@@ -329,7 +329,7 @@ def forget() -> None:
 
 @cache
 def clean(folder: Path) -> None:
-    """Remove, once, what `remove_left` removes."""
+    """Remove what killed processes left in a folder: once, however often this is called."""
     remove_left(folder)
 
 

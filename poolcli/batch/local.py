@@ -22,7 +22,7 @@ from poolcli.pictures import Notice
 
 PATIENCE = 3.0  # seconds, for jobs that are begun when a batch is stopped: a decoder may never return
 _LOOK = 0.1  # seconds from one look at the stop to the next
-_IMPORTS = 1.0  # seconds that these take, at most
+_IMPORTS = 1.0  # seconds that the imports of a first job take, at most
 
 
 def execute(jobs: Jobs, settings: Settings, threads: int, stop: Event, notice: Notice) -> Iterator[Outcome]:

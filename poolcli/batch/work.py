@@ -67,13 +67,15 @@ class Findings:
 
     def note_kept(self, info: Info, target: _Target) -> None:
         """Keep what a result says of the places of its pixels, and of nodata."""
-        if target.kind.structure:
-            self.kept |= info.structure.says if info.structure else set()
-            self.kept |= {("GDAL", "nodata")} if info.nodata else set()
-        if target.kind.marks and target.job.output:
+        kind, job = target.kind, target.job
+        if info.nodata and (kind.structure or kind.marks):
+            self.kept.add(("GDAL", "nodata"))
+        if kind.structure and info.structure:
+            self.kept |= info.structure.says
+        if kind.marks and job.output:
             from poolcli.images.arrays import kept_of
 
-            self.kept |= kept_of(info, target.job.output, len(target.frames), target.job.step.does.makes_levels)
+            self.kept |= kept_of(info, job.output, len(target.frames), job.step.does.makes_levels)
 
     def warn(self, lines: Sequence[str]) -> None:
         """Add what a file says of itself."""

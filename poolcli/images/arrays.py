@@ -106,11 +106,10 @@ class Wanted:
 
 def kept_of(info: Info, name: PurePath, planes: int, is_pyramid: bool) -> set[Said]:
     """Return what an array of so many planes, with this name, keeps of what a file says of its images."""
-    kept = {("GDAL", "nodata")} if info.nodata else set()
     if info.stack:
-        return kept | {*info.stack.says}
+        return {*info.stack.says}
     axes = _axes_of(info)
-    return kept | (axes.says(planes, is_pyramid or _is_ome(name)) if axes else set())
+    return axes.says(planes, is_pyramid or _is_ome(name)) if axes else set()
 
 
 def _is_ome(name: PurePath) -> bool:

@@ -16,7 +16,7 @@ def give_back() -> None:
     """Let the C library give back what is free, and from now on large arrays when they are freed.
 
     glibc keeps arrays of up to 32 MB for each thread that freed one, as much as all parts take: 510 MB in the place of
-    370, where a pyramid of a gigapixel is made of tiles, and written to such.
+    370, where a pyramid of a gigapixel is made of tiles, and written in tiles.
     """
     trim = _trim()
     if trim:

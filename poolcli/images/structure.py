@@ -123,7 +123,7 @@ class Structure:
     @property
     def axes(self) -> Axes | None:
         """Return what array the pages are the planes of, if one of its parts says so."""
-        return next((axes for part in self.parts if (axes := part.axes())), None)
+        return axes_of(self.parts)
 
     def alone(self) -> Structure:
         """Return what is true of the page in a file of its own."""
@@ -179,6 +179,11 @@ def listed(said: Iterable[Said]) -> str:
     for kind, name in said:
         kinds.setdefault(kind, []).append(name)
     return _joined([f"{kind} {_joined(names)}" for kind, names in kinds.items()])
+
+
+def axes_of(parts: Iterable[Part]) -> Axes | None:
+    """Return what array pages are the planes of, as the first of these parts says that does."""
+    return next((axes for part in parts if (axes := part.axes())), None)
 
 
 def unit_of(name: str) -> str:

@@ -31,7 +31,7 @@ from poolcli.images.imagej import ImageJ
 from poolcli.images.metadata import DESCRIPTIVE, clean, dpi_of, loaded, octets, orientation_of, upright, upright_xmp
 from poolcli.images.ome import Ome
 from poolcli.images.pillow import MODERN, Pillow
-from poolcli.images.structure import NODATA, Part, Structure, describes_pages, said_of
+from poolcli.images.structure import NODATA, Part, Structure, axes_of, describes_pages, said_of
 from poolcli.images.types import Codec, Frame, ImageError, Info, Reading, Writing, check_size, damaged
 
 _ICC, _XMP, _EXIF, _GPS = 34675, 700, 34665, 34853
@@ -226,7 +226,7 @@ class Tiff(Codec):
 
     def order(self) -> Sequence[int]:
         """Return the pages in the order of the planes of the array that they make."""
-        axes = next((axes for part in self._parts if (axes := part.axes())), None)
+        axes = axes_of(self._parts)
         return axes.order if axes and len(axes.order) == self.frames else range(self.frames)
 
     def _stored(self, page: Any, frame: int) -> Boxes | None:

@@ -377,7 +377,8 @@ def create_level(folder: Path, name: str, level: Level) -> Any:
             str(folder), name=name or None, shape=level.shape, dtype=level.dtype, chunks=level.chunks,
             zarr_format=level.zarr_format, attributes=attributes, **more,
         )  # fmt: skip
-    return array if level.shards else _fast(array, folder)  # whose order of chunks in shards is another than workers'
+    # The fast package orders the chunks of a shard in its own way, and the workers of a cluster do without it.
+    return array if level.shards else _fast(array, folder)
 
 
 def _codecs(level: Level) -> dict[str, Any]:
