@@ -136,3 +136,22 @@ def test_opencv():
     assert np.abs(poolcli.upsample(image, "bicubic", cubic_a=-0.75) - cubic).max() <= 1
     linear = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR).astype(int)
     assert np.abs(poolcli.upsample(image, "bilinear") - linear).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "uint32", "float32"])
+@pytest.mark.parametrize(
+    ("mode", "method"), [("majority", "mode"), ("average", "mean"), ("max", "max"), ("min", "min")]
+)
+def test_levels_of_a_pyramid_are_those_of_tensorstore(mode, method, dtype):
+    """Value by value; but of averages of floats, whose sums are of 32 bits there."""
+    tensorstore = pytest.importorskip("tensorstore", reason="TensorStore is not installed: the extra test brings it")
+    image = picture(dtype, (301, 467), 1)
+    if mode == "majority":
+        image = (image.astype(np.float64) % 5).astype(dtype)
+    base = tensorstore.array(image)
+    for number, level in enumerate(poolcli.pyramid(image, mode, until=8)[1:], 1):
+        expected = tensorstore.downsample(base, [2**number] * 2, method).read().result()
+        if mode == "average" and dtype == "float32":
+            np.testing.assert_allclose(level, expected, 1e-5, 1e-5 * np.abs(image).max())
+        else:
+            np.testing.assert_array_equal(level, expected)
